@@ -1,0 +1,16 @@
+"""goalrelay teaches robots long, sparse-reward tasks: goals relabelled backwards, relayed forwards.
+
+goalrelay.train("her", "FetchReach-v4", until=0.95)   learn; the same as the command line
+goalrelay.resume("runs/FetchReach-v4/her/seed-0")      go on after a stop
+goalrelay.load("runs/FetchReach-v4/her/seed-0")        the policy: observation -> action
+"""
+
+from goalrelay.errors import Diverged, UsageError
+from goalrelay.policy import Policy, load
+from goalrelay.session import Result, resume, train
+from goalrelay.tasks import register as _register
+
+__version__ = "0.1.0"
+__all__ = ["Diverged", "Policy", "Result", "UsageError", "load", "resume", "train", "__version__"]
+
+_register()

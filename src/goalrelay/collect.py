@@ -1,0 +1,78 @@
+"""Environments in threads x act x goal -> finished episodes.
+
+An episode depends on its seed and the policy alone, not on the environment or the thread that ran
+it, so results do not depend on how many threads there are, and a resumed run goes on exactly.
+MuJoCo's `mj_step` releases the interpreter lock, so threads suffice.
+"""
+
+import queue
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+
+from goalrelay.tasks.gym_task import Task
+from goalrelay.types import Episode, Observation
+
+Act = Callable[[Observation, np.random.Generator], np.ndarray]
+"""What to do now: an observation and the episode's own random numbers -> action."""
+
+
+def rollout(task: Task, act: Act, seed: int) -> Episode:
+    """Run one episode to its end.
+
+    Raises:
+        RuntimeError: the environment failed; the message names the task and the episode's seed.
+    """
+    spec = task.spec
+    rng = np.random.default_rng([seed, 1])  # not the stream the environment draws from
+    steps, actions = [], []
+    terminated = truncated = False
+    reward = total = 0.0
+    info = {}
+    try:
+        steps.append(task.reset(seed))
+        while not (terminated or truncated) and len(actions) < spec.horizon:
+            actions.append(act(steps[-1], rng))
+            moment, reward, terminated, truncated, info = task.step(actions[-1])
+            total += reward
+            steps.append(moment)
+    except Exception as error:
+        where = f"task '{task.id}' failed in the episode with seed {seed}, step {len(actions)}"
+        raise RuntimeError(f"{where}: {error}") from error
+    return Episode(
+        *(np.stack(facts) for facts in zip(*steps, strict=True)),
+        action=np.stack(actions),
+        terminal=terminated,
+        success=task.success(info, terminated, reward),
+        total_reward=total,
+    )
+
+
+class Collector:
+    """Environments that run episodes side by side, one a thread."""
+
+    def __init__(self, make_task: Callable[[], Task], threads: int):
+        self._free: queue.SimpleQueue[Task] = queue.SimpleQueue()
+        self._tasks = [make_task() for _ in range(threads)]
+        for task in self._tasks:
+            self._free.put(task)
+        self._pool = ThreadPoolExecutor(threads, "collect")
+
+    def collect(self, act: Act, seeds: Sequence[int]) -> list[Episode]:
+        """One episode a seed, in the order of the seeds."""
+
+        def run(seed: int) -> Episode:
+            task = self._free.get()
+            try:
+                return rollout(task, act, seed)
+            finally:
+                self._free.put(task)
+
+        return list(self._pool.map(run, seeds))
+
+    def close(self) -> None:
+        """Stop the threads and free the simulators."""
+        self._pool.shutdown(wait=True, cancel_futures=True)
+        for task in self._tasks:
+            task.close()

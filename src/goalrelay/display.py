@@ -1,0 +1,166 @@
+"""What a person sees while a robot learns: a live line on a terminal, plain lines elsewhere."""
+
+import math
+import time
+from collections import deque
+from pathlib import Path
+
+from rich.console import Console
+from rich.live import Live
+from rich.progress import BarColumn, Progress, TaskID, TextColumn
+
+from goalrelay import experiment as experiments
+from goalrelay.evaluate import Evaluation
+from goalrelay.train import Counters, Trainer
+
+SPEED_WINDOW = 50
+"""Cycles over which speeds are averaged."""
+
+
+class Silent:
+    """Shows nothing."""
+
+    def start(self, trainer: Trainer, folder: Path) -> None:
+        """A run begins or goes on."""
+
+    def cycle(self, counters: Counters) -> None:
+        """A cycle is done."""
+
+    def evaluation(self, counters: Counters, evaluation: Evaluation) -> None:
+        """The policy was tested."""
+
+    def close(self) -> None:
+        """The run is over."""
+
+
+Display = Silent
+"""Displays are subclasses of the silent one."""
+
+
+class Lines(Silent):
+    """Plain lines: where output is not a terminal."""
+
+    def __init__(self, console: Console | None = None):
+        self.console = console or Console(highlight=False, soft_wrap=True)
+        self.speed = _Speed()
+
+    def start(self, trainer: Trainer, folder: Path) -> None:
+        """Say what is about to happen, where, and how much memory the replay may take."""
+        experiment, replay = trainer.experiment, trainer.replay
+        self.console.print(
+            f"{experiment.method_name} + {experiment.learner_name} "
+            f"(preset {experiment.preset}) on {experiment.task}, seed {experiment.seed}"
+        )
+        self.console.print(
+            f"run folder {folder}; replay of {experiment.replay.capacity:,} transitions, "
+            f"{replay.bytes / 1e6:,.0f} MB when full"
+        )
+        if trainer.counters.cycle:
+            self.console.print(f"going on from {_position(trainer.counters)}")
+
+    def cycle(self, counters: Counters) -> None:
+        """Only counted here; evaluations print."""
+        self.speed.add(counters)
+
+    def evaluation(self, counters: Counters, evaluation: Evaluation) -> None:
+        """One line an evaluation."""
+        speed = self.speed.text()
+        self.console.print(f"{_position(counters)}  {describe(evaluation)}  {speed}")
+
+
+class Terminal(Lines):
+    """A progress line at the bottom, evaluations scrolling above it."""
+
+    def __init__(self, console: Console | None = None):
+        super().__init__(console)
+        self.progress = Progress(
+            TextColumn("{task.description}"),
+            BarColumn(bar_width=24),
+            TextColumn("{task.percentage:>3.0f}%  {task.fields[status]}"),
+            console=self.console,
+        )
+        self.bar: TaskID | None = None
+        self.live = Live(self.progress, console=self.console, refresh_per_second=4)
+        self.latest = ""
+
+    def start(self, trainer: Trainer, folder: Path) -> None:
+        """Print the heading and start the line."""
+        super().start(trainer, folder)
+        experiment = trainer.experiment
+        self.by_episodes = experiment.episodes is not None
+        total = experiment.episodes or experiments.total_steps(experiment)
+        self.bar = self.progress.add_task(experiment.task, total=total, status="first cycle ...")
+        self.live.start()
+
+    def cycle(self, counters: Counters) -> None:
+        """Move the line."""
+        super().cycle(counters)
+        if self.bar is None:
+            return
+        done = counters.episodes if self.by_episodes else counters.steps
+        total = self.progress.tasks[0].total or 0
+        left = self.speed.left(done, total, self.by_episodes)
+        status = (
+            f"{counters.episodes:,} episodes  {counters.steps:,} steps  {self.latest}"
+            f"{self.speed.text()}  {left}"
+        )
+        self.progress.update(self.bar, completed=done, status=status)
+
+    def evaluation(self, counters: Counters, evaluation: Evaluation) -> None:
+        """Print a line and keep the figure in view."""
+        super().evaluation(counters, evaluation)
+        if not math.isnan(evaluation.success):
+            self.latest = (
+                f"success {evaluation.success:.2f} "
+                f"({evaluation.low:.2f}-{evaluation.high:.2f})  "
+            )
+
+    def close(self) -> None:
+        """Stop the line."""
+        self.live.stop()
+
+
+def describe(evaluation: Evaluation) -> str:
+    """An evaluation in words."""
+    parts = []
+    if not math.isnan(evaluation.success):
+        parts.append(
+            f"success {evaluation.success:.2f} (95% {evaluation.low:.2f}-{evaluation.high:.2f}, "
+            f"{evaluation.episodes} episodes)"
+        )
+    parts.append(f"return {evaluation.mean_return:.1f}")
+    if not math.isnan(evaluation.distance):
+        parts.append(f"distance {evaluation.distance:.3f}")
+    return "  ".join(parts)
+
+
+def _position(counters: Counters) -> str:
+    return (
+        f"{counters.seconds:7.1f} s  {counters.episodes:6,} episodes  {counters.steps:9,} steps"
+    )
+
+
+class _Speed:
+    """Steps, updates and episodes a second over the last cycles."""
+
+    def __init__(self) -> None:
+        self.seen: deque[tuple[float, Counters]] = deque(maxlen=SPEED_WINDOW)
+
+    def add(self, counters: Counters) -> None:
+        self.seen.append((time.perf_counter(), counters))
+
+    def rate(self, name: str) -> float:
+        if len(self.seen) < 2:
+            return 0.0
+        (start, first), (end, last) = self.seen[0], self.seen[-1]
+        return (getattr(last, name) - getattr(first, name)) / max(end - start, 1e-9)
+
+    def text(self) -> str:
+        return f"{self.rate('updates'):.0f} updates/s  {self.rate('steps'):.0f} steps/s"
+
+    def left(self, done: float, total: float, by_episodes: bool) -> str:
+        rate = self.rate("episodes" if by_episodes else "steps")
+        if rate <= 0:
+            return ""
+        seconds = int((total - done) / rate)
+        return f"{seconds // 3600}:{seconds // 60 % 60:02d}:{seconds % 60:02d} left at most"

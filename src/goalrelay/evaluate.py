@@ -1,0 +1,57 @@
+"""How good a policy is: success with its interval, return, final distance to the goal."""
+
+import math
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from goalrelay.collect import Collector
+from goalrelay.policy import Policy
+from goalrelay.types import Episode
+
+
+class Evaluation(NamedTuple):
+    """What a number of episodes without noise showed. NaN where the task has no such thing."""
+
+    episodes: int
+    success: float
+    """Share of episodes whose last step the task calls a success."""
+    low: float
+    high: float
+    """95% Wilson interval of the success rate."""
+    mean_return: float
+    distance: float
+    """Mean Euclidean distance of achieved and desired goal at the end."""
+
+    @property
+    def score(self) -> float:
+        """What 'better' means: success, or the return where there is no success."""
+        return self.mean_return if math.isnan(self.success) else self.success
+
+
+def wilson(successes: float, trials: int, z: float = 1.959964) -> tuple[float, float]:
+    """The Wilson score interval of a rate (Wilson 1927), 95% by default."""
+    rate = successes / trials
+    centre = rate + z * z / (2 * trials)
+    spread = z * math.sqrt(rate * (1 - rate) / trials + z * z / (4 * trials * trials))
+    scale = 1 + z * z / trials
+    return max(0.0, (centre - spread) / scale), min(1.0, (centre + spread) / scale)
+
+
+def summarize(episodes: Sequence[Episode]) -> Evaluation:
+    """The figures of finished episodes."""
+    success = float(np.mean([e.success for e in episodes]))
+    low = high = distance = float("nan")
+    if not math.isnan(success):
+        low, high = wilson(success * len(episodes), len(episodes))
+    if episodes[0].desired.shape[1]:
+        gaps = [np.linalg.norm(e.achieved[-1] - e.desired[-1]) for e in episodes]
+        distance = float(np.mean(gaps))
+    mean_return = float(np.mean([e.total_reward for e in episodes]))
+    return Evaluation(len(episodes), success, low, high, mean_return, distance)
+
+
+def evaluate(collector: Collector, policy: Policy, seeds: Sequence[int]) -> Evaluation:
+    """Run the deterministic policy for one episode a seed."""
+    return summarize(collector.collect(lambda observation, rng: policy.act(observation), seeds))

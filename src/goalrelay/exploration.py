@@ -1,0 +1,41 @@
+"""What is added to a policy's action while collecting (OpenAI Baselines HER, `ActorCritic` play).
+
+Continuous: Gaussian noise, clipped, then with probability `random` the whole action is replaced
+by a uniform one. Discrete: with probability `random` a uniform action (epsilon-greedy).
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from goalrelay.settings import number
+from goalrelay.types import Spec
+
+
+@dataclass(frozen=True)
+class Exploration:
+    """Noise on collected actions; none is added in evaluation."""
+
+    noise: float = number(0.2, 0, 10)
+    """Standard deviation of the Gaussian noise, as a share of the action's half-range."""
+    random: float = number(0.3, 0, 1)
+    """Probability of replacing an action by a uniformly random one."""
+    random_steps: int = number(0, 0)
+    """Environment steps of purely random actions before anything is learned."""
+
+
+def explore(
+    config: Exploration, spec: Spec, action: np.ndarray, rng: np.random.Generator
+) -> np.ndarray:
+    """The action to execute: [A] float32 in [-1, 1], or [] int32."""
+    if not spec.discrete:
+        noisy = action + config.noise * rng.standard_normal(spec.action_size, np.float32)
+        action = noisy.clip(-1, 1)
+    return random_action(spec, rng) if rng.random() < config.random else action
+
+
+def random_action(spec: Spec, rng: np.random.Generator) -> np.ndarray:
+    """Uniform over the action space: [A] float32 in [-1, 1], or [] int32."""
+    if spec.discrete:
+        return np.asarray(rng.integers(spec.action_size), np.int32)
+    return rng.uniform(-1, 1, spec.action_size).astype(np.float32)

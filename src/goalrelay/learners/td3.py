@@ -1,0 +1,131 @@
+"""TD3 (Fujimoto et al. 2018): two critics, smoothed target actions, a delayed actor.
+
+    a' = clip(mu'(s') + clip(eps, +-c), +-1),  eps ~ N(0, sigma)
+    y  = clip(r + discount * min_i Q'_i(s', a'), return range)
+    critics:  sum_i mean (Q_i(s, a) - y)^2          at each of `delay` batches
+    actor:   -mean Q_1(s, mu(s)) + action_l2 * mean mu(s)^2     once, on the last of them
+"""
+
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+
+from goalrelay.learners.config import ActorConfig, clip_target, toward
+from goalrelay.networks import MLP, mlp, q_value
+from goalrelay.settings import number
+from goalrelay.types import Array, Batch, Spec
+
+CONTINUOUS = True
+METRICS = ("critic_loss", "actor_loss", "q")
+
+
+@dataclass(frozen=True)
+class Config(ActorConfig):
+    """TD3."""
+
+    delay: int = number(2, 1, 100)
+    """Critic steps for each actor step."""
+    target_noise: float = number(0.2, 0)
+    """Deviation of the noise on target actions."""
+    target_noise_clip: float = number(0.5, 0)
+    """That noise is clipped to +- this."""
+
+
+class State(NamedTuple):
+    """Everything that learning changes."""
+
+    actor: MLP
+    critics: tuple[MLP, MLP]
+    target_actor: MLP
+    target_critics: tuple[MLP, MLP]
+    actor_optimizer: Any
+    critic_optimizer: Any
+
+
+def init(config: Config, spec: Spec, inputs: int, key: Array) -> State:
+    """Fresh networks; targets start equal to them."""
+    actor_key, *critic_keys = jax.random.split(key, 3)
+    policy = mlp(actor_key, (inputs, *config.hidden, spec.action_size), config.init)
+    first, second = (
+        mlp(k, (inputs + spec.action_size, *config.hidden, 1), config.init) for k in critic_keys
+    )
+    return State(
+        policy,
+        (first, second),
+        policy,
+        (first, second),
+        optax.adam(config.actor_lr).init(policy),
+        optax.adam(config.critic_lr).init((first, second)),
+    )
+
+
+def stride(config: Config) -> int:
+    """As many batches as critic steps for an actor step."""
+    return config.delay
+
+
+def update(
+    config: Config, state: State, batches: Batch, key: Array
+) -> tuple[State, dict[str, Array]]:
+    """`delay` critic steps, then an actor step, on batches [delay, B, ...]."""
+
+    def critic_step(state: State, drawn: tuple[Batch, Array]) -> tuple[State, tuple[Array, Array]]:
+        batch, key = drawn
+        target = _target(config, state, batch, key)
+
+        def loss(critics: tuple[MLP, MLP]) -> tuple[Array, Array]:
+            first, second = (q_value(c, batch.inputs, batch.action) for c in critics)
+            error = jnp.mean(jnp.square(first - target)) + jnp.mean(jnp.square(second - target))
+            return error, jnp.mean(first)
+
+        (error, q), gradient = jax.value_and_grad(loss, has_aux=True)(state.critics)
+        step, optimizer = optax.adam(config.critic_lr).update(gradient, state.critic_optimizer)
+        critics = optax.apply_updates(state.critics, step)
+        return state._replace(critics=critics, critic_optimizer=optimizer), (error, q)
+
+    keys = jax.random.split(key, config.delay)
+    state, (errors, q) = jax.lax.scan(critic_step, state, (batches, keys))
+    last_inputs = batches.inputs[-1]
+
+    def actor_loss(policy: MLP) -> Array:
+        action = jnp.tanh(policy(last_inputs))
+        q = q_value(state.critics[0], last_inputs, action)
+        return config.action_l2 * jnp.mean(jnp.square(action)) - jnp.mean(q)
+
+    actor_error, gradient = jax.value_and_grad(actor_loss)(state.actor)
+    step, optimizer = optax.adam(config.actor_lr).update(gradient, state.actor_optimizer)
+    policy = optax.apply_updates(state.actor, step)
+    state = state._replace(actor=policy, actor_optimizer=optimizer)
+    return state, {"critic_loss": errors.mean(), "actor_loss": actor_error, "q": q.mean()}
+
+
+def _target(config: Config, state: State, batch: Batch, key: Array) -> Array:
+    """The smoothed, clipped double-Q target (TD3, equations 10 and 14): [B]"""
+    noise = config.target_noise * jax.random.normal(key, batch.action.shape)
+    noise = noise.clip(-config.target_noise_clip, config.target_noise_clip)
+    next_action = (jnp.tanh(state.target_actor(batch.next_inputs)) + noise).clip(-1, 1)
+    first, second = (q_value(c, batch.next_inputs, next_action) for c in state.target_critics)
+    next_q = jnp.minimum(first, second)
+    return clip_target(config, batch.reward + batch.discount * next_q)
+
+
+def move_targets(config: Config, state: State) -> State:
+    """Targets take a polyak step toward the networks."""
+    return state._replace(
+        target_actor=toward(config, state.target_actor, state.actor),
+        target_critics=toward(config, state.target_critics, state.critics),
+    )
+
+
+def actor(state: State) -> MLP:
+    """The policy network."""
+    return state.actor
+
+
+def act(actor: MLP, inputs: np.ndarray, rng: np.random.Generator | None) -> np.ndarray:
+    """mu(s): [..., D] -> [..., A] in [-1, 1]; deterministic either way."""
+    return np.tanh(actor(inputs))

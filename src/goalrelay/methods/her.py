@@ -1,0 +1,140 @@
+"""Hindsight experience replay: failed episodes relabelled with goals that they did reach.
+
+Andrychowicz et al. 2017 (arXiv 1707.01495), with any learner:
+
+    collect:  a = explore(policy(observation, desired goal))
+    sample:   steps uniformly; with probability k / (k + 1) the goal becomes an achieved one
+    update:   the learner's, on (observation | goal, action, reward(achieved', goal), ...)
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+import numpy as np
+
+from goalrelay.exploration import Exploration
+from goalrelay.learners import Learner
+from goalrelay.methods import Preset, Rules
+from goalrelay.networks import MLP
+from goalrelay.normalizer import Moments, normalize
+from goalrelay.relabel import relabel as relabel_goals
+from goalrelay.replay import Replay
+from goalrelay.settings import number
+from goalrelay.types import Batch, Index, Observation, Spec
+
+
+@dataclass(frozen=True)
+class Config:
+    """Hindsight experience replay."""
+
+    strategy: Literal["future", "final", "episode", "random", "none"] = "future"
+    """Where hindsight goals come from: a later moment of the same episode, its last moment, any
+    moment of it, any moment of the replay, or nowhere."""
+    k: float = number(4, 0)
+    """Hindsight goals for each real one: a share k / (k + 1) of every batch is relabelled."""
+    ratio: float | None = number(None, 0, 1)
+    """The share relabelled, instead of k."""
+    exploration: Exploration = field(default_factory=Exploration)
+    """Noise while collecting."""
+
+    @property
+    def share(self) -> float:
+        """Probability that a drawn step is relabelled."""
+        return self.k / (self.k + 1) if self.ratio is None else self.ratio
+
+
+PRESETS: Mapping[str, Preset] = {
+    "default": Preset(
+        "Ours: Baselines' recipe with targets that move a little at every update; "
+        "FetchReach-v4 to 0.95 in results/fetch_reach.",
+        "ddpg",
+        {"learner.target_move": "update", "learner.polyak": 0.995},
+    ),
+    "baselines": Preset(
+        "OpenAI Baselines HER (ddpg 3x256, 40 updates of 256 a cycle, targets once a cycle); "
+        "one rollout a cycle.",
+        "ddpg",
+        {
+            "learner.hidden": (256, 256, 256),
+            "learner.init": "glorot",
+            "learner.actor_lr": 1e-3,
+            "learner.critic_lr": 1e-3,
+            "learner.gamma": 0.98,
+            "learner.batch_size": 256,
+            "learner.polyak": 0.95,
+            "learner.target_move": "cycle",
+            "learner.action_l2": 1.0,
+            "learner.clip_input": 200.0,
+            "learner.clip_normalized": 5.0,
+            "learner.clip_return": True,
+            "method.strategy": "future",
+            "method.k": 4,
+            "method.exploration.noise": 0.2,
+            "method.exploration.random": 0.3,
+            "collect.episodes": 1,
+            "collect.updates": 40,
+            "collect.updates_per": "cycle",
+            "replay.capacity": 1_000_000,
+        },
+    ),
+    "zoo": Preset(
+        "RL-Baselines3-Zoo style (its her.yml for FetchReach): SAC, gamma 0.95, lr 1e-3, an update "
+        "of 256 a step, 1,000 random steps first.",
+        "sac",
+        {
+            "learner.hidden": (256, 256),
+            "learner.init": "fan_in",
+            "learner.actor_lr": 1e-3,
+            "learner.critic_lr": 1e-3,
+            "learner.temperature_lr": 1e-3,
+            "learner.gamma": 0.95,
+            "learner.batch_size": 256,
+            "learner.polyak": 0.995,
+            "learner.target_move": "update",
+            "learner.action_l2": 0.0,
+            "learner.clip_return": False,
+            "method.exploration.noise": 0.0,
+            "method.exploration.random": 0.0,
+            "method.exploration.random_steps": 1000,
+            "collect.updates": 1,
+            "collect.updates_per": "step",
+        },
+    ),
+}
+
+
+def input_size(spec: Spec) -> int:
+    """Observation and desired goal, side by side."""
+    return spec.observation_size + spec.goal_size
+
+
+def act(
+    learner: Learner,
+    actor: MLP,
+    moments: Moments,
+    observation: Observation,
+    rng: np.random.Generator | None,
+) -> np.ndarray:
+    """The policy's action for what is observed and desired; deterministic when rng is None."""
+    inputs = np.concatenate([observation.observation, observation.desired], axis=-1)
+    return learner.act(actor, normalize(moments, inputs), rng)
+
+
+def relabel(
+    config: Config,
+    rules: Rules,
+    gamma: float,
+    replay: Replay,
+    index: Index,
+    rng: np.random.Generator,
+) -> Batch:
+    """Drawn steps [B] as a batch, a share of them under hindsight goals."""
+    meaning = relabel_goals(replay, index, config.strategy, config.share, *rules, rng)
+    return Batch(
+        np.concatenate([replay.observation[index.row], meaning.goal], axis=-1),
+        replay.action[index.row],
+        meaning.reward,
+        gamma * (1 - meaning.terminal.astype(np.float32)),
+        np.concatenate([replay.observation[index.row + 1], meaning.next_goal], axis=-1),
+    )

@@ -1,0 +1,140 @@
+"""A policy on its own: what acts, saved as safetensors + JSON, loaded without running any code.
+
+    policy = goalrelay.load("runs/FetchReach-v4/her/seed-0")
+    action = policy(observation)          # the dictionary (or array) that Gymnasium gives
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from safetensors.numpy import load_file, save_file
+
+from goalrelay import learners, methods
+from goalrelay.errors import UsageError
+from goalrelay.files import read_json, write_atomically, write_json
+from goalrelay.networks import MLP
+from goalrelay.normalizer import Moments
+from goalrelay.types import Observation, Spec
+
+FORMAT = 1
+BEST, LAST = "policy", "policy-last"
+
+
+@dataclass(frozen=True)
+class Policy:
+    """A deterministic policy with everything it needs: NumPy arrays and names."""
+
+    task: str
+    task_options: tuple[str, ...]
+    method_name: str
+    learner_name: str
+    spec: Spec
+    action_low: np.ndarray
+    """[A] the task's own action limits (empty for discrete actions)"""
+    action_high: np.ndarray
+    actor: MLP
+    moments: Moments
+
+    def __call__(self, observation: Any) -> Any:
+        """Gymnasium observation -> Gymnasium action.
+
+        Args:
+            observation: a goal task's dictionary, or a flat task's array.
+        """
+        if self.spec.goal_size:
+            keys = ("observation", "achieved_goal", "desired_goal")
+            parts = (np.asarray(observation[key], np.float32) for key in keys)
+        else:
+            flat = np.asarray(observation, np.float32)
+            parts = (flat, np.zeros(1, np.float32), np.zeros(0, np.float32))
+        action = self.act(Observation(*parts))
+        if self.spec.discrete:
+            return int(action)
+        half, centre = (self.action_high - self.action_low) / 2, self.action_high + self.action_low
+        return (centre / 2 + half * action.clip(-1, 1)).astype(np.float32)
+
+    def act(
+        self, observation: Observation, rng: np.random.Generator | None = None
+    ) -> np.ndarray:
+        """Normalised action of one moment; a stochastic policy samples when rng is given."""
+        method, learner = methods.find(self.method_name), learners.find(self.learner_name)
+        return method.act(learner, self.actor, self.moments, observation, rng)
+
+    def save(self, folder: Path, name: str = BEST) -> None:
+        """Write `name.safetensors` and `name.json` into the folder, each atomically."""
+        tensors = {f"weights.{i}": w for i, w in enumerate(self.actor.weights)}
+        tensors |= {f"biases.{i}": b for i, b in enumerate(self.actor.biases)}
+        tensors |= {f"moments.{k}": v for k, v in self.moments._asdict().items()}
+        tensors |= {"action_low": self.action_low, "action_high": self.action_high}
+        arrays = {k: np.ascontiguousarray(v, np.float32) for k, v in tensors.items()}
+        write_atomically(folder / f"{name}.safetensors", lambda path: save_file(arrays, path))
+        about = {
+            "format": FORMAT,
+            "task": self.task,
+            "task_options": list(self.task_options),
+            "method": self.method_name,
+            "learner": self.learner_name,
+            "layers": len(self.actor.weights),
+            "spec": self.spec._asdict(),
+        }
+        write_json(folder / f"{name}.json", about)
+
+
+def load(path: str | Path) -> Policy:
+    """The policy of a run folder (its best), of a `.safetensors` or of a `.json` file.
+
+    Raises:
+        UsageError: missing, damaged, or written by another version.
+    """
+    stem = _stem(Path(path))
+    about = read_json(stem.with_suffix(".json"))
+    tensor_file = stem.with_suffix(".safetensors")
+    if about.get("format") != FORMAT:
+        raise UsageError(f"{stem.with_suffix('.json')} is not a goalrelay policy of this version")
+    try:
+        tensors = load_file(tensor_file)
+        layers = range(about["layers"])
+        actor = MLP(
+            tuple(tensors[f"weights.{i}"] for i in layers),
+            tuple(tensors[f"biases.{i}"] for i in layers),
+        )
+        moments = Moments(**{k: tensors[f"moments.{k}"] for k in Moments._fields})
+        spec = Spec(**about["spec"])
+        methods.find(about["method"])
+        learners.find(about["learner"])
+        inputs = methods.find(about["method"]).input_size(spec)
+        sizes = [inputs, *(len(bias) for bias in actor.biases)]
+        shapes = [weight.shape for weight in actor.weights]
+        if shapes != list(zip(sizes[:-1], sizes[1:], strict=True)):
+            raise UsageError(f"{tensor_file}: layers {shapes} do not fit its task")
+        return Policy(
+            about["task"],
+            tuple(about["task_options"]),
+            about["method"],
+            about["learner"],
+            spec,
+            tensors["action_low"],
+            tensors["action_high"],
+            actor,
+            moments,
+        )
+    except UsageError:
+        raise
+    except FileNotFoundError:
+        raise UsageError(f"no such file: {tensor_file}") from None
+    except Exception as error:  # safetensors raises its own kinds for damaged files
+        raise UsageError(f"cannot read the policy {tensor_file}: {error}") from error
+
+
+def _stem(path: Path) -> Path:
+    """The path of a policy's two files without their endings."""
+    if path.suffix in (".safetensors", ".json"):
+        return path.with_suffix("")
+    if not path.exists():
+        raise UsageError(f"no such run or policy: {path}")
+    for name in (BEST, LAST):
+        if (path / f"{name}.safetensors").exists():
+            return path / name
+    raise UsageError(f"{path} holds no policy yet")

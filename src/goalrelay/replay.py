@@ -1,0 +1,125 @@
+"""Episode-major ring of facts: add, sample -> Index, save, restore.
+
+Episodes lie one after the other in preallocated rows; an episode of L steps takes L + 1 rows, the
+last for the moment after its last step. So the next moment is `row + 1`, any other moment of the
+episode is `row + offset`, and relabelling is one index expression. When the rows are full the
+oldest episodes give way. Nothing is copied but what a batch gathers. No rewards are stored
+(design law 1).
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from goalrelay.errors import UsageError
+from goalrelay.types import Episode, Index, Spec
+
+
+class Replay:
+    """The ring. `capacity` counts transitions; arrays are [rows, size]."""
+
+    def __init__(self, spec: Spec, capacity: int):
+        if capacity < spec.horizon:
+            raise UsageError(
+                f"--replay.capacity must hold one episode, at least {spec.horizon}, got {capacity}"
+            )
+        rows = capacity + -(-capacity // spec.horizon)  # one extra row an episode
+        action_shape = () if spec.discrete else (spec.action_size,)
+        self.observation = np.zeros((rows, spec.observation_size), np.float32)
+        self.achieved = np.zeros((rows, spec.achieved_size), np.float32)
+        self.desired = np.zeros((rows, spec.goal_size), np.float32)
+        self.action = np.zeros((rows, *action_shape), np.int32 if spec.discrete else np.float32)
+        # The episodes held, oldest first: first row, steps, whether the task ended it.
+        self._start = np.zeros(0, np.int64)
+        self._length = np.zeros(0, np.int64)
+        self._terminal = np.zeros(0, bool)
+        self._steps_before = np.zeros(1, np.int64)
+        self._next_row = 0
+
+    @property
+    def episodes(self) -> int:
+        """Episodes held."""
+        return len(self._start)
+
+    @property
+    def transitions(self) -> int:
+        """Transitions held."""
+        return int(self._steps_before[-1])
+
+    @property
+    def bytes(self) -> int:
+        """Memory the rows take when full."""
+        return sum(a.nbytes for a in (self.observation, self.achieved, self.desired, self.action))
+
+    def add(self, episodes: Sequence[Episode]) -> Index:
+        """Store finished episodes; returns the index of all their steps, in order."""
+        for episode in episodes:
+            self._add(episode)
+        return self._steps_of(np.arange(self.episodes - len(episodes), self.episodes))
+
+    def _add(self, episode: Episode) -> None:
+        length, rows = episode.length, len(self.observation)
+        start = self._next_row if self._next_row + length + 1 <= rows else 0
+        end = start + length + 1
+        # Whatever overlaps the rows to be written is the oldest: the ring has one writer.
+        overlap = (self._start < end) & (self._start + self._length >= start)
+        # Rows skipped at the end of the ring belong to the oldest too.
+        if start < self._next_row:
+            overlap |= self._start >= self._next_row
+        keep = ~overlap
+        for facts, values in (
+            (self.observation, episode.observation),
+            (self.achieved, episode.achieved),
+            (self.desired, episode.desired),
+        ):
+            facts[start:end] = values
+        self.action[start : end - 1] = episode.action
+        self._start = np.append(self._start[keep], start)
+        self._length = np.append(self._length[keep], length)
+        self._terminal = np.append(self._terminal[keep], episode.terminal)
+        self._steps_before = np.concatenate([[0], np.cumsum(self._length)])
+        self._next_row = end
+
+    def sample(self, count: int, rng: np.random.Generator) -> Index:
+        """`count` steps, uniformly from all that are held, with replacement."""
+        drawn = rng.integers(self.transitions, size=count)
+        episode = np.searchsorted(self._steps_before, drawn, side="right") - 1
+        return self._index(episode, drawn - self._steps_before[episode])
+
+    def _steps_of(self, episodes: np.ndarray) -> Index:
+        lengths = self._length[episodes]
+        which = np.repeat(episodes, lengths)
+        time = np.arange(lengths.sum()) - np.repeat(np.cumsum(lengths) - lengths, lengths)
+        return self._index(which, time)
+
+    def _index(self, episode: np.ndarray, time: np.ndarray) -> Index:
+        return Index(
+            row=self._start[episode] + time,
+            time=time,
+            length=self._length[episode],
+            last_terminal=self._terminal[episode],
+        )
+
+    def save(self) -> dict[str, np.ndarray]:
+        """Everything needed to go on, as arrays; only rows in use."""
+        used = int((self._start + self._length).max(initial=-1)) + 1
+        return {
+            "observation": self.observation[:used],
+            "achieved": self.achieved[:used],
+            "desired": self.desired[:used],
+            "action": self.action[:used],
+            "start": self._start,
+            "length": self._length,
+            "terminal": self._terminal,
+            "next_row": np.array(self._next_row),
+        }
+
+    def restore(self, saved: dict[str, np.ndarray]) -> None:
+        """Become the replay that was saved."""
+        for name in ("observation", "achieved", "desired", "action"):
+            getattr(self, name)[: len(saved[name])] = saved[name]
+        self._start = np.asarray(saved["start"])
+        self._length = np.asarray(saved["length"])
+        self._terminal = np.asarray(saved["terminal"])
+        self._steps_before = np.concatenate([[0], np.cumsum(self._length)])
+        self._next_row = int(saved["next_row"])

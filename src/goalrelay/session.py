@@ -1,0 +1,251 @@
+"""A training with everything around it: run folder, logs, checkpoints, display, Ctrl-C.
+
+`train` starts a run and `resume` goes on with one; the command line and the Python API are both
+these two functions. The learning itself is `train.run_loop`.
+"""
+
+import dataclasses
+import os
+import signal
+import threading
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+import jax
+
+from goalrelay import experiment as experiments
+from goalrelay.display import Display, Silent
+from goalrelay.errors import Diverged, UsageError
+from goalrelay.evaluate import Evaluation
+from goalrelay.experiment import AnyExperiment
+from goalrelay.logbook import Logbook
+from goalrelay.policy import BEST, LAST, Policy
+from goalrelay.run import RunFolder, default_folder
+from goalrelay.settings import replace_at
+from goalrelay.train import Stop, Trainer, run_loop
+
+
+@dataclasses.dataclass(frozen=True)
+class Result:
+    """How a training ended."""
+
+    folder: Path
+    reason: str
+    """`until`, `budget` or `interrupted`"""
+    episodes: int
+    steps: int
+    seconds: float
+    """Wall-clock time of the run so far, evaluation included, over all its sessions."""
+    evaluation: Evaluation | None
+    """The last evaluation made."""
+    policy: Policy
+    """The newest policy; the best one is in the folder."""
+
+
+def train(
+    method: str,
+    task: str,
+    *,
+    learner: str | None = None,
+    preset: str = "default",
+    steps: int | None = None,
+    episodes: int | None = None,
+    seed: int = 0,
+    until: float | None = None,
+    out: str | Path | None = None,
+    settings: Mapping[str, Any] | None = None,
+    display: Display | None = None,
+) -> Result:
+    """Learn a task.
+
+    Args:
+        method: a name that `goalrelay methods` prints.
+        task: a Gymnasium id, or package.module:TaskId.
+        learner: ddpg, td3, sac or dqn; the preset's by default.
+        preset: a named set of values to start from.
+        steps: environment steps after which to stop (1,000,000 unless `episodes` is given).
+        episodes: training episodes after which to stop.
+        seed: one seed gives one curve.
+        until: success rate at which to stop.
+        out: run folder; runs/TASK/METHOD/seed-S by default.
+        settings: any other option by dotted name, such as {"learner.gamma": 0.95}.
+        display: what shows the progress; silent by default.
+
+    Raises:
+        UsageError: a value that cannot work, named.
+        Diverged: learning exploded; the last good checkpoint is kept.
+    """
+    experiment = experiments.make(method, task, learner, preset)
+    given = {"steps": steps, "episodes": episodes, "seed": seed, "until": until}
+    for name, value in (given | dict(settings or {})).items():
+        experiment = replace_at(experiment, name, value)
+    return start(experiment, Path(out) if out else None, display or Silent())
+
+
+def start(experiment: AnyExperiment, out: Path | None, display: Display) -> Result:
+    """Begin a run of an experiment in a new folder."""
+    experiments.check(experiment)
+    began = time.perf_counter()
+    trainer = Trainer(experiment)  # before the folder: a refused task leaves nothing behind
+    folder = RunFolder.create(out or default_folder(experiment), experiment)
+    return _Session(trainer, folder, display, began).run()
+
+
+def resume(
+    run: str | Path,
+    *,
+    steps: int | None = None,
+    until: float | None = None,
+    display: Display | None = None,
+) -> Result:
+    """Go on with a run from its newest checkpoint, exactly as if it had not stopped.
+
+    Args:
+        run: the run folder.
+        steps: a new budget of environment steps in all, instead of the run's own.
+        until: a new success rate at which to stop, instead of the run's own.
+        display: what shows the progress; silent by default.
+
+    Raises:
+        UsageError: not a run folder, or nothing in it can be read.
+        Diverged: learning exploded.
+    """
+    began = time.perf_counter()
+    folder = RunFolder.open(Path(run))
+    experiment = folder.experiment()
+    if steps is not None:
+        experiment = dataclasses.replace(experiment, steps=steps, episodes=None)
+    if until is not None:
+        experiment = dataclasses.replace(experiment, until=until)
+    experiments.check(experiment)
+    trainer = Trainer(experiment)
+    saved = folder.restore(trainer.saved())
+    if saved is not None:
+        trainer.restore(saved)
+    folder.set_experiment(experiment)
+    return _Session(trainer, folder, display or Silent(), began).run()
+
+
+class _Session:
+    """A trainer with its folder, logs and display, for as long as one process works on it."""
+
+    def __init__(self, trainer: Trainer, folder: RunFolder, display: Display, began: float):
+        self.trainer, self.folder, self.display = trainer, folder, display
+        save = trainer.experiment.save
+        config = experiments.to_json(trainer.experiment)
+        self.logbook = Logbook(folder.path, config, save.tensorboard, save.track)
+        self.logbook.drop_from(trainer.counters.cycle)
+        self.began = began - trainer.counters.seconds
+        self.last_save = time.monotonic()
+        self.last_row = (trainer.counters.steps, trainer.counters.updates, trainer.counters.seconds)
+
+    def run(self) -> Result:
+        """Learn until something stops it; leave a folder that can be resumed."""
+        use_compilation_cache()
+        trainer = self.trainer
+        self.display.start(trainer, self.folder.path)
+        try:
+            with _interruptible() as interrupted:
+                stop = run_loop(trainer, interrupted, self._evaluated, self._cycled)
+                self._keep()
+                self._save()
+        except Diverged as error:
+            raise Diverged(
+                f"learning diverged: {error}; the last good checkpoint is kept in "
+                f"{self.folder.path / 'checkpoint'}"
+            ) from None
+        finally:
+            self.display.close()
+            self.logbook.close()
+            self.folder.close()
+            trainer.close()
+        return self._result(stop)
+
+    def _result(self, stop: Stop) -> Result:
+        counters = self.trainer.counters
+        return Result(
+            self.folder.path,
+            stop.reason,
+            counters.episodes,
+            counters.steps,
+            counters.seconds,
+            stop.evaluation,
+            self.trainer.policy(),
+        )
+
+    def _evaluated(self, policy: Policy, evaluation: Evaluation) -> None:
+        self._clock()
+        trainer, counters = self.trainer, self.trainer.counters
+        position = {name: getattr(counters, name) for name in ("cycle", "episodes", "steps")}
+        progress = position | {"updates": counters.updates}
+        progress |= {f"eval_{name}": value for name, value in evaluation._asdict().items()}
+        progress |= trainer.take_window()
+        self.logbook.write(progress, position | self._speeds())
+        if evaluation.score >= counters.best:
+            trainer.counters = counters._replace(best=evaluation.score)
+            policy.save(self.folder.path, BEST)
+        self.display.evaluation(counters, evaluation)
+
+    def _speeds(self) -> dict[str, float]:
+        """Seconds so far, and rates since the row before."""
+        counters = self.trainer.counters
+        steps, updates, seconds = self.last_row
+        self.last_row = (counters.steps, counters.updates, counters.seconds)
+        span = max(counters.seconds - seconds, 1e-9)
+        return {
+            "seconds": counters.seconds,
+            "steps_per_second": (counters.steps - steps) / span,
+            "updates_per_second": (counters.updates - updates) / span,
+        }
+
+    def _cycled(self) -> None:
+        self._clock()
+        self.display.cycle(self.trainer.counters)
+        if time.monotonic() - self.last_save >= self.trainer.experiment.save.every:
+            self._save()
+
+    def _clock(self) -> None:
+        seconds = time.perf_counter() - self.began
+        self.trainer.counters = self.trainer.counters._replace(seconds=seconds)
+
+    def _save(self) -> None:
+        self.folder.save(self.trainer.counters.cycle, self.trainer.saved())
+        self.last_save = time.monotonic()
+
+    def _keep(self) -> None:
+        """The newest policy, and a best one if no evaluation chose any."""
+        policy = self.trainer.policy()
+        policy.save(self.folder.path, LAST)
+
+
+def use_compilation_cache() -> None:
+    """Keep compiled programs on disk, so that a second start is quick."""
+    home = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    jax.config.update("jax_compilation_cache_dir", str(Path(home) / "goalrelay" / "xla"))
+    jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.1)
+    jax.config.update("jax_persistent_cache_min_entry_size_bytes", -1)
+
+
+@contextmanager
+def _interruptible() -> Iterator[Any]:
+    """Ctrl-C and SIGTERM ask to stop after the cycle; a second Ctrl-C stops at once."""
+    asked = threading.Event()
+    if threading.current_thread() is not threading.main_thread():
+        yield asked.is_set
+        return
+
+    def ask(signum: int, frame: FrameType | None) -> None:
+        if asked.is_set():
+            raise KeyboardInterrupt
+        asked.set()
+
+    before = {s: signal.signal(s, ask) for s in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield asked.is_set
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

@@ -1,0 +1,287 @@
+"""Any Gymnasium environment as a source of facts.
+
+`open_task` makes the environment of an id and checks, once and in the user's words, that it keeps
+the goal contract of Gymnasium-Robotics: a dictionary with `observation`, `achieved_goal` and
+`desired_goal`, and a `compute_reward(achieved, desired, info)` that works on batches and agrees
+with `step`. Environments without goals become flat tasks: their reward is stored as the achieved
+'goal', so that "a reward is a function of what was achieved and what was desired" holds for every
+task and the rest of the library needs no second path.
+"""
+
+import importlib
+import sys
+import threading
+import warnings
+from collections.abc import Sequence
+from typing import Any
+
+import gymnasium
+import numpy as np
+from gymnasium import spaces
+
+from goalrelay import tasks
+from goalrelay.errors import UsageError
+from goalrelay.settings import suggest
+from goalrelay.types import Observation, Spec
+
+GOAL_KEYS = ("observation", "achieved_goal", "desired_goal")
+SUCCESS_KEYS = ("is_success", "success")
+
+
+class Task:
+    """One environment: a resource with a simulator in it. Not shared between threads."""
+
+    def __init__(self, env: gymnasium.Env[Any, Any], task_id: str):
+        self.env = env
+        self.id = task_id
+        self.flat = not isinstance(env.observation_space, spaces.Dict)
+        self.spec = _spec(env, task_id, self.flat)
+        self._raw: Any = env.unwrapped
+        box = env.action_space
+        self._centre, self._half = np.float32(0), np.float32(1)
+        if isinstance(box, spaces.Box):
+            self._centre, self._half = (box.high + box.low) / 2, (box.high - box.low) / 2
+        self._terminates = False
+        self._reward_lock = threading.Lock()
+        if not self.flat:
+            self._check_contract()
+
+    def reset(self, seed: int) -> Observation:
+        """Start an episode that depends on nothing but the seed."""
+        observation, _ = self.env.reset(seed=seed)
+        return self._observation(observation, 0.0)
+
+    def step(self, action: np.ndarray) -> tuple[Observation, float, bool, bool, dict[str, Any]]:
+        """One step of a normalised action ([A] in [-1, 1]) or a discrete one ([] int)."""
+        if self.spec.discrete:
+            native = int(action)
+        else:
+            native = (self._centre + self._half * np.clip(action, -1, 1)).astype(np.float32)
+        observation, reward, terminated, truncated, info = self.env.step(native)
+        reward = float(reward)
+        return self._observation(observation, reward), reward, bool(terminated), truncated, info
+
+    def reward(self, achieved: np.ndarray, desired: np.ndarray) -> np.ndarray:
+        """Rewards [B] float32 of bringing about achieved [B, .] while desired [B, G] was asked."""
+        if self.flat:
+            return achieved[:, 0]
+        with self._reward_lock:
+            return np.asarray(self._raw.compute_reward(achieved, desired, {}), np.float32)
+
+    def terminal(self, achieved: np.ndarray, desired: np.ndarray, fact: np.ndarray) -> np.ndarray:
+        """Whether the task would have ended, [B] bool.
+
+        A task with a batched `compute_terminated` is asked; for others the stored fact stands.
+        """
+        if not self._terminates:
+            return fact
+        with self._reward_lock:
+            return np.asarray(self._raw.compute_terminated(achieved, desired, {}), bool)
+
+    def success(self, info: dict[str, Any], terminated: bool, reward: float) -> float:
+        """1 or 0 for the step just made, NaN where the task has no notion of success."""
+        for key in SUCCESS_KEYS:
+            if key in info:
+                return float(info[key])
+        if self.spec.reward_range is not None:
+            return float(reward >= self.spec.reward_range[1])
+        return float("nan")
+
+    def close(self) -> None:
+        """Free the simulator."""
+        self.env.close()
+
+    def _observation(self, raw: Any, reward: float) -> Observation:
+        if self.flat:
+            flat = np.asarray(raw, np.float32).reshape(-1)
+            return Observation(flat, np.array([reward], np.float32), np.zeros(0, np.float32))
+        return Observation(*(np.asarray(raw[key], np.float32) for key in GOAL_KEYS))
+
+    def _check_contract(self) -> None:
+        """Raise unless rewards can be recomputed in batches and agree with `step`."""
+        if not hasattr(self._raw, "compute_reward"):
+            raise UsageError(
+                f"task '{self.id}' has no compute_reward(achieved_goal, desired_goal, info); "
+                "hindsight needs it to recompute rewards"
+            )
+        self.reset(seed=0)
+        self.env.action_space.seed(0)
+        rewards, achieved, desired = [], [], []
+        for _ in range(2):
+            raw, reward, terminated, truncated, _ = self.env.step(self.env.action_space.sample())
+            rewards.append(float(reward))
+            achieved.append(raw["achieved_goal"])
+            desired.append(raw["desired_goal"])
+            if terminated or truncated:
+                break
+        achieved, desired = np.stack(achieved), np.stack(desired)
+        try:
+            again = self.reward(achieved, desired)
+        except Exception as error:  # whatever a stranger's reward function raises
+            raise UsageError(
+                f"task '{self.id}': compute_reward fails on a batch with empty info ({error}); "
+                "it must accept arrays [B, goal] and not need info"
+            ) from error
+        if again.shape != (len(rewards),):
+            raise UsageError(
+                f"task '{self.id}': compute_reward gave shape {again.shape} for a batch of "
+                f"{len(rewards)}; it must be vectorised: [B, goal], [B, goal] -> [B]"
+            )
+        if not np.allclose(again, rewards, rtol=1e-4, atol=1e-4):
+            raise UsageError(
+                f"task '{self.id}': step returned rewards {rewards} but compute_reward says "
+                f"{again.tolist()}; hindsight needs the two to agree"
+            )
+        if hasattr(self._raw, "compute_terminated"):
+            try:
+                answer = np.asarray(self._raw.compute_terminated(achieved, desired, {}))
+                self._terminates = answer.shape == (len(rewards),)
+            except Exception:  # written for single goals: the stored fact stands
+                self._terminates = False
+
+
+def open_task(
+    task_id: str, options: Sequence[str] = (), render_mode: str | None = None
+) -> Task:
+    """The task of an id: `FetchPush-v4`, `goalrelay/BitFlip-v0`, `package.module:TaskId`.
+
+    Args:
+        task_id: a Gymnasium id, or a module to import and the id that it registers.
+        options: `name=value` strings handed to the environment's constructor.
+        render_mode: Gymnasium's, for recording.
+
+    Raises:
+        UsageError: no such task (with the nearest match), or it does not fit the goal contract.
+    """
+    module, _, name = task_id.rpartition(":")
+    if module:
+        _import_user_module(module, task_id)
+    elif name not in gymnasium.registry:
+        register_stock()
+    if name not in gymnasium.registry:
+        raise UsageError(f"unknown task '{task_id}'{suggest(name, gymnasium.registry)}")
+    arguments = {"render_mode": render_mode, **_parse_options(options)}
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            env = gymnasium.make(name, disable_env_checker=True, **arguments)
+    except UsageError:
+        raise
+    except Exception as error:  # constructors of third parties raise anything
+        reason = str(error).strip().splitlines() or [type(error).__name__]
+        raise UsageError(f"task '{task_id}' could not be made: {reason[0]}") from error
+    return Task(env, task_id)
+
+
+def register_stock() -> None:
+    """Make the gymnasium-robotics tasks known to Gymnasium."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        gymnasium.logger.min_level = gymnasium.logger.ERROR
+        import gymnasium_robotics
+
+        gymnasium.register_envs(gymnasium_robotics)
+
+
+def known_tasks() -> list[str]:
+    """Ids of the goal tasks that come with this installation, ours first."""
+    register_stock()
+    families = ("Fetch", "HandReach", "HandManipulate", "PointMaze", "AntMaze")
+    latest: dict[str, int] = {}
+    for task_id, spec in gymnasium.registry.items():
+        if task_id.startswith(families) and spec.version is not None:
+            latest[spec.name] = max(latest.get(spec.name, -1), spec.version)
+    return [*tasks.own_tasks(), *(f"{name}-v{version}" for name, version in latest.items())]
+
+
+def _import_user_module(module: str, task_id: str) -> None:
+    if "" not in sys.path:
+        sys.path.insert(0, "")  # a module in the folder where the command was typed
+    try:
+        importlib.import_module(module)
+    except ModuleNotFoundError as error:
+        raise UsageError(f"task '{task_id}': no module named '{error.name}'") from error
+
+
+def _parse_options(options: Sequence[str]) -> dict[str, Any]:
+    parsed: dict[str, Any] = {}
+    for option in options:
+        name, equals, text = option.partition("=")
+        if not equals or not name:
+            raise UsageError(f"--task-options takes name=value, got '{option}'")
+        parsed[name] = _literal(text)
+    return parsed
+
+
+def _literal(text: str) -> Any:
+    for kind in (int, float):
+        try:
+            return kind(text)
+        except ValueError:
+            continue
+    return {"true": True, "false": False, "none": None}.get(text.lower(), text)
+
+
+def _spec(env: gymnasium.Env[Any, Any], task_id: str, flat: bool) -> Spec:
+    horizon = env.spec.max_episode_steps if env.spec else None
+    horizon = horizon or getattr(env.unwrapped, "horizon", None)
+    if not horizon:
+        raise UsageError(
+            f"task '{task_id}' has no time limit; register it with max_episode_steps "
+            "(episodes enter the replay when they end)"
+        )
+    action = env.action_space
+    discrete = isinstance(action, spaces.Discrete)
+    if isinstance(action, spaces.Discrete):
+        action_size = int(action.n)
+    elif isinstance(action, spaces.Box) and len(action.shape) == 1:
+        if not np.isfinite(action.low).all() or not np.isfinite(action.high).all():
+            raise UsageError(f"task '{task_id}' has unbounded actions; bounded ones fit")
+        action_size = action.shape[0]
+    else:
+        raise UsageError(
+            f"task '{task_id}' has actions {action}; a one-dimensional Box or Discrete fits"
+        )
+    sizes = _observation_sizes(env.observation_space, task_id, flat)
+    return Spec(*sizes, action_size, discrete, int(horizon), _reward_range(env, sizes))
+
+
+def _observation_sizes(space: Any, task_id: str, flat: bool) -> tuple[int, int, int]:
+    """Sizes of observation, achieved and desired goal."""
+    if flat:
+        if isinstance(space, spaces.Box) and len(space.shape) == 1:
+            return space.shape[0], 1, 0
+        raise UsageError(
+            f"task '{task_id}' observes {space}; a goal dictionary or a one-dimensional Box fits"
+        )
+    for key in GOAL_KEYS:
+        part = space.spaces.get(key)
+        if not (isinstance(part, spaces.Box) and len(part.shape) == 1):
+            raise UsageError(
+                f"task '{task_id}': observation['{key}'] is {part}; a goal task needs "
+                "observation, achieved_goal and desired_goal as one-dimensional Box spaces"
+            )
+    sizes = [space[key].shape[0] for key in GOAL_KEYS]
+    if sizes[1] != sizes[2]:
+        raise UsageError(
+            f"task '{task_id}': achieved_goal has {sizes[1]} numbers and desired_goal {sizes[2]}; "
+            "hindsight needs goals of one size"
+        )
+    return sizes[0], sizes[1], sizes[2]
+
+
+def _reward_range(
+    env: gymnasium.Env[Any, Any], sizes: tuple[int, int, int]
+) -> tuple[float, float] | None:
+    """(reward far from the goal, reward at the goal) of a task that calls itself sparse."""
+    raw: Any = env.unwrapped
+    owner = raw if hasattr(raw, "reward_type") else getattr(raw, "task", None)
+    if getattr(owner, "reward_type", None) != "sparse" or not hasattr(raw, "compute_reward"):
+        return None
+    here = np.zeros((1, sizes[1]))
+    try:
+        near = float(np.asarray(raw.compute_reward(here, here, {})).reshape(-1)[0])
+        far = float(np.asarray(raw.compute_reward(here, here + 1e3, {})).reshape(-1)[0])
+    except Exception:  # no promise can be read off: returns are then not clipped
+        return None
+    return (far, near) if far < near else None

@@ -1,0 +1,1 @@
+"""Toy tasks: small enough for a test, hard enough that learning must be right."""

@@ -1,0 +1,310 @@
+"""The training loop on one page.
+
+    for each cycle c, with learner state S_c and its policy P_c:
+        if an evaluation is due: test P_c
+        start   S_{c+1} = updates(S_c, batches relabelled from the replay)    (runs on its own)
+        collect episodes with P_c + exploration                               (meanwhile)
+        wait for S_{c+1}; add the episodes to the replay and to the input statistics
+
+So collection lags the updates by one cycle, always by exactly one: nothing depends on timing.
+Every random number comes from the seed, a stream and a counter, so there is no generator state to
+save: a run resumed from a checkpoint goes on as if it had never stopped.
+"""
+
+import math
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import jax
+import numpy as np
+
+from goalrelay import experiment as experiments
+from goalrelay import learners, methods, normalizer
+from goalrelay.collect import Act, Collector
+from goalrelay.errors import Diverged, UsageError
+from goalrelay.evaluate import Evaluation, evaluate
+from goalrelay.experiment import AnyExperiment
+from goalrelay.exploration import explore, random_action
+from goalrelay.learners.config import resolve
+from goalrelay.learners.cycle import run_cycle
+from goalrelay.networks import to_numpy
+from goalrelay.policy import Policy
+from goalrelay.replay import Replay
+from goalrelay.tasks.gym_task import open_task
+from goalrelay.types import Array, Batch, Episode
+
+TRAIN, TEST, CONFIRM, SAMPLE, STATISTICS = range(5)
+"""Streams of random numbers."""
+SCAN = 50
+"""Updates in one jitted scan (rounded up to whole strides) when updates are counted per step."""
+ABSURD = 1e8
+"""A loss or a mean value beyond this has exploded."""
+
+
+class Counters(NamedTuple):
+    """Where the run stands at the start of a cycle; saved with the checkpoint."""
+
+    cycle: int = 0
+    episodes: int = 0
+    steps: int = 0
+    updates: int = 0
+    owed: float = 0.0
+    """Updates earned by environment steps and not made yet."""
+    best: float = -math.inf
+    """Score of the best policy so far."""
+    seconds: float = 0.0
+
+
+@dataclass(frozen=True)
+class Stop:
+    """How a training ended."""
+
+    reason: str
+    """`until`, `budget` or `interrupted`"""
+    evaluation: Evaluation | None
+    """The last evaluation made."""
+
+
+class Trainer:
+    """A run in progress: the state of learning, and the simulators it learns from."""
+
+    def __init__(self, experiment: AnyExperiment):
+        self.experiment = experiment
+        self.method = methods.find(experiment.method_name)
+        self.learner = learners.find(experiment.learner_name)
+        self.task = open_task(experiment.task, experiment.task_options)
+        self._check_actions()
+        self.config = resolve(experiment.learner, self.task.spec)
+        self.key = jax.random.key(experiment.seed)
+        size = self.method.input_size(self.task.spec)
+        self.state = self.learner.init(self.config, self.task.spec, size, self.key)
+        self.statistics = normalizer.empty(size)
+        self.replay = Replay(self.task.spec, experiment.replay.capacity)
+        self.counters = Counters()
+        self.window = self._empty_window()
+        self.collector = Collector(
+            lambda: open_task(experiment.task, experiment.task_options),
+            experiment.collect.threads,
+        )
+
+    def close(self) -> None:
+        """Free simulators and threads."""
+        self.collector.close()
+        self.task.close()
+
+    def policy(self) -> Policy:
+        """The current policy on its own."""
+        box: Any = self.task.env.action_space
+        unbounded = np.zeros(0, np.float32)
+        low, high = (
+            (unbounded, unbounded) if self.task.spec.discrete else (box.low, box.high)
+        )
+        return Policy(
+            self.experiment.task,
+            self.experiment.task_options,
+            self.experiment.method_name,
+            self.experiment.learner_name,
+            self.task.spec,
+            low,
+            high,
+            to_numpy(self.learner.actor(self.state)),
+            self._moments(),
+        )
+
+    def due(self) -> bool:
+        """Whether the policy is to be tested before this cycle."""
+        every, now = self.experiment.evaluate.every, self.counters.episodes
+        return now // every > (now - self.experiment.collect.episodes) // every and now > 0
+
+    def finished(self) -> bool:
+        """Whether the budget is spent."""
+        episodes = self.experiment.episodes
+        if episodes is not None and self.counters.episodes >= episodes:
+            return True
+        return self.counters.steps >= experiments.total_steps(self.experiment)
+
+    def test(self, policy: Policy, episodes: int, stream: int = TEST) -> Evaluation:
+        """Evaluate on seeds that belong to this moment of this run alone."""
+        first = self.counters.cycle * 1_000_003  # moments do not share seeds
+        seeds = [self._seed(stream, first + i) for i in range(episodes)]
+        return evaluate(self.collector, policy, seeds)
+
+    def cycle(self, policy: Policy) -> None:
+        """Updates and collection side by side, then the books.
+
+        Raises:
+            Diverged: a loss or a value is not finite, or absurd.
+        """
+        started = time.perf_counter()
+        updated = self._start_updates()
+        episodes = self.collector.collect(self._explorer(policy), self._episode_seeds())
+        for self.state, metrics in updated:
+            self._watch({name: float(value) for name, value in metrics.items()})
+        index = self.replay.add(episodes)
+        if self.config.normalize:
+            rng = self._rng(STATISTICS, self.counters.cycle)
+            inputs = self._relabel(index, rng).inputs
+            self.statistics = normalizer.observe(self.statistics, inputs, self.config.clip_input)
+        self._count(episodes, len(updated), time.perf_counter() - started)
+
+    def saved(self) -> dict[str, Any]:
+        """Everything needed to go on, as a pytree of arrays."""
+        return {
+            "state": self.state,
+            "statistics": self.statistics,
+            "replay": self.replay.save(),
+            "counters": {k: np.float64(v) for k, v in self.counters._asdict().items()},
+            "window": {k: np.float64(v) for k, v in self.window.items()},
+        }
+
+    def restore(self, saved: dict[str, Any]) -> None:
+        """Become the run that was saved."""
+        self.state, self.statistics = saved["state"], saved["statistics"]
+        self.replay.restore(saved["replay"])
+        kinds = {name: type(value) for name, value in Counters()._asdict().items()}
+        self.counters = Counters(**{k: kinds[k](v) for k, v in saved["counters"].items()})
+        self.window = {k: float(v) for k, v in saved["window"].items()}
+
+    def take_window(self) -> dict[str, float]:
+        """Means since the last evaluation, and a fresh start of them."""
+        sums, self.window = self.window, self._empty_window()
+        episodes, scans = max(sums.pop("episodes"), 1), sums.pop("scans")
+        means = {name: sums.pop(name) / episodes for name in ("success", "return")}
+        means = {f"train_{name}": value for name, value in means.items()}
+        return means | {k: v / scans if scans else math.nan for k, v in sums.items()}
+
+    def _check_actions(self) -> None:
+        if self.learner.CONTINUOUS == self.task.spec.discrete:
+            kind = "discrete" if self.task.spec.discrete else "continuous"
+            fitting = [n for n in learners.names() if learners.find(n).CONTINUOUS == (kind != "discrete")]
+            raise UsageError(
+                f"--learner {self.experiment.learner_name} does not fit the {kind} actions of "
+                f"'{self.task.id}'; use {' or '.join(fitting)}"
+            )
+
+    def _empty_window(self) -> dict[str, float]:
+        names = ("episodes", "success", "return", "scans", *self.learner.METRICS)
+        return dict.fromkeys(names, 0.0)
+
+    def _start_updates(self) -> list[tuple[Any, dict[str, Array]]]:
+        """Dispatch this cycle's scans; returns states and metrics that are being computed."""
+        count, scan = self._planned()
+        state, pending = self.state, []
+        for i in range(count):
+            drawn = self._rng(SAMPLE, self.counters.updates + i * scan)
+            index = self.replay.sample(scan * self.config.batch_size, drawn)
+            batch = self._relabel(index, drawn)
+            batches = Batch(*(x.reshape(scan, -1, *x.shape[1:]) for x in batch))
+            key = jax.random.fold_in(self.key, self.counters.updates + i * scan)
+            state, metrics = run_cycle(
+                self.learner, self.config, state, self._moments(), batches, key
+            )
+            pending.append((state, metrics))
+        return pending
+
+    def _planned(self) -> tuple[int, int]:
+        """How many scans this cycle, and updates in each."""
+        collect = self.experiment.collect
+        if not self.replay.transitions or self._exploring():
+            return 0, SCAN
+        if collect.updates_per == "cycle":
+            return 1, int(collect.updates)
+        stride = self.learner.stride(self.config)
+        scan = -(-SCAN // stride) * stride
+        return int(self.counters.owed // scan), scan
+
+    def _exploring(self) -> bool:
+        """Whether actions are still purely random."""
+        return self.counters.steps < self.experiment.method.exploration.random_steps
+
+    def _explorer(self, policy: Policy) -> Act:
+        config, spec = self.experiment.method.exploration, self.task.spec
+        if self._exploring():
+            return lambda observation, rng: random_action(spec, rng)
+        return lambda observation, rng: explore(config, spec, policy.act(observation, rng), rng)
+
+    def _relabel(self, index: Any, rng: np.random.Generator) -> Batch:
+        rules = methods.Rules(self.task.reward, self.task.terminal)
+        gamma = self.config.gamma
+        return self.method.relabel(self.experiment.method, rules, gamma, self.replay, index, rng)
+
+    def _count(self, episodes: list[Episode], scans: int, seconds: float) -> None:
+        steps, old = sum(e.length for e in episodes), self.counters
+        updates = scans * self._planned()[1]
+        owed = 0.0
+        if self.experiment.collect.updates_per == "step" and not self._exploring():
+            owed = old.owed - updates + steps * self.experiment.collect.updates
+        self.counters = Counters(
+            old.cycle + 1,
+            old.episodes + len(episodes),
+            old.steps + steps,
+            old.updates + updates,
+            owed,
+            old.best,
+            old.seconds + seconds,
+        )
+        self.window["episodes"] += len(episodes)
+        self.window["success"] += sum(e.success for e in episodes)
+        self.window["return"] += sum(e.total_reward for e in episodes)
+
+    def _watch(self, metrics: dict[str, float]) -> None:
+        for name, value in metrics.items():
+            if not abs(value) < ABSURD:
+                raise Diverged(
+                    f"{name} became {value:g} in cycle {self.counters.cycle} "
+                    f"(after {self.counters.episodes} episodes)"
+                )
+            self.window[name] += value
+        self.window["scans"] += 1
+
+    def _moments(self) -> normalizer.Moments:
+        clip = self.config.clip_input if self.config.normalize else np.inf
+        clip_normalized = self.config.clip_normalized if self.config.normalize else np.inf
+        return normalizer.moments(self.statistics, clip, clip_normalized)
+
+    def _rng(self, stream: int, counter: int) -> np.random.Generator:
+        return np.random.default_rng([self.experiment.seed, stream, counter])
+
+    def _seed(self, stream: int, counter: int) -> int:
+        sequence = np.random.SeedSequence([self.experiment.seed, stream, counter])
+        return int(sequence.generate_state(1)[0] >> 1)  # 31 bits fit every environment
+
+    def _episode_seeds(self) -> list[int]:
+        first = self.counters.episodes
+        return [self._seed(TRAIN, first + i) for i in range(self.experiment.collect.episodes)]
+
+
+def run_loop(
+    trainer: Trainer,
+    stopping: Callable[[], bool],
+    on_evaluation: Callable[[Policy, Evaluation], None],
+    on_cycle: Callable[[], None],
+) -> Stop:
+    """Cycle until the budget is spent, `until` is confirmed, or `stopping` says so.
+
+    Raises:
+        Diverged: learning exploded; the trainer is then not to be saved.
+        UsageError: `until` is asked of a task that has no success.
+    """
+    wanted, evaluation = trainer.experiment.until, None
+    settings = trainer.experiment.evaluate
+    while not stopping():
+        policy, finished = trainer.policy(), trainer.finished()
+        if trainer.due() or finished:
+            evaluation = trainer.test(policy, settings.confirm if finished else settings.episodes)
+            if wanted is not None and math.isnan(evaluation.success):
+                raise UsageError(f"--until: task '{trainer.task.id}' does not report success")
+            reached = wanted is not None and evaluation.success >= wanted
+            if reached and not finished:
+                evaluation = trainer.test(policy, settings.confirm, CONFIRM)
+            on_evaluation(policy, evaluation)
+            if wanted is not None and evaluation.success >= wanted:
+                return Stop("until", evaluation)
+        if finished:
+            return Stop("budget", evaluation)
+        trainer.cycle(policy)
+        on_cycle()
+    return Stop("interrupted", evaluation)

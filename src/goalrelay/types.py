@@ -1,0 +1,89 @@
+"""The shapes that travel between the parts: T steps an episode, B a batch, O, A, G sizes.
+
+Facts (`Episode`) are what happened. An `Index` says which facts were drawn. A `Batch` is what they
+mean after relabelling, ready for a learner. None of these types computes anything.
+"""
+
+from typing import Any, NamedTuple, TypeAlias
+
+import numpy as np
+
+Array: TypeAlias = Any
+"""A NumPy or a JAX array: networks run on both (see `networks`)."""
+
+
+class Spec(NamedTuple):
+    """What a learner must know of a task; sizes, never the task's name (design law 7)."""
+
+    observation_size: int
+    achieved_size: int
+    """Size of the achieved goal as stored. For a flat task the achieved 'goal' is the reward."""
+    goal_size: int
+    """Size of the desired goal; 0 for a flat task."""
+    action_size: int
+    """Dimensions of a continuous action, or the number of discrete actions."""
+    discrete: bool
+    horizon: int
+    """Most steps an episode can have."""
+    reward_range: tuple[float, float] | None
+    """Smallest and largest reward of a step where the task promises them (sparse tasks)."""
+
+
+class Observation(NamedTuple):
+    """One moment as a policy sees it, float32: [O], [achieved_size], [G]."""
+
+    observation: np.ndarray
+    achieved: np.ndarray
+    desired: np.ndarray
+
+
+class Episode(NamedTuple):
+    """The facts of one finished episode of L steps. No rewards: they depend on the goal."""
+
+    observation: np.ndarray
+    """[L + 1, O] float32"""
+    achieved: np.ndarray
+    """[L + 1, achieved_size] float32: achieved[t + 1] is what step t brought about"""
+    desired: np.ndarray
+    """[L + 1, G] float32: the goal that was shown at each moment"""
+    action: np.ndarray
+    """[L, A] float32 in [-1, 1], or [L] int32 for discrete actions"""
+    terminal: bool
+    """Whether the task ended the episode (no value beyond), rather than the time limit."""
+    success: float
+    """1 or 0: the task's own verdict at the last step; NaN where it gives none."""
+    total_reward: float
+    """Sum of the rewards that the task returned, for the log only."""
+
+    @property
+    def length(self) -> int:
+        """Number of steps L."""
+        return len(self.action)
+
+
+class Index(NamedTuple):
+    """Which stored steps were drawn, each array [B] of integers."""
+
+    row: np.ndarray
+    """Row of the step in the replay; row + 1 is the next moment of the same episode."""
+    time: np.ndarray
+    """Step within its episode, 0 <= time < length."""
+    length: np.ndarray
+    """Steps in that episode."""
+    last_terminal: np.ndarray
+    """[B] bool: whether the task ended that episode at its last step."""
+
+
+class Batch(NamedTuple):
+    """What a learner sees: arrays [..., B, size], all float32 but discrete actions (int32)."""
+
+    inputs: Array
+    """[..., B, D] network input: observation and pursued goal, not yet normalised"""
+    action: Array
+    """[..., B, A] or [..., B]"""
+    reward: Array
+    """[..., B]"""
+    discount: Array
+    """[..., B]: gamma * (1 - terminal), so that no loss knows about 'done'"""
+    next_inputs: Array
+    """[..., B, D]"""
