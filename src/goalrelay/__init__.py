@@ -7,10 +7,20 @@ goalrelay.load("runs/FetchReach-v4/her/seed-0")        the policy: observation -
 
 from goalrelay.errors import Diverged, UsageError
 from goalrelay.policy import Policy, load
-from goalrelay.session import Result, resume, train
+from goalrelay.session import Result, evaluate, resume, train
 from goalrelay.tasks import register as _register
 
 __version__ = "0.1.0"
-__all__ = ["Diverged", "Policy", "Result", "UsageError", "load", "resume", "train", "__version__"]
+__all__ = [
+    "Diverged",
+    "Policy",
+    "Result",
+    "UsageError",
+    "__version__",
+    "evaluate",
+    "load",
+    "resume",
+    "train",
+]
 
 _register()

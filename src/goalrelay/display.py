@@ -111,8 +111,7 @@ class Terminal(Lines):
         super().evaluation(counters, evaluation)
         if not math.isnan(evaluation.success):
             self.latest = (
-                f"success {evaluation.success:.2f} "
-                f"({evaluation.low:.2f}-{evaluation.high:.2f})  "
+                f"success {evaluation.success:.2f} ({evaluation.low:.2f}-{evaluation.high:.2f})  "
             )
 
     def close(self) -> None:
@@ -135,9 +134,7 @@ def describe(evaluation: Evaluation) -> str:
 
 
 def _position(counters: Counters) -> str:
-    return (
-        f"{counters.seconds:7.1f} s  {counters.episodes:6,} episodes  {counters.steps:9,} steps"
-    )
+    return f"{counters.seconds:7.1f} s  {counters.episodes:6,} episodes  {counters.steps:9,} steps"
 
 
 class _Speed:

@@ -54,4 +54,4 @@ def summarize(episodes: Sequence[Episode]) -> Evaluation:
 
 def evaluate(collector: Collector, policy: Policy, seeds: Sequence[int]) -> Evaluation:
     """Run the deterministic policy for one episode a seed."""
-    return summarize(collector.collect(lambda observation, rng: policy.act(observation), seeds))
+    return summarize(collector.collect(lambda observation, _: policy.act(observation), seeds))

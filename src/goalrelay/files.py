@@ -17,14 +17,18 @@ def write_atomically(path: Path, write: Callable[[Path], None]) -> None:
     beside = path.with_name(f".{path.stem}.{os.getpid()}{path.suffix}")
     try:
         write(beside)
-        os.replace(beside, path)
+        beside.replace(path)
     finally:
         beside.unlink(missing_ok=True)
 
 
 def write_text(path: Path, text: str) -> None:
     """Write a text file atomically."""
-    write_atomically(path, lambda beside: beside.write_text(text) and None)
+
+    def write(beside: Path) -> None:
+        beside.write_text(text)
+
+    write_atomically(path, write)
 
 
 def write_json(path: Path, values: Any) -> None:

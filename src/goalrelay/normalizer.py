@@ -17,7 +17,7 @@ SMALLEST_STD = 0.01
 class Statistics(NamedTuple):
     """Sums over everything seen; D inputs."""
 
-    count: np.ndarray
+    seen: np.ndarray
     """[] float64"""
     total: np.ndarray
     """[D] float64"""
@@ -45,7 +45,7 @@ def observe(statistics: Statistics, inputs: np.ndarray, clip_input: float) -> St
     """Statistics with inputs [N, D] added, clipped first as the network would see them."""
     x = np.clip(inputs, -clip_input, clip_input).astype(np.float64)
     return Statistics(
-        statistics.count + len(x),
+        statistics.seen + len(x),
         statistics.total + x.sum(0),
         statistics.squares + np.square(x).sum(0),
     )
@@ -53,11 +53,11 @@ def observe(statistics: Statistics, inputs: np.ndarray, clip_input: float) -> St
 
 def moments(statistics: Statistics, clip_input: float, clip_normalized: float) -> Moments:
     """Mean and deviation so far; the identity (0 and 1) before anything was seen."""
-    count = max(float(statistics.count), 1.0)
+    count = max(float(statistics.seen), 1.0)
     mean = statistics.total / count
     variance = statistics.squares / count - np.square(mean)
     std = np.sqrt(np.maximum(variance, SMALLEST_STD**2))
-    if statistics.count == 0:
+    if statistics.seen == 0:
         std = np.ones_like(std)
     return Moments(
         mean.astype(np.float32),

@@ -1,9 +1,10 @@
 """A policy on its own: what acts, saved as safetensors + JSON, loaded without running any code.
 
-    policy = goalrelay.load("runs/FetchReach-v4/her/seed-0")
-    action = policy(observation)          # the dictionary (or array) that Gymnasium gives
+policy = goalrelay.load("runs/FetchReach-v4/her/seed-0")
+action = policy(observation)          # the dictionary (or array) that Gymnasium gives
 """
 
+import itertools
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -55,9 +56,7 @@ class Policy:
         half, centre = (self.action_high - self.action_low) / 2, self.action_high + self.action_low
         return (centre / 2 + half * action.clip(-1, 1)).astype(np.float32)
 
-    def act(
-        self, observation: Observation, rng: np.random.Generator | None = None
-    ) -> np.ndarray:
+    def act(self, observation: Observation, rng: np.random.Generator | None = None) -> np.ndarray:
         """Normalised action of one moment; a stochastic policy samples when rng is given."""
         method, learner = methods.find(self.method_name), learners.find(self.learner_name)
         return method.act(learner, self.actor, self.moments, observation, rng)
@@ -107,7 +106,7 @@ def load(path: str | Path) -> Policy:
         inputs = methods.find(about["method"]).input_size(spec)
         sizes = [inputs, *(len(bias) for bias in actor.biases)]
         shapes = [weight.shape for weight in actor.weights]
-        if shapes != list(zip(sizes[:-1], sizes[1:], strict=True)):
+        if shapes != list(itertools.pairwise(sizes)):
             raise UsageError(f"{tensor_file}: layers {shapes} do not fit its task")
         return Policy(
             about["task"],

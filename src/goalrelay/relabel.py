@@ -58,9 +58,7 @@ def random(replay: Replay, index: Index, rng: np.random.Generator) -> np.ndarray
     return replay.sample(len(index.row), rng).row + 1
 
 
-STRATEGIES: dict[str, Strategy] = {
-    f.__name__: f for f in (future, final, episode, random)
-}
+STRATEGIES: dict[str, Strategy] = {f.__name__: f for f in (future, final, episode, random)}
 
 
 def relabel(
@@ -75,10 +73,13 @@ def relabel(
     """Give each drawn step a hindsight goal with probability `ratio`, else the goal it was shown.
 
     Args:
+        replay: the facts.
+        index: drawn steps, [B] each.
         strategy: a name in `STRATEGIES`, or `none`.
         ratio: share of steps relabelled; Baselines' k means k / (k + 1).
         reward: the task's, [B, G], [B, G] -> [B].
         terminal: the task's, with the stored fact as third argument.
+        rng: decides who is relabelled, and to what.
     """
     goal = replay.desired[index.row]
     next_goal = replay.desired[index.row + 1]
@@ -88,4 +89,6 @@ def relabel(
         goal[hindsight] = next_goal[hindsight] = replay.achieved[chosen]
     achieved = replay.achieved[index.row + 1]
     ended = index.last_terminal & (index.time == index.length - 1)
-    return Meaning(goal, next_goal, reward(achieved, next_goal), terminal(achieved, next_goal, ended))
+    return Meaning(
+        goal, next_goal, reward(achieved, next_goal), terminal(achieved, next_goal, ended)
+    )

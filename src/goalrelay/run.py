@@ -1,10 +1,10 @@
 """The run folder: what a run leaves behind, and how it goes on after a stop.
 
-    config.json          every value, the versions and the commit
-    progress.csv         one row an evaluation; timing.csv beside it
-    tensorboard/         the same as events
-    policy.safetensors   the best policy, with policy.json; policy-last.* is the newest
-    checkpoint/          everything needed to go on, written atomically, the last two kept
+config.json          every value, the versions and the commit
+progress.csv         one row an evaluation; timing.csv beside it
+tensorboard/         the same as events
+policy.safetensors   the best policy, with policy.json; policy-last.* is the newest
+checkpoint/          everything needed to go on, written atomically, the last two kept
 """
 
 import importlib.metadata

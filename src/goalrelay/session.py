@@ -16,16 +16,20 @@ from types import FrameType
 from typing import Any
 
 import jax
+import numpy as np
 
 from goalrelay import experiment as experiments
+from goalrelay.collect import Collector
 from goalrelay.display import Display, Silent
-from goalrelay.errors import Diverged, UsageError
+from goalrelay.errors import Diverged
 from goalrelay.evaluate import Evaluation
+from goalrelay.evaluate import evaluate as evaluate_policy
 from goalrelay.experiment import AnyExperiment
 from goalrelay.logbook import Logbook
-from goalrelay.policy import BEST, LAST, Policy
+from goalrelay.policy import BEST, LAST, Policy, load
 from goalrelay.run import RunFolder, default_folder
 from goalrelay.settings import replace_at
+from goalrelay.tasks.gym_task import open_task
 from goalrelay.train import Stop, Trainer, run_loop
 
 
@@ -130,6 +134,30 @@ def resume(
     return _Session(trainer, folder, display or Silent(), began).run()
 
 
+def evaluate(
+    path: str | Path, *, episodes: int = 100, seed: int = 0, threads: int = 2
+) -> Evaluation:
+    """Test a saved policy without noise.
+
+    Args:
+        path: run folder (its best policy) or a policy file.
+        episodes: how many.
+        seed: of the test episodes.
+        threads: environments that run at the same time.
+
+    Raises:
+        UsageError: no policy there, or its task does not exist here.
+    """
+    policy = load(path)
+    collector = Collector(lambda: open_task(policy.task, policy.task_options), threads)
+    try:
+        sequence = np.random.SeedSequence([seed, 2**16])  # apart from the seeds of training
+        seeds = [int(s) >> 1 for s in sequence.generate_state(episodes)]
+        return evaluate_policy(collector, policy, seeds)
+    finally:
+        collector.close()
+
+
 class _Session:
     """A trainer with its folder, logs and display, for as long as one process works on it."""
 
@@ -141,6 +169,7 @@ class _Session:
         self.logbook.drop_from(trainer.counters.cycle)
         self.began = began - trainer.counters.seconds
         self.last_save = time.monotonic()
+        self.unevaluated = trainer.counters, trainer.window
         self.last_row = (trainer.counters.steps, trainer.counters.updates, trainer.counters.seconds)
 
     def run(self) -> Result:
@@ -151,7 +180,9 @@ class _Session:
         try:
             with _interruptible() as interrupted:
                 stop = run_loop(trainer, interrupted, self._evaluated, self._cycled)
-                self._keep()
+                trainer.policy().save(self.folder.path, LAST)
+                if stop.reason != "interrupted":  # a resumed run makes the last evaluation again,
+                    trainer.counters, trainer.window = self.unevaluated  # if it is due at all
                 self._save()
         except Diverged as error:
             raise Diverged(
@@ -180,6 +211,7 @@ class _Session:
     def _evaluated(self, policy: Policy, evaluation: Evaluation) -> None:
         self._clock()
         trainer, counters = self.trainer, self.trainer.counters
+        self.unevaluated = counters, trainer.window
         position = {name: getattr(counters, name) for name in ("cycle", "episodes", "steps")}
         progress = position | {"updates": counters.updates}
         progress |= {f"eval_{name}": value for name, value in evaluation._asdict().items()}
@@ -215,11 +247,6 @@ class _Session:
     def _save(self) -> None:
         self.folder.save(self.trainer.counters.cycle, self.trainer.saved())
         self.last_save = time.monotonic()
-
-    def _keep(self) -> None:
-        """The newest policy, and a best one if no evaluation chose any."""
-        policy = self.trainer.policy()
-        policy.save(self.folder.path, LAST)
 
 
 def use_compilation_cache() -> None:

@@ -15,7 +15,6 @@ import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import jax
@@ -99,9 +98,7 @@ class Trainer:
         """The current policy on its own."""
         box: Any = self.task.env.action_space
         unbounded = np.zeros(0, np.float32)
-        low, high = (
-            (unbounded, unbounded) if self.task.spec.discrete else (box.low, box.high)
-        )
+        low, high = (unbounded, unbounded) if self.task.spec.discrete else (box.low, box.high)
         return Policy(
             self.experiment.task,
             self.experiment.task_options,
@@ -166,20 +163,22 @@ class Trainer:
         self.replay.restore(saved["replay"])
         kinds = {name: type(value) for name, value in Counters()._asdict().items()}
         self.counters = Counters(**{k: kinds[k](v) for k, v in saved["counters"].items()})
-        self.window = {k: float(v) for k, v in saved["window"].items()}
+        self.window = {name: float(saved["window"][name]) for name in self.window}
 
     def take_window(self) -> dict[str, float]:
         """Means since the last evaluation, and a fresh start of them."""
-        sums, self.window = self.window, self._empty_window()
+        sums, self.window = dict(self.window), self._empty_window()
         episodes, scans = max(sums.pop("episodes"), 1), sums.pop("scans")
         means = {name: sums.pop(name) / episodes for name in ("success", "return")}
         means = {f"train_{name}": value for name, value in means.items()}
         return means | {k: v / scans if scans else math.nan for k, v in sums.items()}
 
     def _check_actions(self) -> None:
-        if self.learner.CONTINUOUS == self.task.spec.discrete:
+        if self.task.spec.discrete == self.learner.CONTINUOUS:
             kind = "discrete" if self.task.spec.discrete else "continuous"
-            fitting = [n for n in learners.names() if learners.find(n).CONTINUOUS == (kind != "discrete")]
+            fitting = [
+                n for n in learners.names() if (kind != "discrete") == learners.find(n).CONTINUOUS
+            ]
             raise UsageError(
                 f"--learner {self.experiment.learner_name} does not fit the {kind} actions of "
                 f"'{self.task.id}'; use {' or '.join(fitting)}"
@@ -223,7 +222,7 @@ class Trainer:
     def _explorer(self, policy: Policy) -> Act:
         config, spec = self.experiment.method.exploration, self.task.spec
         if self._exploring():
-            return lambda observation, rng: random_action(spec, rng)
+            return lambda _, rng: random_action(spec, rng)
         return lambda observation, rng: explore(config, spec, policy.act(observation, rng), rng)
 
     def _relabel(self, index: Any, rng: np.random.Generator) -> Batch:

@@ -79,5 +79,5 @@ def clip_target(config: LearnerConfig, target: Array) -> Array:
 
 
 def toward(config: LearnerConfig, target: Array, online: Array) -> Array:
-    """polyak * target + (1 - polyak) * online, over pytrees."""
+    """Polyak * target + (1 - polyak) * online, over pytrees."""
     return jax.tree.map(lambda t, o: config.polyak * t + (1 - config.polyak) * o, target, online)

@@ -1,7 +1,7 @@
 """Double DQN (van Hasselt et al. 2016) for discrete actions.
 
-    y = clip(r + discount * Q'(s', argmax_a Q(s', a)), return range)
-    loss:  mean huber(Q(s, a) - y)
+y = clip(r + discount * Q'(s', argmax_a Q(s', a)), return range)
+loss:  mean huber(Q(s, a) - y)
 """
 
 from dataclasses import dataclass

@@ -1,10 +1,10 @@
 """SAC (Haarnoja et al. 2018b) with the automatic temperature.
 
-    a', log pi(a'|s') from the current policy
-    y  = clip(r + discount * (min_i Q'_i(s', a') - alpha * log pi(a'|s')), return range)
-    critics:      sum_i mean (Q_i(s, a) - y)^2
-    actor:        mean (alpha * log pi(a|s) - min_i Q_i(s, a)) + action_l2 * mean a^2
-    temperature:  mean -log_alpha * (log pi(a|s) + target_entropy)
+a', log pi(a'|s') from the current policy
+y  = clip(r + discount * (min_i Q'_i(s', a') - alpha * log pi(a'|s')), return range)
+critics:      sum_i mean (Q_i(s, a) - y)^2
+actor:        mean (alpha * log pi(a|s) - min_i Q_i(s, a)) + action_l2 * mean a^2
+temperature:  mean -log_alpha * (log pi(a|s) + target_entropy)
 """
 
 from dataclasses import dataclass
@@ -110,7 +110,7 @@ def update(
 
     (critic_error, q), gradient = jax.value_and_grad(critic_loss, has_aux=True)(state.critics)
     step, critic_optimizer = optax.adam(config.critic_lr).update(gradient, state.critic_optimizer)
-    critics = optax.apply_updates(state.critics, step)
+    critics: Any = optax.apply_updates(state.critics, step)
 
     def actor_loss(policy: MLP) -> tuple[Array, Array]:
         action, log_density = sample(policy, batch.inputs, key)
@@ -156,7 +156,9 @@ def actor(state: State) -> MLP:
 
 def act(actor: MLP, inputs: np.ndarray, rng: np.random.Generator | None) -> np.ndarray:
     """[..., D] -> [..., A] in [-1, 1]: a sample, or the mode when rng is None."""
-    mean, log_std = np.split(actor(inputs), 2, axis=-1)
+    output = actor(inputs)
+    half = output.shape[-1] // 2
+    mean, log_std = output[..., :half], output[..., half:]
     if rng is not None:
         deviation = np.exp(log_std.clip(*LOG_STD_RANGE))
         mean = mean + deviation * rng.standard_normal(mean.shape, np.float32)

@@ -1,9 +1,9 @@
 """TD3 (Fujimoto et al. 2018): two critics, smoothed target actions, a delayed actor.
 
-    a' = clip(mu'(s') + clip(eps, +-c), +-1),  eps ~ N(0, sigma)
-    y  = clip(r + discount * min_i Q'_i(s', a'), return range)
-    critics:  sum_i mean (Q_i(s, a) - y)^2          at each of `delay` batches
-    actor:   -mean Q_1(s, mu(s)) + action_l2 * mean mu(s)^2     once, on the last of them
+a' = clip(mu'(s') + clip(eps, +-c), +-1),  eps ~ N(0, sigma)
+y  = clip(r + discount * min_i Q'_i(s', a'), return range)
+critics:  sum_i mean (Q_i(s, a) - y)^2          at each of `delay` batches
+actor:   -mean Q_1(s, mu(s)) + action_l2 * mean mu(s)^2     once, on the last of them
 """
 
 from dataclasses import dataclass

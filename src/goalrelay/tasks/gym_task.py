@@ -8,7 +8,9 @@ with `step`. Environments without goals become flat tasks: their reward is store
 task and the rest of the library needs no second path.
 """
 
+import contextlib
 import importlib
+import io
 import sys
 import threading
 import warnings
@@ -22,6 +24,7 @@ from gymnasium import spaces
 from goalrelay import tasks
 from goalrelay.errors import UsageError
 from goalrelay.settings import suggest
+from goalrelay.tasks import stock
 from goalrelay.types import Observation, Spec
 
 GOAL_KEYS = ("observation", "achieved_goal", "desired_goal")
@@ -140,9 +143,7 @@ class Task:
                 self._terminates = False
 
 
-def open_task(
-    task_id: str, options: Sequence[str] = (), render_mode: str | None = None
-) -> Task:
+def open_task(task_id: str, options: Sequence[str] = (), render_mode: str | None = None) -> Task:
     """The task of an id: `FetchPush-v4`, `goalrelay/BitFlip-v0`, `package.module:TaskId`.
 
     Args:
@@ -178,20 +179,23 @@ def register_stock() -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         gymnasium.logger.min_level = gymnasium.logger.ERROR
-        import gymnasium_robotics
+        with contextlib.redirect_stderr(io.StringIO()):  # a notice about tasks of another kind
+            import gymnasium_robotics
 
         gymnasium.register_envs(gymnasium_robotics)
 
 
-def known_tasks() -> list[str]:
-    """Ids of the goal tasks that come with this installation, ours first."""
+def known_tasks() -> dict[str, str]:
+    """Goal tasks that come with this installation, ours first: id -> what it asks for."""
     register_stock()
-    families = ("Fetch", "HandReach", "HandManipulate", "PointMaze", "AntMaze")
-    latest: dict[str, int] = {}
-    for task_id, spec in gymnasium.registry.items():
-        if task_id.startswith(families) and spec.version is not None:
-            latest[spec.name] = max(latest.get(spec.name, -1), spec.version)
-    return [*tasks.own_tasks(), *(f"{name}-v{version}" for name, version in latest.items())]
+    known = {i: (m.__doc__ or "").partition("\n")[0] for i, m in tasks.own_tasks().items()}
+    newest = {spec.name: spec for spec in gymnasium.registry.values() if stock.about(spec.id)}
+    for spec in gymnasium.registry.values():
+        if spec.name in newest and (spec.version or 0) > (newest[spec.name].version or 0):
+            newest[spec.name] = spec
+    for spec in newest.values():
+        known[spec.id] = f"{stock.about(spec.id)} ({spec.max_episode_steps} steps)"
+    return known
 
 
 def _import_user_module(module: str, task_id: str) -> None:

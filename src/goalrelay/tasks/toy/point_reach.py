@@ -20,10 +20,10 @@ ID = "goalrelay/PointReach-v0"
 REGISTRATION: dict[str, Any] = {"max_episode_steps": 25}
 
 
-class Environment(gymnasium.Env[dict[str, np.ndarray], np.ndarray]):
+class Environment(gymnasium.Env[Any, Any]):
     """The 2-D point-reacher; see the module."""
 
-    metadata = {"render_modes": ["rgb_array"], "render_fps": 10}
+    metadata: dict[str, Any] = {"render_modes": ["rgb_array"], "render_fps": 10}
     reward_type = "sparse"
 
     def __init__(

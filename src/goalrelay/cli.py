@@ -1,0 +1,335 @@
+"""The command line: `goalrelay COMMAND ...`.
+
+Options come from the same frozen dataclasses that configure a run (tyro). Bad input ends with one
+line on standard error and exit code 2; a run that diverged with 1; an interrupted one with 130.
+"""
+
+import contextlib
+import io
+import json
+import re
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any, Generic, Literal, TypeVar
+
+import tyro
+from rich.console import Console
+
+import goalrelay
+from goalrelay import experiment as experiments
+from goalrelay import methods, session
+from goalrelay.display import Lines, Silent, Terminal, describe
+from goalrelay.errors import Diverged, UsageError
+from goalrelay.experiment import Experiment
+from goalrelay.settings import suggest
+from goalrelay.tasks.gym_task import known_tasks
+
+Parsed = TypeVar("Parsed")
+AnExperiment = TypeVar("AnExperiment")
+Path_ = Annotated[Path, tyro.conf.Positional]
+
+
+@dataclass(frozen=True)
+class Train(Generic[AnExperiment]):
+    """Learn a task: goalrelay train METHOD TASK [options]."""
+
+    experiment: Annotated[AnExperiment, tyro.conf.arg(name="")]
+    """What the run does."""
+    out: Path | None = None
+    """Run folder (default: runs/TASK/METHOD/seed-S)."""
+    quiet: bool = False
+    """Print nothing but errors."""
+
+
+@dataclass(frozen=True)
+class Resume:
+    """Go on with a run, exactly as if it had not stopped."""
+
+    run: Path_
+    """Run folder."""
+    steps: int | None = None
+    """New budget of environment steps in all."""
+    until: float | None = None
+    """New success rate at which to stop."""
+    quiet: bool = False
+    """Print nothing but errors."""
+
+
+@dataclass(frozen=True)
+class Evaluate:
+    """Test a policy without noise: success with its 95% interval, return, final distance."""
+
+    policy: Path_
+    """Run folder (its best policy) or a policy file."""
+    episodes: int = 100
+    """Episodes."""
+    seed: int = 0
+    """Seed of the test episodes."""
+    threads: int = 2
+    """Environments that run at the same time."""
+    json: bool = False
+    """Print JSON."""
+
+
+@dataclass(frozen=True)
+class Record:
+    """Film a policy off-screen."""
+
+    policy: Path_
+    """Run folder (its best policy) or a policy file."""
+    out: Path
+    """Video file, .mp4 or .gif."""
+    episodes: int = 3
+    """Episodes."""
+    seed: int = 0
+    """Seed of the episodes."""
+
+
+@dataclass(frozen=True)
+class Play:
+    """Watch a policy in MuJoCo's viewer."""
+
+    policy: Path_
+    """Run folder (its best policy) or a policy file."""
+    episodes: int | None = None
+    """Episodes (default: until the window is closed)."""
+    seed: int = 0
+    """Seed of the first episode."""
+
+
+@dataclass(frozen=True)
+class Plot:
+    """Learning curves: mean over seeds with an interval band, runs grouped by method."""
+
+    runs: Annotated[tuple[Path, ...], tyro.conf.Positional]
+    """Run folders, or folders that hold some."""
+    out: Path
+    """Picture, .png, .svg or .pdf."""
+    x: Literal["episodes", "steps", "seconds"] = "episodes"
+    """What the curve runs against."""
+    y: Literal["auto", "success", "return", "distance"] = "auto"
+    """What it shows (auto: success, or return where a task has no success)."""
+
+
+@dataclass(frozen=True)
+class Nothing:
+    """A list."""
+
+
+def train(arguments: Sequence[str]) -> int:
+    """Learn a task"""
+    words = list(arguments)
+    asks_help = bool({"-h", "--help"} & set(words))
+    heads = [word for word in words[:2] if not word.startswith("-")]
+    if len(heads) < 2 and not asks_help:
+        raise UsageError("train needs a method and a task: goalrelay train METHOD TASK [options]")
+    if len(heads) < 2:
+        words = ["her", "FetchReach-v4", *words]
+    default = experiments.make(
+        words[0], words[1], _option(words, "--learner"), _option(words, "--preset") or "default"
+    )
+    kind: Any = Experiment[type(default.method), type(default.learner)]
+    command = _parse(Train[kind], words, "train", Train(default))
+    result = session.start(command.experiment, command.out, _display(command.quiet))
+    return _report(result, command.quiet)
+
+
+def resume(arguments: Sequence[str]) -> int:
+    """Go on with a run after a stop"""
+    command = _parse(Resume, arguments, "resume")
+    display = _display(command.quiet)
+    result = session.resume(command.run, steps=command.steps, until=command.until, display=display)
+    return _report(result, command.quiet)
+
+
+def evaluate(arguments: Sequence[str]) -> int:
+    """Test a policy: success with its interval, return, distance"""
+    command = _parse(Evaluate, arguments, "evaluate")
+    for name in ("episodes", "threads"):
+        if getattr(command, name) < 1:
+            raise UsageError(f"--{name} must be at least 1, got {getattr(command, name)}")
+    result = session.evaluate(
+        command.policy, episodes=command.episodes, seed=command.seed, threads=command.threads
+    )
+    if command.json:
+        figures = {k: None if v != v else v for k, v in result._asdict().items()}  # no NaN in JSON
+        print(json.dumps(figures))
+    else:
+        print(describe(result))
+    return 0
+
+
+def record(arguments: Sequence[str]) -> int:
+    """Film a policy off-screen"""
+    from goalrelay.report import video
+
+    command = _parse(Record, arguments, "record")
+    if command.episodes < 1:
+        raise UsageError(f"--episodes must be at least 1, got {command.episodes}")
+    print(f"{command.out}: {describe(video.record(**vars(command) | {'path': command.policy}))}")
+    return 0
+
+
+def play(arguments: Sequence[str]) -> int:
+    """Watch a policy in MuJoCo's viewer"""
+    from goalrelay.report import video
+
+    command = _parse(Play, arguments, "play")
+    video.play(command.policy, command.episodes, command.seed)
+    return 0
+
+
+def plot(arguments: Sequence[str]) -> int:
+    """Draw learning curves"""
+    from goalrelay.report import curves
+
+    command = _parse(Plot, arguments, "plot")
+    if not command.runs:
+        raise UsageError("plot needs at least one run folder: goalrelay plot RUN... --out FILE")
+    curves.plot(command.runs, command.out, command.x, command.y)
+    print(command.out)
+    return 0
+
+
+def tasks(arguments: Sequence[str]) -> int:
+    """List the tasks that are installed"""
+    _parse(Nothing, arguments, "tasks")
+    for task_id, about in known_tasks().items():
+        print(f"{task_id:52} {about}")
+    print(f"{'package.module:TaskId':52} any Gymnasium task of yours; goal tasks can be relabelled")
+    return 0
+
+
+def list_methods(arguments: Sequence[str]) -> int:
+    """List the methods and their presets"""
+    _parse(Nothing, arguments, "methods")
+    for name in methods.names():
+        module = methods.find(name)
+        print(f"{name:12} {(module.__doc__ or '').partition(chr(10))[0]}")
+        for preset, values in module.PRESETS.items():
+            print(f"  --preset {preset:12} {values.about}")
+    return 0
+
+
+COMMANDS: dict[str, Callable[[Sequence[str]], int]] = {
+    "train": train,
+    "resume": resume,
+    "evaluate": evaluate,
+    "record": record,
+    "play": play,
+    "plot": plot,
+    "tasks": tasks,
+    "methods": list_methods,
+}
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run a command; returns the exit code."""
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    try:
+        if not words or words[0] in ("-h", "--help"):
+            print(_help())
+            return 0
+        if words[0] == "--version":
+            print(f"goalrelay {goalrelay.__version__}")
+            return 0
+        if words[0] not in COMMANDS:
+            near = suggest(words[0], COMMANDS)
+            raise UsageError(f"unknown command '{words[0]}'{near or '; see goalrelay --help'}")
+        return COMMANDS[words[0]](words[1:])
+    except UsageError as error:
+        print(f"goalrelay: {error}", file=sys.stderr)
+        return 2
+    except (Diverged, RuntimeError) as error:
+        print(f"goalrelay: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        return 130
+    except BrokenPipeError:
+        sys.stderr.close()  # the reader of a pipe has gone; nothing is left to say
+        return 0
+
+
+def _help() -> str:
+    lines = [f"  {name:10} {command.__doc__}" for name, command in COMMANDS.items()]
+    return "\n".join(
+        [
+            "goalrelay teaches robots long, sparse-reward tasks.",
+            "",
+            "usage: goalrelay COMMAND ...      goalrelay COMMAND --help says more",
+            "",
+            *lines,
+            "",
+            "A first run:  goalrelay train her FetchReach-v4 --until 0.95",
+        ]
+    )
+
+
+def _parse(kind: type[Parsed], words: Sequence[str], command: str, default: Any = None) -> Parsed:
+    """Parse with tyro; its boxed errors become one line.
+
+    Raises:
+        UsageError: what tyro found wrong.
+    """
+    complaint = io.StringIO()
+    more = {} if default is None else {"default": default}
+    try:
+        with contextlib.redirect_stderr(complaint):
+            return tyro.cli(
+                kind,
+                args=list(words),
+                prog=f"goalrelay {command}",
+                config=(tyro.conf.FlagCreatePairsOff,),
+                **more,
+            )
+    except SystemExit as stop:
+        if stop.code in (0, None):
+            raise
+        raise UsageError(_one_line(complaint.getvalue())) from None
+
+
+def _one_line(boxed: str) -> str:
+    """Tyro's box as one line: what is wrong, and what may have been meant."""
+    plain = re.sub(r"\x1b\[[0-9;]*m", "", boxed)
+    inside = [line.strip("│ ") for line in plain.splitlines() if line.startswith("│")]
+    rules = [i for i, line in enumerate(inside) if line.startswith("──")] or [len(inside)]
+    text = " ".join(inside[: rules[0]])
+    meant = plain.partition("Perhaps you meant:")[2]
+    near = re.search(r"--[\w.-]+", meant)
+    return text + (f"; did you mean {near.group()}?" if near else "")
+
+
+def _option(words: Sequence[str], name: str) -> str | None:
+    """The value of an option that decides which other options there are."""
+    for i, word in enumerate(words):
+        if word == name and i + 1 < len(words):
+            return words[i + 1]
+        if word.startswith(f"{name}="):
+            return word.partition("=")[2]
+    return None
+
+
+def _display(quiet: bool) -> Silent:
+    if quiet:
+        return Silent()
+    return Terminal() if Console().is_terminal else Lines()
+
+
+def _report(result: session.Result, quiet: bool) -> int:
+    interrupted = result.reason == "interrupted"
+    if not quiet:
+        if result.evaluation is not None:
+            print(f"{'stopped' if interrupted else 'done'}: {describe(result.evaluation)}")
+        print(
+            f"{result.episodes:,} episodes, {result.steps:,} steps, {result.seconds:.1f} s; "
+            f"everything is in {result.folder}"
+        )
+        then = "resume" if interrupted else "evaluate"
+        print(f"{'go on with' if interrupted else 'then'}: goalrelay {then} {result.folder}")
+    return 130 if interrupted else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

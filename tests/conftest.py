@@ -1,0 +1,51 @@
+"""Shared by all tests: small runs, in a temporary folder, with a compilation cache of their own."""
+
+import os
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import goalrelay
+from goalrelay.session import Result
+
+# One compilation serves all tests; users' caches are left alone.
+SMALL = {
+    "learner.hidden": (32, 32),
+    "learner.batch_size": 64,
+    "evaluate.every": 5,
+    "evaluate.episodes": 4,
+    "evaluate.confirm": 4,
+    "collect.updates": 10,
+    "save.tensorboard": False,
+}
+"""Settings of a run that takes a second."""
+
+
+@pytest.fixture(scope="session", autouse=True)
+def cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    before = os.environ.get("XDG_CACHE_HOME")
+    os.environ["XDG_CACHE_HOME"] = str(tmp_path_factory.mktemp("cache"))
+    yield
+    if before is None:
+        del os.environ["XDG_CACHE_HOME"]
+    else:
+        os.environ["XDG_CACHE_HOME"] = before
+
+
+@pytest.fixture(scope="session")
+def small_run(tmp_path_factory: pytest.TempPathFactory) -> Result:
+    """A finished run of 20 episodes on the point-reacher."""
+    out = tmp_path_factory.mktemp("runs") / "small"
+    return goalrelay.train(
+        "her", "goalrelay/PointReach-v0", episodes=20, seed=3, out=out, settings=SMALL
+    )
+
+
+@pytest.fixture
+def user_module(tmp_path: Path) -> Iterator[Path]:
+    """A folder on the path where a test can put a module of a user's."""
+    sys.path.insert(0, str(tmp_path))
+    yield tmp_path
+    sys.path.remove(str(tmp_path))

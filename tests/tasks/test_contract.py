@@ -1,0 +1,79 @@
+"""Every task keeps the contract that hindsight stands on."""
+
+import numpy as np
+import pytest
+
+from goalrelay.exploration import random_action
+from goalrelay.tasks import own_tasks
+from goalrelay.tasks.gym_task import Task, known_tasks, open_task
+
+STOCK = [
+    "FetchReach-v4",
+    "FetchPush-v4",
+    "FetchPickAndPlace-v4",
+    "FetchSlide-v4",
+    "FetchReachDense-v4",
+    "HandReach-v3",
+    "HandManipulateBlock-v1",
+    "PointMaze_UMaze-v3",
+    "AntMaze_UMaze-v5",
+]
+TASKS = [*own_tasks(), *STOCK]
+
+
+def walk(task: Task, seed: int, steps: int) -> list[np.ndarray]:
+    """Everything that one episode shows, flat, under random actions."""
+    rng = np.random.default_rng(seed)
+    seen = [np.concatenate(task.reset(seed))]
+    for _ in range(min(steps, task.spec.horizon)):
+        moment, reward, terminated, truncated, _ = task.step(random_action(task.spec, rng))
+        seen.append(np.concatenate([*moment, [reward]]))
+        if terminated or truncated:
+            break
+    return seen
+
+
+@pytest.mark.parametrize("task_id", TASKS)
+def test_the_reward_of_a_step_is_the_recomputed_one(task_id: str) -> None:
+    task = open_task(task_id)
+    rng = np.random.default_rng(0)
+    rewards, achieved, desired = [], [], []
+    for seed in range(3):
+        task.reset(seed)
+        for _ in range(min(task.spec.horizon, 20)):
+            moment, reward, terminated, truncated, _ = task.step(random_action(task.spec, rng))
+            rewards.append(reward)
+            achieved.append(moment.achieved)
+            desired.append(moment.desired)
+            if terminated or truncated:
+                break
+    again = task.reward(np.stack(achieved), np.stack(desired))
+    np.testing.assert_allclose(again, rewards, rtol=1e-4, atol=1e-4)
+    task.close()
+
+
+@pytest.mark.parametrize("task_id", TASKS)
+def test_an_episode_depends_on_its_seed_alone(task_id: str) -> None:
+    fresh, used = open_task(task_id), open_task(task_id)
+    walk(used, seed=7, steps=30)
+    for a, b in zip(walk(fresh, 5, 30), walk(used, 5, 30), strict=True):
+        np.testing.assert_array_equal(a, b)
+    assert not np.array_equal(walk(fresh, 5, 0)[0], walk(fresh, 6, 0)[0])
+    fresh.close()
+    used.close()
+
+
+@pytest.mark.parametrize("task_id", ["FetchReach-v4", "HandReach-v3", *own_tasks()])
+def test_sparse_tasks_tell_the_range_of_their_reward(task_id: str) -> None:
+    assert open_task(task_id).spec.reward_range == (-1.0, 0.0)
+
+
+def test_mazes_and_dense_tasks_have_their_own_ranges() -> None:
+    assert open_task("PointMaze_UMaze-v3").spec.reward_range == (0.0, 1.0)
+    assert open_task("FetchReachDense-v4").spec.reward_range is None
+
+
+def test_the_list_of_tasks_holds_the_newest_versions() -> None:
+    known = known_tasks()
+    assert {"goalrelay/BitFlip-v0", "FetchPush-v4", "FetchPushDense-v4"} <= set(known)
+    assert "FetchPush-v1" not in known
