@@ -6,6 +6,7 @@ line on standard error and exit code 2; a run that diverged with 1; an interrupt
 
 import contextlib
 import io
+import itertools
 import json
 import re
 import sys
@@ -291,14 +292,14 @@ def _parse(kind: type[Parsed], words: Sequence[str], command: str, default: Any 
 
 
 def _one_line(boxed: str) -> str:
-    """Tyro's box as one line: what is wrong, and what may have been meant."""
+    """tyro's box as one line: what is wrong, and what may have been meant."""
     plain = re.sub(r"\x1b\[[0-9;]*m", "", boxed)
-    inside = [line.strip("│ ") for line in plain.splitlines() if line.startswith("│")]
-    rules = [i for i, line in enumerate(inside) if line.startswith("──")] or [len(inside)]
-    text = " ".join(inside[: rules[0]])
-    meant = plain.partition("Perhaps you meant:")[2]
-    near = re.search(r"--[\w.-]+", meant)
-    return text + (f"; did you mean {near.group()}?" if near else "")
+    lines = [re.sub("[│╭╮╰╯]", "", line).strip() for line in plain.splitlines()]
+    framed = "╭" in plain  # where it cannot be drawn, the title stands above a rule of its own
+    title_end = 1 if framed else 2
+    body = itertools.takewhile(lambda line: not re.fullmatch("[─-]{3,}", line), lines[title_end:])
+    near = re.search(r"--[\w.-]+", plain.partition("Perhaps you meant:")[2])
+    return " ".join(body) + (f"; did you mean {near.group()}?" if near else "")
 
 
 def _option(words: Sequence[str], name: str) -> str | None:

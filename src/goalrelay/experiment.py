@@ -161,7 +161,10 @@ def restore(values: dict[str, Any]) -> AnyExperiment:
     Raises:
         UsageError: something in it does not exist in this version.
     """
-    base = make(values["method_name"], values["task"], values["learner_name"], values["preset"])
+    heads = [values[name] for name in ("method_name", "task", "learner_name", "preset")]
+    if not all(isinstance(head, str) for head in heads):
+        raise UsageError(f"method, task, learner and preset must be names, not {heads}")
+    base = make(*heads)
     return from_dict(base, values)
 
 

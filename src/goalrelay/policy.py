@@ -101,6 +101,8 @@ def load(path: str | Path) -> Policy:
         )
         moments = Moments(**{k: tensors[f"moments.{k}"] for k in Moments._fields})
         spec = Spec(**about["spec"])
+        if spec.reward_range is not None:
+            spec = spec._replace(reward_range=tuple(spec.reward_range))
         methods.find(about["method"])
         learners.find(about["learner"])
         inputs = methods.find(about["method"]).input_size(spec)

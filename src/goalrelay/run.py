@@ -74,6 +74,8 @@ class RunFolder:
             return experiments.restore(values)
         except KeyError as error:
             raise UsageError(f"{self.path / 'config.json'} lacks {error}") from None
+        except UsageError as error:
+            raise UsageError(f"{self.path / 'config.json'}: {error}") from None
 
     def set_experiment(self, experiment: AnyExperiment) -> None:
         """Replace `config.json`, when a resumed run has a new budget."""

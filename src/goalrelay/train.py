@@ -75,7 +75,7 @@ class Trainer:
         self.method = methods.find(experiment.method_name)
         self.learner = learners.find(experiment.learner_name)
         self.task = open_task(experiment.task, experiment.task_options)
-        self._check_actions()
+        self._check_fit()
         self.config = resolve(experiment.learner, self.task.spec)
         self.key = jax.random.key(experiment.seed)
         size = self.method.input_size(self.task.spec)
@@ -173,7 +173,11 @@ class Trainer:
         means = {f"train_{name}": value for name, value in means.items()}
         return means | {k: v / scans if scans else math.nan for k, v in sums.items()}
 
-    def _check_actions(self) -> None:
+    def _check_fit(self) -> None:
+        if self.method.NEEDS_GOALS and self.task.flat:
+            raise UsageError(
+                f"task '{self.task.id}' has no goals for hindsight; use the method flat"
+            )
         if self.task.spec.discrete == self.learner.CONTINUOUS:
             kind = "discrete" if self.task.spec.discrete else "continuous"
             fitting = [

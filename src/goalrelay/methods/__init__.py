@@ -3,6 +3,7 @@
 Every module here has
 
     Config                    frozen dataclass with an `exploration`
+    NEEDS_GOALS               whether it is for goal tasks only
     PRESETS                   named settings with the evidence beside them; `default` among them
     input_size(spec)          size of the network input
     act(learner, actor, moments, observation, rng) -> action       rng None: deterministic
@@ -51,6 +52,7 @@ class Method(Protocol):
     """What a method module offers; see the package."""
 
     Config: Any
+    NEEDS_GOALS: bool
     PRESETS: Mapping[str, Preset]
 
     def input_size(self, spec: Spec) -> int: ...

@@ -13,6 +13,7 @@ from goalrelay.methods import Preset, Rules, her
 from goalrelay.replay import Replay
 from goalrelay.types import Batch, Index
 
+NEEDS_GOALS = False
 NO_HINDSIGHT = her.Config(strategy="none")
 
 input_size = her.input_size

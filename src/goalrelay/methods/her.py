@@ -23,6 +23,8 @@ from goalrelay.replay import Replay
 from goalrelay.settings import number
 from goalrelay.types import Batch, Index, Observation, Spec
 
+NEEDS_GOALS = True
+
 
 @dataclass(frozen=True)
 class Config:

@@ -288,4 +288,4 @@ def _reward_range(
         far = float(np.asarray(raw.compute_reward(here, here + 1e3, {})).reshape(-1)[0])
     except Exception:  # no promise can be read off: returns are then not clipped
         return None
-    return (far, near) if far < near else None
+    return (far, near + 0.0) if far < near else None  # + 0.0 turns Fetch's -0.0 into 0.0

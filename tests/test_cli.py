@@ -1,0 +1,177 @@
+"""The command line as a newcomer types it: what it prints, and one line when something is wrong."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from goalrelay import cli, session
+
+POINT = "goalrelay/PointReach-v0"
+QUICK = ["--episodes", "5", "--learner.hidden", "16", "16", "--evaluate.every", "5"]
+QUICK += ["--evaluate.confirm", "4", "--collect.updates", "4", "--save.no-tensorboard"]
+
+
+@pytest.mark.parametrize(
+    ("words", "complaint"),
+    [
+        (["trian"], "unknown command 'trian'; did you mean 'train'?"),
+        (["train"], "train needs a method and a task"),
+        (["train", "her"], "train needs a method and a task"),
+        (["train", "hr", POINT], "unknown method 'hr'; did you mean 'her'?"),
+        (["train", "her", "FetchPsh-v4"], "did you mean 'FetchPush-v4'?"),
+        (["train", "her", POINT, "--preset", "zo"], "did you mean 'zoo'?"),
+        (["train", "her", POINT, "--learner", "dppg"], "unknown learner 'dppg'; did you mean"),
+        (["train", "her", POINT, "--learner", "dqn"], "use ddpg or sac or td3"),
+        (["train", "her", POINT, "--learner.gama", "1"], "did you mean --learner.gamma?"),
+        (["train", "her", POINT, "--learner.gamma", "x"], "--learner.gamma"),
+        (["train", "her", POINT, "--learner.gamma", "1"], "--learner.gamma must be at least 0"),
+        (["train", "her", POINT, "--learner.gamma", "nan"], "--learner.gamma must be"),
+        (["train", "her", POINT, "--learner.polyak", "-1"], "--learner.polyak must be"),
+        (["train", "her", POINT, "--learner.critic-lr", "0"], "--learner.critic-lr must be"),
+        (["train", "her", POINT, "--learner.batch-size", "0"], "--learner.batch-size must be"),
+        (["train", "her", POINT, "--learner.hidden", "0"], "--learner.hidden must be"),
+        (["train", "her", POINT, "--learner.init", "zero"], "--learner.init"),
+        (["train", "her", POINT, "--method.k", "-1"], "--method.k must be at least 0"),
+        (["train", "her", POINT, "--method.ratio", "2"], "--method.ratio must be"),
+        (["train", "her", POINT, "--method.strategy", "past"], "--method.strategy"),
+        (["train", "her", POINT, "--method.exploration.noise", "-1"], "exploration.noise must"),
+        (["train", "her", POINT, "--collect.episodes", "0"], "--collect.episodes must be"),
+        (["train", "her", POINT, "--collect.threads", "0"], "--collect.threads must be"),
+        (["train", "her", POINT, "--collect.updates", "0.5"], "must be a whole number a cycle"),
+        (
+            ["train", "her", POINT, "--learner", "td3", "--collect.updates", "3"],
+            "must be a multiple of --learner.delay 2",
+        ),
+        (["train", "her", POINT, "--replay.capacity", "3"], "--replay.capacity must hold one"),
+        (["train", "her", POINT, "--evaluate.episodes", "0"], "--evaluate.episodes must be"),
+        (["train", "her", POINT, "--save.every", "-1"], "--save.every must be at least 0"),
+        (["train", "her", POINT, "--until", "2"], "--until must be above 0 and at most 1"),
+        (["train", "her", POINT, "--seed", "-1"], "--seed must be at least 0"),
+        (["train", "her", POINT, "--steps", "0"], "--steps must be at least 1"),
+        (["train", "her", POINT, "--episodes", "0"], "--episodes must be at least 1"),
+        (["train", "her", POINT, "--task-options", "n"], "--task-options takes name=value"),
+        (["train", "her", "Pendulum-v1"], "has no goals for hindsight; use the method flat"),
+        (["resume", "nowhere"], "nowhere is not a run folder"),
+        (["evaluate", "nowhere"], "no such run or policy: nowhere"),
+        (["evaluate", "nowhere", "--episodes", "0"], "--episodes must be at least 1"),
+        (["record", "nowhere", "--out", "a.mp4"], "no such run or policy: nowhere"),
+        (["play", "nowhere"], "nowhere"),
+        (["plot", "nowhere", "--out", "a.png"], "nowhere"),
+        (["plot", "--out", "a.png"], "plot needs at least one run"),
+    ],
+)
+def test_bad_input_is_one_line_and_exit_code_2(
+    words: list[str],
+    complaint: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert cli.main(words) == 2
+    output = capsys.readouterr()
+    assert complaint in output.err
+    assert len(output.err.strip().splitlines()) == 1
+    assert not list(tmp_path.iterdir())
+
+
+def test_train_resume_evaluate_from_the_command_line(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run = str(tmp_path / "run")
+    assert cli.main(["train", "her", POINT, *QUICK, "--out", run, "--seed", "2"]) == 0
+    output = capsys.readouterr().out
+    assert "her + ddpg (preset default) on goalrelay/PointReach-v0, seed 2" in output
+    assert "MB when full" in output
+    assert "5 episodes" in output
+    assert f"goalrelay evaluate {run}" in output
+    assert cli.main(["resume", run, "--steps", "200", "--quiet"]) == 0
+    assert capsys.readouterr().out == ""
+    assert cli.main(["evaluate", run, "--episodes", "7", "--json"]) == 0
+    figures = json.loads(capsys.readouterr().out)
+    assert figures["episodes"] == 7
+    assert 0 <= figures["low"] <= figures["success"] <= figures["high"] <= 1
+    assert cli.main(["evaluate", run, "--episodes", "7"]) == 0
+    assert "success" in capsys.readouterr().out
+
+
+def test_evaluation_repeats_with_its_seed(small_run: session.Result) -> None:
+    first, again, other = (
+        session.evaluate(small_run.folder, episodes=5, seed=seed) for seed in (1, 1, 2)
+    )
+    assert first == again
+    assert first.distance != other.distance
+
+
+def test_options_of_every_nested_setting_are_in_the_help(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    with pytest.raises(SystemExit) as stop:
+        cli.main(["train", "her", POINT, "--learner", "td3", "--help"])
+    assert stop.value.code == 0
+    text = capsys.readouterr().out
+    for option in (
+        "--learner.delay",
+        "--learner.gamma",
+        "--method.exploration.noise",
+        "--collect.updates-per",
+        "--until",
+        "--out",
+    ):
+        assert option in text
+
+
+def test_every_command_has_help(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["--help"]) == 0
+    general = capsys.readouterr().out
+    for command in cli.COMMANDS:
+        assert command in general
+        with pytest.raises(SystemExit) as stop:
+            cli.main([command, "--help"])
+        assert stop.value.code == 0
+        assert capsys.readouterr().out.strip()
+
+
+def test_version_tasks_and_methods(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["--version"]) == 0
+    assert capsys.readouterr().out.startswith("goalrelay 0.")
+    assert cli.main(["tasks"]) == 0
+    assert "FetchPush-v4" in capsys.readouterr().out
+    assert cli.main(["methods"]) == 0
+    listed = capsys.readouterr().out
+    for name in ("her", "flat", "baselines", "zoo"):
+        assert name in listed
+
+
+@pytest.mark.parametrize(
+    ("command", "file", "content", "complaint"),
+    [
+        ("resume", "config.json", b"{", "cannot read"),
+        ("resume", "config.json", b"[]", "does not hold a JSON object"),
+        ("resume", "config.json", b"{}", "lacks 'method_name'"),
+        ("resume", "config.json", b'{"method_name": 5}', "config.json"),
+        ("evaluate", "policy.safetensors", b"no", "cannot read the policy"),
+        ("evaluate", "policy.safetensors", b"", "cannot read the policy"),
+        ("evaluate", "policy.json", b"{}", "is not a goalrelay policy"),
+        ("evaluate", "policy.json", b'{"format": 1}', "cannot read the policy"),
+        ("evaluate", "policy.json", b"\xff", "cannot read"),
+    ],
+)
+def test_a_damaged_file_of_a_run_is_named(
+    command: str,
+    file: str,
+    content: bytes,
+    complaint: str,
+    tmp_path: Path,
+    small_run: session.Result,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    for name in ("config.json", "policy.json", "policy.safetensors"):
+        (tmp_path / name).write_bytes((small_run.folder / name).read_bytes())
+    (tmp_path / file).write_bytes(content)
+    assert cli.main([command, str(tmp_path)]) == 2
+    error = capsys.readouterr().err
+    assert complaint in error
+    assert str(tmp_path) in error
+    assert len(error.strip().splitlines()) == 1

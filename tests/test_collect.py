@@ -1,0 +1,92 @@
+"""Episodes are facts: what was seen, done and achieved, in order, from a seed alone."""
+
+import numpy as np
+import pytest
+
+from goalrelay.collect import Collector, rollout
+from goalrelay.exploration import Exploration, explore, random_action
+from goalrelay.tasks.gym_task import open_task
+from goalrelay.types import Observation
+
+POINT = "goalrelay/PointReach-v0"
+BITS = "goalrelay/BitFlip-v0"
+
+
+def test_an_episode_replays_to_itself() -> None:
+    task = open_task(POINT)
+    episode = rollout(task, lambda _, rng: random_action(task.spec, rng), seed=4)
+    assert episode.length == 25
+    assert not episode.terminal
+    again = task.reset(4)
+    np.testing.assert_array_equal(again.observation, episode.observation[0])
+    total = 0.0
+    for t, action in enumerate(episode.action):
+        moment, reward, *_ = task.step(action)
+        total += reward
+        np.testing.assert_array_equal(moment.observation, episode.observation[t + 1])
+        np.testing.assert_array_equal(moment.achieved, episode.achieved[t + 1])
+        np.testing.assert_array_equal(moment.desired, episode.desired[t + 1])
+    assert total == episode.total_reward
+
+
+def test_an_episode_ends_where_the_task_ends_it() -> None:
+    task = open_task(BITS, ["n=5"])
+
+    def flip_what_differs(moment: Observation, rng: np.random.Generator) -> np.ndarray:
+        return np.asarray(np.argmax(moment.achieved != moment.desired), np.int32)
+
+    episode = rollout(task, flip_what_differs, seed=1)
+    differing = int((episode.achieved[0] != episode.desired[0]).sum())
+    assert episode.length == differing
+    assert episode.terminal
+    assert episode.success == 1.0
+    assert episode.total_reward == 1.0 - differing
+
+
+def test_episodes_come_in_the_order_of_their_seeds_on_any_number_of_threads() -> None:
+    seeds = [5, 6, 7, 8, 9]
+    collected = []
+    for threads in (1, 4):
+        collector = Collector(lambda: open_task(POINT), threads)
+        spec = open_task(POINT).spec
+        collected.append(collector.collect(lambda _, rng, s=spec: random_action(s, rng), seeds))
+        collector.close()
+    for a, b in zip(*collected, strict=True):
+        np.testing.assert_array_equal(a.observation, b.observation)
+        np.testing.assert_array_equal(a.action, b.action)
+
+
+def test_exploration_is_not_the_noise_the_environment_started_from() -> None:
+    task = open_task(POINT)
+    episode = rollout(task, lambda _, rng: random_action(task.spec, rng), seed=3)
+    assert not np.allclose(episode.action[0], episode.observation[0])
+
+
+def test_a_crash_names_the_task_and_the_episode() -> None:
+    task = open_task(POINT)
+
+    def crash(moment: Observation, rng: np.random.Generator) -> np.ndarray:
+        raise ValueError("the arm fell off")
+
+    with pytest.raises(RuntimeError, match=r"PointReach-v0' failed .* seed 9, step 0: the arm"):
+        rollout(task, crash, seed=9)
+
+
+def test_gaussian_noise_has_its_deviation_and_random_actions_their_share() -> None:
+    spec = open_task(POINT).spec
+    rng = np.random.default_rng(0)
+    still = np.zeros(2, np.float32)
+    noisy = np.stack([explore(Exploration(0.2, 0.0), spec, still, rng) for _ in range(4000)])
+    assert noisy.std() == pytest.approx(0.2, rel=0.05)
+    mixed = np.stack([explore(Exploration(0.0, 0.3), spec, still, rng) for _ in range(4000)])
+    assert (mixed != 0).any(axis=1).mean() == pytest.approx(0.3, abs=0.03)
+    assert np.abs(mixed).max() <= 1
+    loud = np.stack([explore(Exploration(5.0, 0.0), spec, still, rng) for _ in range(100)])
+    assert np.abs(loud).max() == 1
+    discrete = open_task(BITS, ["n=5"]).spec
+    chosen = [
+        int(explore(Exploration(0.2, 0.5), discrete, np.asarray(2, np.int32), rng))
+        for _ in range(4000)
+    ]
+    assert np.mean(np.array(chosen) == 2) == pytest.approx(0.5 + 0.5 / 5, abs=0.03)
+    assert set(chosen) == set(range(5))

@@ -1,0 +1,51 @@
+"""Learning works where it must, and fails where it must."""
+
+from pathlib import Path
+from typing import Any
+
+import goalrelay
+
+BITS: dict[str, Any] = {"save.tensorboard": False, "evaluate.every": 200, "evaluate.confirm": 50}
+
+
+def success(run: goalrelay.Result) -> float:
+    assert run.evaluation is not None
+    return run.evaluation.success
+
+
+def test_hindsight_solves_bit_flipping(tmp_path: Path) -> None:
+    settings = BITS | {"task_options": ("n=12",)}
+    run = goalrelay.train(
+        "her", "goalrelay/BitFlip-v0", learner="dqn", episodes=400, out=tmp_path, settings=settings
+    )
+    assert success(run) >= 0.95
+
+
+def test_without_hindsight_bit_flipping_is_not_solved(tmp_path: Path) -> None:
+    settings = BITS | {"task_options": ("n=12",), "method.strategy": "none"}
+    run = goalrelay.train(
+        "her", "goalrelay/BitFlip-v0", learner="dqn", episodes=400, out=tmp_path, settings=settings
+    )
+    assert success(run) <= 0.1
+
+
+def test_every_continuous_learner_reaches_with_hindsight(tmp_path: Path) -> None:
+    for learner in ("ddpg", "td3", "sac"):
+        settings = {"save.tensorboard": False, "learner.hidden": (64, 64), "evaluate.confirm": 50}
+        run = goalrelay.train(
+            "her",
+            "goalrelay/PointReach-v0",
+            learner=learner,
+            episodes=100,
+            out=tmp_path / learner,
+            settings=settings,
+        )
+        assert success(run) >= 0.9, learner
+
+
+def test_td3_learns_a_flat_task(tmp_path: Path) -> None:
+    settings = {"save.tensorboard": False, "learner.hidden": (64, 64), "evaluate.confirm": 20}
+    settings |= {"learner.actor_lr": 1e-3, "learner.critic_lr": 1e-3}
+    run = goalrelay.train("flat", "Pendulum-v1", steps=8000, out=tmp_path / "r", settings=settings)
+    assert run.evaluation is not None
+    assert run.evaluation.mean_return > -400  # random is about -1200, solved about -150

@@ -1,0 +1,106 @@
+"""A saved policy acts the same wherever it is loaded, and loading it runs no code."""
+
+import json
+import pickle
+import subprocess
+import sys
+from pathlib import Path
+
+import gymnasium
+import numpy as np
+import pytest
+
+import goalrelay
+from goalrelay.errors import UsageError
+from goalrelay.session import Result
+
+POINT = "goalrelay/PointReach-v0"
+
+
+def observations(count: int) -> list[dict[str, np.ndarray]]:
+    space = gymnasium.make(POINT).observation_space
+    space.seed(0)
+    return [space.sample() for _ in range(count)]
+
+
+def test_a_loaded_policy_acts_like_the_one_that_was_saved(small_run: Result) -> None:
+    last = goalrelay.load(small_run.folder / "policy-last.safetensors")
+    assert last.spec == small_run.policy.spec
+    for observation in observations(20):
+        np.testing.assert_array_equal(last(observation), small_run.policy(observation))
+
+
+def test_another_process_gets_the_same_actions(small_run: Result) -> None:
+    seen = observations(5)
+    code = (
+        "import sys, json, numpy as np, goalrelay\n"
+        "policy = goalrelay.load(sys.argv[1])\n"
+        "seen = [{k: np.array(v, 'f') for k, v in o.items()} for o in json.loads(sys.argv[2])]\n"
+        "print(json.dumps([policy(o).tolist() for o in seen]))\n"
+    )
+    listed = json.dumps([{k: v.tolist() for k, v in o.items()} for o in seen])
+    output = subprocess.run(
+        [sys.executable, "-c", code, str(small_run.folder), listed],
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout
+    policy = goalrelay.load(small_run.folder)
+    np.testing.assert_array_equal(json.loads(output), [policy(o).tolist() for o in seen])
+
+
+def test_a_policy_drives_a_plain_gymnasium_environment(small_run: Result) -> None:
+    env = gymnasium.make(POINT)
+    policy = goalrelay.load(small_run.folder)
+    observation, _ = env.reset(seed=0)
+    for _ in range(25):
+        action = policy(observation)
+        assert env.action_space.contains(action)
+        observation, _, _, truncated, _ = env.step(action)
+    assert truncated
+
+
+@pytest.mark.parametrize(
+    ("task", "learner"), [("goalrelay/BitFlip-v0", "dqn"), ("Pendulum-v1", "td3")]
+)
+def test_actions_are_in_the_tasks_own_units(task: str, learner: str, tmp_path: Path) -> None:
+    settings = {"learner.hidden": (16,), "save.tensorboard": False, "evaluate.confirm": 2}
+    run = goalrelay.train(
+        "flat", task, learner=learner, episodes=2, out=tmp_path / "r", settings=settings
+    )
+    env = gymnasium.make(task)
+    observation, _ = env.reset(seed=0)
+    action = goalrelay.load(run.folder)(observation)
+    assert env.action_space.contains(np.int64(action) if learner == "dqn" else action)
+
+
+class Trap:
+    def __reduce__(self):
+        return (Path.touch, (Path("trap-was-sprung"),))
+
+
+def test_a_pickle_in_place_of_the_tensors_is_refused_and_not_run(
+    small_run: Result, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "policy.json").write_bytes((small_run.folder / "policy.json").read_bytes())
+    (tmp_path / "policy.safetensors").write_bytes(pickle.dumps(Trap()))
+    with pytest.raises(UsageError, match="cannot read the policy"):
+        goalrelay.load(tmp_path)
+    assert not (tmp_path / "trap-was-sprung").exists()
+
+
+def test_layers_that_do_not_fit_the_task_are_refused(small_run: Result, tmp_path: Path) -> None:
+    about = json.loads((small_run.folder / "policy.json").read_text())
+    about["spec"]["observation_size"] += 1
+    (tmp_path / "policy.json").write_text(json.dumps(about))
+    (tmp_path / "policy.safetensors").write_bytes(
+        (small_run.folder / "policy.safetensors").read_bytes()
+    )
+    with pytest.raises(UsageError, match="do not fit its task"):
+        goalrelay.load(tmp_path)
+
+
+def test_a_folder_without_a_policy_says_so(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="holds no policy yet"):
+        goalrelay.load(tmp_path)
