@@ -53,6 +53,7 @@ def test_a_policy_drives_a_plain_gymnasium_environment(small_run: Result) -> Non
     env = gymnasium.make(POINT)
     policy = goalrelay.load(small_run.folder)
     observation, _ = env.reset(seed=0)
+    truncated = False
     for _ in range(25):
         action = policy(observation)
         assert env.action_space.contains(action)

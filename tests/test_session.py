@@ -1,6 +1,5 @@
 """Runs repeat, resume exactly, survive being killed, and stop with a word when they explode."""
 
-import os
 import signal
 import subprocess
 import sys
@@ -11,11 +10,12 @@ from typing import Any
 import jax
 import numpy as np
 import pytest
-from conftest import SMALL
 
 import goalrelay
+from conftest import SMALL
 from goalrelay import session
 from goalrelay.errors import Diverged, UsageError
+from goalrelay.files import read_json
 from goalrelay.logbook import read_table
 from goalrelay.run import RunFolder
 from goalrelay.train import Trainer
@@ -122,7 +122,7 @@ def test_only_damaged_checkpoints_are_an_error_in_one_line(tmp_path: Path) -> No
     for file in (run.folder / "checkpoint" / "5").rglob("*"):
         if file.is_file():
             file.write_bytes(b"damage")
-    with pytest.raises(UsageError, match="no checkpoint in .* can be read"):
+    with pytest.raises(UsageError, match=r"no checkpoint in .* can be read"):
         goalrelay.resume(run.folder)
 
 
@@ -263,11 +263,11 @@ def test_default_runs_go_to_a_folder_of_task_method_and_seed(
     monkeypatch.chdir(tmp_path)
     run = goalrelay.train("her", POINT, episodes=1, seed=5, settings=SMALL)
     assert run.folder == Path("runs/goalrelay_PointReach-v0/her/seed-5")
-    assert os.path.samefile(run.folder, tmp_path / run.folder)
+    assert run.folder.samefile(tmp_path / run.folder)
 
 
 def test_the_config_says_versions_and_commit(small_run: session.Result) -> None:
-    values = goalrelay.files.read_json(small_run.folder / "config.json")
+    values = read_json(small_run.folder / "config.json")
     assert {"goalrelay", "jax", "mujoco", "python"} <= set(values["versions"])
     assert values["commit"]
     assert values["learner"]["hidden"] == [32, 32]

@@ -292,7 +292,7 @@ def _parse(kind: type[Parsed], words: Sequence[str], command: str, default: Any 
 
 
 def _one_line(boxed: str) -> str:
-    """tyro's box as one line: what is wrong, and what may have been meant."""
+    """Tyro's box as one line: what is wrong, and what may have been meant."""
     plain = re.sub(r"\x1b\[[0-9;]*m", "", boxed)
     lines = [re.sub("[│╭╮╰╯]", "", line).strip() for line in plain.splitlines()]
     framed = "╭" in plain  # where it cannot be drawn, the title stands above a rule of its own

@@ -46,7 +46,7 @@ class ReplaySize:
 class Evaluate:
     """When and how the policy is tested, without noise, on episodes of its own."""
 
-    every: int = number(50, 1)
+    every: int = number(25, 1)
     """Training episodes between evaluations."""
     episodes: int = number(20, 1, 100_000)
     """Episodes of an evaluation."""

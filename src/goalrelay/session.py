@@ -94,6 +94,7 @@ def start(experiment: AnyExperiment, out: Path | None, display: Display) -> Resu
     """Begin a run of an experiment in a new folder."""
     experiments.check(experiment)
     began = time.perf_counter()
+    use_compilation_cache()
     trainer = Trainer(experiment)  # before the folder: a refused task leaves nothing behind
     folder = RunFolder.create(out or default_folder(experiment), experiment)
     return _Session(trainer, folder, display, began).run()
@@ -119,6 +120,7 @@ def resume(
         Diverged: learning exploded.
     """
     began = time.perf_counter()
+    use_compilation_cache()
     folder = RunFolder.open(Path(run))
     experiment = folder.experiment()
     if steps is not None:
@@ -174,7 +176,6 @@ class _Session:
 
     def run(self) -> Result:
         """Learn until something stops it; leave a folder that can be resumed."""
-        use_compilation_cache()
         trainer = self.trainer
         self.display.start(trainer, self.folder.path)
         try:

@@ -79,7 +79,8 @@ class Trainer:
         self.config = resolve(experiment.learner, self.task.spec)
         self.key = jax.random.key(experiment.seed)
         size = self.method.input_size(self.task.spec)
-        self.state = self.learner.init(self.config, self.task.spec, size, self.key)
+        initialize = jax.jit(self.learner.init, static_argnums=(0, 1, 2))  # one compilation
+        self.state = initialize(self.config, self.task.spec, size, self.key)
         self.statistics = normalizer.empty(size)
         self.replay = Replay(self.task.spec, experiment.replay.capacity)
         self.counters = Counters()

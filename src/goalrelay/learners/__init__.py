@@ -15,6 +15,7 @@ Every module here has
 and `cycle.run_cycle` turns any of them into one jitted scan over a cycle of updates.
 """
 
+import functools
 import importlib
 import pkgutil
 from typing import Any, Protocol
@@ -54,6 +55,7 @@ def names() -> list[str]:
     return [m.name for m in pkgutil.iter_modules(__path__) if m.name not in NOT_LEARNERS]
 
 
+@functools.cache  # acting asks for it at every step
 def find(name: str) -> Learner:
     """The learner of a name.
 

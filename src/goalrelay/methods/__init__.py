@@ -12,6 +12,7 @@ Every module here has
 The update is the learner's. `goalrelay methods` prints the first line of each module.
 """
 
+import functools
 import importlib
 import pkgutil
 from collections.abc import Mapping
@@ -80,6 +81,7 @@ def names() -> list[str]:
     return [m.name for m in pkgutil.iter_modules(__path__)]
 
 
+@functools.cache  # acting asks for it at every step
 def find(name: str) -> Method:
     """The method of a name.
 

@@ -1,0 +1,64 @@
+#!/bin/sh
+# The learning runs behind the README's claims, from scratch, one after the other.
+#
+#   sh benchmarks/reproduce.sh [CLAIM ...]     all of them by default
+#
+# Runs go to runs/claims/; their small files (configuration, curve, timing) to results/. A run that
+# is there already is resumed, so the script can be stopped and started again.
+set -eu
+cd "$(dirname "$0")/.."
+
+run() { # run CLAIM/NAME METHOD TASK [options]
+    name=$1
+    shift
+    folder=runs/claims/$name
+    if [ -e "$folder/config.json" ]; then
+        goalrelay resume "$folder"
+    else
+        goalrelay train "$@" --out "$folder"
+    fi
+    mkdir -p "results/$name"
+    cp "$folder/config.json" "$folder/progress.csv" "$folder/timing.csv" "results/$name/"
+}
+
+bit_flip() { # n = 20 bits, with and without hindsight, all else equal
+    for seed in 0 1 2; do
+        for strategy in future none; do
+            run "bit_flip/$strategy-$seed" her goalrelay/BitFlip-v0 --learner dqn \
+                --task-options n=20 --method.strategy "$strategy" --episodes 1000 \
+                --evaluate.every 100 --seed "$seed"
+        done
+    done
+}
+
+fetch_reach() { # 0.95 within 5,000 steps and a minute
+    for seed in 0 1 2 3 4; do
+        run "fetch_reach/seed-$seed" her FetchReach-v4 --until 0.95 --steps 5000 --seed "$seed"
+    done
+}
+
+fetch_reach_curves() { # the README's picture
+    for seed in 0 1 2 3 4; do
+        run "fetch_reach_curves/default-$seed" her FetchReach-v4 --episodes 60 \
+            --evaluate.every 5 --seed "$seed"
+        run "fetch_reach_curves/baselines-$seed" her FetchReach-v4 --episodes 60 \
+            --evaluate.every 5 --seed "$seed" --preset baselines
+        run "fetch_reach_curves/none-$seed" her FetchReach-v4 --episodes 60 \
+            --evaluate.every 5 --seed "$seed" --method.strategy none
+    done
+}
+
+inverted_double_pendulum() { # flat TD3, a return of 9,000
+    for seed in 0 1 2; do
+        run "inverted_double_pendulum/seed-$seed" flat InvertedDoublePendulum-v5 --steps 50000 \
+            --evaluate.every 50 --evaluate.episodes 10 --evaluate.confirm 20 --seed "$seed"
+    done
+}
+
+fetch_push_baselines() { # plain HER until Ctrl-C: the line that relay must beat
+    run fetch_push_baselines/seed-0 her FetchPush-v4 --preset baselines --steps 5000000 \
+        --evaluate.every 250 --evaluate.episodes 50
+}
+
+[ $# -gt 0 ] || set -- bit_flip fetch_reach fetch_reach_curves inverted_double_pendulum fetch_push_baselines
+for claim in "$@"; do "$claim"; done

@@ -1,0 +1,247 @@
+"""From run folders to the mean of runs and its interval: the figures behind learning curves.
+
+    progress.csv (and timing.csv, matched by cycle) of a run        -> `curve`
+    runs of one task, method, learner and preset                    -> `grouped`
+    curves of a group                                               -> `aggregate`
+
+Runs of one group that differ in another option that decides what is learned are kept apart, and
+the option joins their label: an ablation is never averaged with what it is compared to.
+
+A mean covers what every run of the group covers, with straight lines between evaluations: nothing
+is extrapolated. The one exception is a run that ended because it reached `--until`: it holds its
+last value, and the band says from where on.
+"""
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any, Literal, NamedTuple
+
+import numpy as np
+
+from goalrelay import settings
+from goalrelay.errors import UsageError
+from goalrelay.evaluate import wilson
+from goalrelay.experiment import AnyExperiment
+from goalrelay.logbook import Row, read_table
+from goalrelay.run import RunFolder
+
+X = Literal["episodes", "steps", "seconds"]
+Y = Literal["success", "return", "distance"]
+COLUMNS: dict[Y, str] = {
+    "success": "eval_success",
+    "return": "eval_mean_return",
+    "distance": "eval_distance",
+}
+NOT_LEARNING = (
+    *("task", "seed", "steps", "episodes", "until"),
+    *("collect.threads", "evaluate.", "save."),
+)
+"""Options, or their beginnings, in which the runs of one group may differ."""
+ENOUGH_RUNS, RESAMPLES = 3, 2000
+"""Runs from which on the interval is a bootstrap over them, and how often it draws."""
+MOST_POINTS = 500
+"""Positions of a mean; more are thinned to evenly spaced ones."""
+
+
+class Curve(NamedTuple):
+    """The N evaluations of one run."""
+
+    position: np.ndarray
+    """[N] increasing: training episodes, environment steps or seconds"""
+    value: np.ndarray
+    """[N] success rate, return or distance"""
+    trials: np.ndarray
+    """[N] episodes of each evaluation"""
+    reached: bool
+    """Whether the run ended because it reached `--until`."""
+
+
+class Band(NamedTuple):
+    """The mean of some runs at M positions."""
+
+    position: np.ndarray
+    """[M] increasing, in the unit of the curves"""
+    mean: np.ndarray
+    """[M]"""
+    low: np.ndarray
+    """[M] lower end of the 95% interval; NaN where there is none"""
+    high: np.ndarray
+    """[M]"""
+    held: np.ndarray
+    """[M] int: how many runs had ended at `--until` before this position"""
+    runs: int
+
+
+class Run(NamedTuple):
+    """A run folder that has been read."""
+
+    path: Path
+    experiment: AnyExperiment
+    progress: list[Row]
+
+
+def read_runs(folders: Sequence[Path]) -> list[Run]:
+    """Every run at or below the folders, each once, in order.
+
+    Raises:
+        UsageError: a folder without runs, or a run without a readable evaluation.
+    """
+    found: dict[Path, Path] = {}
+    for folder in folders:
+        try:
+            below = {path.resolve(): path for path in _run_folders(folder)}
+        except OSError as error:
+            raise UsageError(f"cannot read {folder}: {error.strerror}") from error
+        if not below:
+            raise UsageError(f"no runs in {folder}: no folder in it has a config.json")
+        found |= below
+    return [
+        Run(path, RunFolder.open(path).experiment(), _table(path / "progress.csv"))
+        for path in found.values()
+    ]
+
+
+def grouped(runs: Sequence[Run]) -> dict[str, dict[str, list[Run]]]:
+    """Runs by task, then by what learned it: {title: {label: runs}}, in order of appearance."""
+    kinds: dict[str, list[Run]] = {}
+    for run in runs:
+        kinds.setdefault(_kind(run.experiment), []).append(run)
+    differing = {kind: _differing(group) for kind, group in kinds.items()}
+    panels: dict[str, dict[str, list[Run]]] = {}
+    for run in runs:
+        options, kind = _learning(run.experiment), _kind(run.experiment)
+        label = kind + "".join(f", {name}={options[name]}" for name in differing[kind])
+        panels.setdefault(_title(run.experiment), {}).setdefault(label, []).append(run)
+    return panels
+
+
+def curve(run: Run, x: X, y: Y) -> Curve:
+    """The figures of a run; evaluations without such a figure are left out.
+
+    Raises:
+        UsageError: a column is missing or damaged, or has no figure at all.
+    """
+    file, rows = run.path / "progress.csv", run.progress
+    value, trials = _column(file, rows, COLUMNS[y]), _column(file, rows, "eval_episodes")
+    position = _seconds(run) if x == "seconds" else _column(file, rows, x)
+    kept = np.isfinite(value) & np.isfinite(position)
+    if not kept.any():
+        raise UsageError(f"{file} has no {y} figures; choose another --y")
+    if (np.diff(position[kept]) < 0).any():
+        raise UsageError(f"{file} is damaged: its {x} do not increase")
+    until, success = run.experiment.until, _column(file, rows, "eval_success")
+    reached = until is not None and bool(success[-1] >= until)
+    return Curve(position[kept], value[kept], trials[kept], reached)
+
+
+def aggregate(curves: Sequence[Curve], rate: bool = False) -> Band:
+    """Mean of runs, and its 95% interval.
+
+    From three runs on, the interval is a percentile bootstrap over runs. For fewer it says how
+    sure the evaluation is: Wilson's interval of the pooled test episodes for a rate, else none.
+
+    Args:
+        curves: one a run.
+        rate: whether the values are success rates.
+
+    Raises:
+        UsageError: one run ended before another began to be evaluated.
+    """
+    ends = [c.position[-1] for c in curves]
+    open_ends = [end for c, end in zip(curves, ends, strict=True) if not c.reached]
+    first, last = max(c.position[0] for c in curves), min(open_ends, default=max(ends))
+    grid = np.unique(np.concatenate([c.position for c in curves]))
+    grid = grid[(grid >= first) & (grid <= last)]
+    if not len(grid):
+        raise UsageError("runs of one group do not overlap: one ended before another's first test")
+    if len(grid) > MOST_POINTS:
+        grid = np.linspace(first, last, MOST_POINTS)
+    values = np.stack([np.interp(grid, c.position, c.value) for c in curves])
+    mean = values.mean(axis=0)
+    low, high = np.full((2, len(grid)), np.nan)
+    if len(curves) >= ENOUGH_RUNS:
+        low, high = _bootstrap(values)
+    elif rate:
+        trials = np.sum([np.interp(grid, c.position, c.trials) for c in curves], axis=0)
+        low, high = np.array([wilson(m * n, n) for m, n in zip(mean, trials, strict=True)]).T
+    held = np.sum([grid > end for end in ends], axis=0)
+    return Band(grid, mean, low, high, held, len(curves))
+
+
+def _bootstrap(values: np.ndarray) -> np.ndarray:
+    """[runs, M] -> [2, M]: the 2.5% and 97.5% points of means of runs drawn with replacement."""
+    runs = len(values)
+    drawn = np.random.default_rng(0).multinomial(runs, np.full(runs, 1 / runs), RESAMPLES)
+    return np.percentile(drawn / runs @ values, [2.5, 97.5], axis=0)
+
+
+def _run_folders(folder: Path) -> Iterator[Path]:
+    """Run folders at or below a folder; none is looked for inside another."""
+    if (folder / "config.json").exists():
+        yield folder
+        return
+    for below in sorted(path for path in folder.iterdir() if path.is_dir()):
+        yield from _run_folders(below)
+
+
+def _title(experiment: AnyExperiment) -> str:
+    options = f" ({', '.join(experiment.task_options)})" if experiment.task_options else ""
+    return experiment.task + options
+
+
+def _kind(experiment: AnyExperiment) -> str:
+    preset = "" if experiment.preset == "default" else f", {experiment.preset}"
+    return f"{experiment.method_name} + {experiment.learner_name}{preset}"
+
+
+def _learning(experiment: AnyExperiment) -> dict[str, Any]:
+    """The options that decide what is learned of a task, by name, dotted where that is needed."""
+    named = {name: value for name, _, value in settings.options(experiment)}
+    last = Counter(name.rpartition(".")[2] for name in named)
+    return {
+        name.rpartition(".")[2] if last[name.rpartition(".")[2]] == 1 else name: value
+        for name, value in named.items()
+        if not name.startswith(NOT_LEARNING)
+    }
+
+
+def _differing(group: Sequence[Run]) -> list[str]:
+    """Options that are not the same in all runs of one kind."""
+    learning = [_learning(run.experiment) for run in group]
+    return [name for name in learning[0] if any(o[name] != learning[0][name] for o in learning)]
+
+
+def shown(runs: Sequence[Run]) -> Y:
+    """Success where any of the runs of a task has it, else return."""
+    success = [_column(r.path / "progress.csv", r.progress, "eval_success") for r in runs]
+    return "success" if any(np.isfinite(s).any() for s in success) else "return"
+
+
+def _table(file: Path) -> list[Row]:
+    rows = read_table(file)
+    if not rows:
+        raise UsageError(f"{file} holds no evaluation yet")
+    for line, row in enumerate(rows, 2):
+        if None in row or None in row.values():
+            raise UsageError(f"{file} is damaged: line {line} does not fit the header")
+    return rows
+
+
+def _column(file: Path, rows: Sequence[Row], name: str) -> np.ndarray:
+    """[N] float64"""
+    if name not in rows[0]:
+        raise UsageError(f"{file} lacks the column '{name}'")
+    try:
+        return np.array([float(row[name]) for row in rows])
+    except ValueError as error:
+        raise UsageError(f"{file} is damaged: column '{name}': {error}") from None
+
+
+def _seconds(run: Run) -> np.ndarray:
+    """[N] wall-clock seconds of the evaluations; NaN where timing.csv lacks the cycle."""
+    file = run.path / "timing.csv"
+    rows = _table(file)
+    seconds = dict(zip(_column(file, rows, "cycle"), _column(file, rows, "seconds"), strict=True))
+    cycles = _column(run.path / "progress.csv", run.progress, "cycle")
+    return np.array([seconds.get(cycle, np.nan) for cycle in cycles])

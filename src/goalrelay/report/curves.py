@@ -1,0 +1,235 @@
+"""Learning curves: run folders in, a picture out (`bands` has the figures and their rules).
+
+One panel a task; one colour and marker a method, the same in every panel; the mean over seeds as a
+line, dashed where it rests on runs that ended at `--until`; its 95% interval as a band. Drawn with
+matplotlib's figure objects alone, so that nothing of a session's own plots is touched.
+"""
+
+import math
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+
+import numpy as np
+
+from goalrelay.errors import UsageError
+from goalrelay.report.bands import ENOUGH_RUNS, Band, X, Y, aggregate, curve, grouped, read_runs
+from goalrelay.report.bands import shown as shown_by
+from goalrelay.report.target import write_target
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+ENDINGS = (".png", ".svg", ".pdf")
+Y_LABELS: dict[Y, str] = {
+    "success": "success rate",
+    "return": "return of an episode",
+    "distance": "final distance to goal\n(task units)",
+}
+TIME_UNITS = ((3 * 3600, 3600, "h"), (180, 60, "min"), (0, 1, "s"))
+"""From this many seconds on, so many make one of these."""
+COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
+"""Okabe and Ito's, without the yellow that white paper swallows."""
+MARKERS = ("o", "s", "^", "D", "v", "P", "X", "<", ">")
+"""Nine: 63 methods go by before a pair of colour and marker comes again."""
+DASHES = (0, (3, 2))
+MARKS = 8
+"""Markers along a line, about."""
+PANEL = (5.0, 3.3)
+"""Width and height of a panel, inches."""
+MOST_COLUMNS = 3
+LETTER = 0.085
+"""Width of a letter of the legend, inches, about."""
+ROW = 0.21
+"""Height of a row of the legend, inches, about."""
+STYLE: Any = {
+    "font.size": 11,
+    "axes.labelsize": 11,
+    "axes.titlesize": 12,
+    "xtick.labelsize": 10,
+    "ytick.labelsize": 10,
+    "legend.fontsize": 10,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.axisbelow": True,
+    "grid.color": "#e4e4e4",
+    "grid.linewidth": 0.8,
+    "lines.linewidth": 1.8,
+    "lines.markersize": 5.5,
+    "lines.markeredgewidth": 0.7,
+    "savefig.dpi": 200,
+    "pdf.fonttype": 42,
+    "svg.hashsalt": "goalrelay",
+}
+
+
+class Look(NamedTuple):
+    """How a method is drawn, in every panel."""
+
+    colour: str
+    marker: str
+
+
+Panel = tuple[Y, dict[str, Band]]
+"""What a panel shows, and its bands by their label."""
+
+
+def plot(
+    runs: Sequence[Path],
+    out: Path,
+    x: X = "episodes",
+    y: Literal["auto"] | Y = "auto",
+) -> None:
+    """Draw the learning curves of runs.
+
+    Args:
+        runs: run folders, or folders below which there are some.
+        out: the picture, .png, .svg or .pdf; it appears whole or not at all.
+        x: what the curve runs against: training episodes, environment steps, wall-clock time.
+        y: what it shows; auto is success, or return for a task that has no success.
+
+    Raises:
+        UsageError: no run, a run that cannot be read, nothing to show, matplotlib is missing, or
+            `out` cannot be written.
+    """
+    panels: dict[str, Panel] = {}
+    for title, groups in grouped(read_runs(runs)).items():
+        shown: Y = shown_by([r for group in groups.values() for r in group]) if y == "auto" else y
+        panels[title] = (
+            shown,
+            {
+                label: aggregate([curve(run, x, shown) for run in group], rate=shown == "success")
+                for label, group in groups.items()
+            },
+        )
+    write_target(out, ENDINGS, lambda path: _save(panels, path, x))
+
+
+def _save(panels: dict[str, Panel], path: Path, x: X) -> None:
+    try:
+        import matplotlib
+        from matplotlib.backends.backend_agg import FigureCanvasAgg
+        from matplotlib.figure import Figure
+    except ImportError:
+        raise UsageError("plotting needs matplotlib: pip install 'goalrelay[viz]'") from None
+    undated = {".svg": {"Date": None}, ".pdf": {"CreationDate": None}}  # same runs, same file
+    with matplotlib.rc_context(STYLE):
+        figure = Figure(layout="constrained")
+        FigureCanvasAgg(figure)
+        _draw(figure, panels, x)
+        figure.savefig(path, metadata=undated.get(path.suffix.lower()))
+
+
+def _draw(figure: "Figure", panels: dict[str, Panel], x: X) -> None:
+    """All panels in a grid, and one legend below them."""
+    labels = list(dict.fromkeys(label for _, bands in panels.values() for label in bands))
+    looks = {
+        label: Look(COLOURS[i % len(COLOURS)], MARKERS[i % len(MARKERS)])
+        for i, label in enumerate(labels)
+    }
+    columns = min(len(panels), MOST_COLUMNS)
+    rows = math.ceil(len(panels) / columns)
+    ends = [band.position[-1] for _, bands in panels.values() for band in bands.values()]
+    unit, x_label = _x_axis(x, max(ends))
+    grid = list(figure.subplots(rows, columns, squeeze=False).flat)
+    for axes, (title, (y, bands)) in zip(grid, panels.items(), strict=False):
+        axes.set_title(title)
+        for i, (label, band) in enumerate(bands.items()):
+            _draw_band(axes, band, unit, i / len(bands), looks[label])
+        _finish(axes, x_label, y)
+    for axes in grid[len(panels) :]:
+        axes.remove()
+    _legend(figure, panels, looks, (columns * PANEL[0], rows * PANEL[1]))
+
+
+def _draw_band(axes: "Axes", band: Band, unit: float, shift: float, look: Look) -> None:
+    """The interval, the mean, and the mean dashed where runs hold their last value.
+
+    Args:
+        axes: the panel.
+        band: in the unit of the curves.
+        unit: how much of it makes one on the axis.
+        shift: in [0, 1), moves the markers along so that those of several lines do not meet.
+        look: colour and marker.
+    """
+    position, solid = band.position / unit, int((band.held == 0).sum())
+    axes.fill_between(position, band.low, band.high, color=look.colour, alpha=0.16, linewidth=0)
+    gap = max(1, len(position) // MARKS)
+    marks = slice(int(shift * gap), None, gap)
+    line, dashed = slice(0, solid), slice(max(solid - 1, 0), None)
+    axes.plot(
+        position[line],
+        band.mean[line],
+        color=look.colour,
+        marker=look.marker,
+        markevery=marks,
+        markeredgecolor="white",
+        clip_on=False,
+        zorder=3,
+    )
+    if solid < len(position):
+        axes.plot(position[dashed], band.mean[dashed], color=look.colour, linestyle=DASHES)
+
+
+def _finish(axes: "Axes", x_label: str, y: Y) -> None:
+    """Labels, limits, ticks and grid of a panel."""
+    from matplotlib.ticker import EngFormatter, MaxNLocator, PercentFormatter
+
+    axes.set_xlabel(x_label)
+    axes.set_ylabel(Y_LABELS[y])
+    axes.set_xlim(left=0)
+    axes.xaxis.set_major_locator(MaxNLocator(6, steps=[1, 2, 5, 10]))
+    axes.xaxis.set_major_formatter(EngFormatter(sep=""))
+    if y == "success":
+        axes.set_ylim(0, 1.02)
+        axes.yaxis.set_major_formatter(PercentFormatter(xmax=1))
+    elif y == "distance":
+        axes.set_ylim(bottom=0)
+    axes.grid(True)
+
+
+def _x_axis(x: X, longest: float) -> tuple[float, str]:
+    """How much of the curves' unit makes one on the axis, and the axis' label."""
+    if x != "seconds":
+        return 1, {"episodes": "training episodes", "steps": "environment steps"}[x]
+    _, unit, name = next(u for u in TIME_UNITS if longest >= u[0])
+    return unit, f"wall-clock time ({name})"
+
+
+def _legend(
+    figure: "Figure",
+    panels: dict[str, Panel],
+    looks: dict[str, Look],
+    size: tuple[float, float],
+) -> None:
+    """Below the panels: every method with its number of seeds, and what bands and dashes mean."""
+    from matplotlib.lines import Line2D
+    from matplotlib.patches import Patch
+
+    handles: list[Any] = []
+    every = [item for _, bands in panels.values() for item in bands.items()]
+    for label, look in looks.items():
+        counts = sorted({band.runs for name, band in every if name == label})
+        seeds = f"n={counts[0]}" + (f" to {counts[-1]}" if len(counts) > 1 else "")
+        line = Line2D([], [], color=look.colour, marker=look.marker, markeredgecolor="white")
+        line.set_label(f"{label} ({seeds})")
+        handles.append(line)
+    if text := _interval(band for _, band in every):
+        handles.append(Patch(color="#888888", alpha=0.3, label=text))
+    if any(band.held.any() for _, band in every):
+        text = "dashed: seeds that reached --until hold"
+        handles.append(Line2D([], [], color="#888888", linestyle=DASHES, label=text))
+    longest = max(len(line) for handle in handles for line in handle.get_label().splitlines())
+    columns = max(1, min(len(handles), int(size[0] / (longest * LETTER + 0.6))))
+    figure.set_size_inches(size[0], size[1] + ROW * (math.ceil(len(handles) / columns) + 1))
+    figure.legend(handles=handles, loc="outside lower center", ncols=columns, frameon=False)
+
+
+def _interval(bands: Iterable[Band]) -> str:
+    """What the drawn bands are intervals of; empty where none is drawn."""
+    drawn = {band.runs >= ENOUGH_RUNS for band in bands if np.isfinite(band.low).any()}
+    if drawn == {True, False}:
+        return f"95% interval over seeds (bootstrap),\nof the test where n < {ENOUGH_RUNS} (Wilson)"
+    over = {True: "seeds (bootstrap)", False: "the episodes of a test (Wilson)"}
+    return "".join(f"95% interval over {over[enough]}" for enough in drawn)

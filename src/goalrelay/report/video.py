@@ -1,0 +1,318 @@
+"""Policies to look at: a film that needs no display (`record`), or MuJoCo's viewer (`play`).
+
+Both run the deterministic policy through `collect.rollout`, as an evaluation does; a wrapper round
+the environment takes a frame, or shows one, at every moment. Off-screen MuJoCo needs an OpenGL
+backend that is chosen before the first frame: the user's MUJOCO_GL, else the first of egl, osmesa
+(and glfw where there is a display) that draws in a process of its own, where a driver may crash.
+"""
+
+import functools
+import importlib
+import itertools
+import math
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import gymnasium
+import mujoco
+import numpy as np
+
+from goalrelay.collect import rollout
+from goalrelay.errors import UsageError
+from goalrelay.evaluate import Evaluation, summarize
+from goalrelay.policy import Policy, load
+from goalrelay.report.target import write_target
+from goalrelay.tasks.gym_task import Task, open_task
+from goalrelay.types import Episode
+
+ENDINGS = (".mp4", ".gif")
+MOST_FPS = {".mp4": 60, ".gif": 50}
+"""Tasks with more frames a second show every second, third, ... one, so that time stays real."""
+USUAL_FPS = 30
+PROBE_SECONDS = 30
+PROBE = """
+import mujoco
+model = mujoco.MjModel.from_xml_string("<mujoco><worldbody><geom size='1'/></worldbody></mujoco>")
+data = mujoco.MjData(model)
+mujoco.mj_forward(model, data)
+renderer = mujoco.Renderer(model, 16, 16)
+renderer.update_scene(data)
+raise SystemExit(renderer.render().shape != (16, 16, 3))
+"""
+
+Reset = tuple[Any, dict[str, Any]]
+Step = tuple[Any, Any, bool, bool, dict[str, Any]]
+
+
+class Filmed(gymnasium.Wrapper[Any, Any, Any, Any]):
+    """Hands a picture of every moment to `take`."""
+
+    def __init__(self, env: gymnasium.Env[Any, Any], take: Callable[[Any], None]):
+        super().__init__(env)
+        self.take = take
+
+    def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> Reset:
+        """Start an episode, and take its first picture."""
+        start = self.env.reset(seed=seed, options=options)
+        self.take(self.env.render())
+        return start
+
+    def step(self, action: Any) -> Step:
+        """Make a step, and take a picture of what it brought about."""
+        outcome = self.env.step(action)
+        self.take(self.env.render())
+        return outcome
+
+
+class Watched(gymnasium.Wrapper[Any, Any, Any, Any]):
+    """Shows every moment in a viewer in real time; closing the window ends the episode."""
+
+    def __init__(self, env: gymnasium.Env[Any, Any], viewer: Any):
+        super().__init__(env)
+        self.viewer = viewer
+        self.due = 0.0
+
+    def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> Reset:
+        """Start an episode, and show it."""
+        start = self.env.reset(seed=seed, options=options)
+        self.due = time.perf_counter()
+        self._show(0.0)
+        return start
+
+    def step(self, action: Any) -> Step:
+        """Make a step, and show it for as long as it lasts in the simulation."""
+        data = _simulation(self.env)[1]
+        before = data.time
+        observation, reward, terminated, truncated, info = self.env.step(action)
+        self._show(max(data.time - before, 0.0))
+        closed = not self.viewer.is_running()
+        return observation, reward, terminated, truncated or closed, info
+
+    def _show(self, seconds: float) -> None:
+        # gymnasium-robotics puts the goal marker in its place only when it renders by itself
+        getattr(self.env.unwrapped, "_render_callback", lambda: None)()
+        self.viewer.sync()
+        self.due = max(self.due + seconds, time.perf_counter() - seconds)  # no race to catch up
+        time.sleep(max(self.due - time.perf_counter(), 0.0))
+
+
+def record(path: Path, out: Path, episodes: int = 3, seed: int = 0) -> Evaluation:
+    """Film the deterministic policy off-screen.
+
+    The film has a frame for each moment (steps + 1 an episode), one episode after the other; of
+    tasks with more frames a second than players show, every second, third, ... one.
+
+    Args:
+        path: run folder (its best policy) or a policy file.
+        out: .mp4 (H.264, plays everywhere) or .gif; it appears whole or not at all.
+        episodes: how many, at least 1.
+        seed: of the first episode; the others count on from it.
+
+    Returns:
+        The figures of the filmed episodes.
+
+    Raises:
+        UsageError: no policy there, the task cannot be drawn here, imageio is missing, or `out`
+            cannot be written.
+        RuntimeError: the environment failed in an episode.
+    """
+    policy = load(path)
+    figures: list[Evaluation] = []
+    write_target(out, ENDINGS, lambda file: figures.append(_film(policy, file, episodes, seed)))
+    return figures[0]
+
+
+def play(path: Path, episodes: int | None = None, seed: int = 0) -> None:
+    """Show the deterministic policy in MuJoCo's viewer, in real time, until it is closed.
+
+    Args:
+        path: run folder (its best policy) or a policy file.
+        episodes: after how many to close the window; None goes on until the user closes it.
+        seed: of the first episode; the others count on from it.
+
+    Raises:
+        UsageError: no policy there, its task is not MuJoCo's, or no window can be opened.
+        RuntimeError: the environment failed in an episode.
+    """
+    policy = load(path)
+    task = open_task(policy.task, policy.task_options)
+    film = f"`goalrelay record {path} --out film.mp4`"
+    try:
+        simulation = _simulation(task.env)
+        if simulation is None:
+            raise UsageError(f"play shows MuJoCo tasks, and '{task.id}' is none; use {film}")
+        _check_display(film)
+        with _open_viewer(simulation, path) as viewer:
+            task.env = Watched(task.env, viewer)
+            for i in itertools.count() if episodes is None else range(episodes):
+                if not viewer.is_running():
+                    break
+                rollout(task, lambda observation, _: policy.act(observation), seed + i)
+    finally:
+        task.close()
+
+
+def choose_backend() -> str:
+    """Make MuJoCo draw off-screen in this process; returns the backend's name.
+
+    Sets MUJOCO_GL and PYOPENGL_PLATFORM. Gymnasium's renderer reads them when it is made; MuJoCo's
+    own has read them when it was imported, so that part of MuJoCo is read anew.
+
+    Raises:
+        UsageError: no backend works, or the user's own choice does not.
+    """
+    if sys.platform != "linux":
+        return "the system's"
+    asked = os.environ.get("MUJOCO_GL")
+    candidates = (asked,) if asked else ("egl", "osmesa", *(["glfw"] if _has_display() else []))
+    complaints = {name: complaint(name) for name in candidates[:1]}
+    for name in candidates:
+        complaints[name] = complaint(name)
+        if complaints[name] is None:
+            break
+    else:
+        raise UsageError(_no_backend(asked, complaints))
+    os.environ["MUJOCO_GL"] = name
+    if name in ("egl", "osmesa"):
+        os.environ["PYOPENGL_PLATFORM"] = name
+    for module in ("mujoco.rendering.classic.gl_context", "mujoco.gl_context"):
+        if module in sys.modules:
+            importlib.reload(sys.modules[module])
+    return name
+
+
+@functools.cache
+def complaint(backend: str) -> str | None:
+    """Why MuJoCo cannot draw with a backend, None when it can: tried in another process."""
+    environment = os.environ | {"MUJOCO_GL": backend}
+    try:
+        probe = subprocess.run(
+            [sys.executable, "-c", PROBE],
+            env=environment,
+            capture_output=True,
+            text=True,
+            timeout=PROBE_SECONDS,
+        )
+    except subprocess.TimeoutExpired:
+        return f"no answer in {PROBE_SECONDS} s"
+    if probe.returncode == 0:
+        return None
+    words = probe.stderr.strip().splitlines()
+    return words[-1] if words else f"exit code {probe.returncode}"
+
+
+def _no_backend(asked: str | None, complaints: dict[str, str | None]) -> str:
+    packages = "on Debian or Ubuntu install libegl1 (or libosmesa6)"
+    if asked:
+        return f"MUJOCO_GL={asked} cannot draw here ({complaints[asked]}); unset it, or {packages}"
+    return f"drawing off-screen needs EGL or OSMesa, and neither works here; {packages}"
+
+
+def _film(policy: Policy, file: Path, episodes: int, seed: int) -> Evaluation:
+    """Run the episodes and write their pictures, one at a time, into the file."""
+    imageio = _imageio(file.suffix.lower())
+    task = open_task(policy.task, policy.task_options, render_mode="rgb_array")
+    try:
+        if _simulation(task.env) is not None:
+            choose_backend()
+        _check_picture(task, seed)
+        fps, every = _pace(task.env.metadata.get("render_fps"), MOST_FPS[file.suffix.lower()])
+        moment = itertools.count()
+        with imageio.get_writer(file, **_format(file.suffix.lower(), fps)) as writer:
+
+            def take(picture: np.ndarray) -> None:
+                if next(moment) % every == 0:
+                    writer.append_data(_even(picture))
+
+            task.env = Filmed(task.env, take)
+            act = lambda observation, _: policy.act(observation)
+            return summarize([rollout(task, act, seed + i) for i in range(episodes)])
+    finally:
+        task.close()
+
+
+def _imageio(ending: str) -> Any:
+    """imageio, with an ffmpeg where the ending needs it."""
+    try:
+        if ending == ".mp4":
+            importlib.import_module("imageio_ffmpeg").get_ffmpeg_exe()
+        return importlib.import_module("imageio.v2")
+    except (ImportError, RuntimeError):
+        needs = "imageio and ffmpeg: pip install 'goalrelay[viz]'"
+        raise UsageError(f"recording {ending} needs {needs}") from None
+
+
+def _format(ending: str, fps: float) -> dict[str, Any]:
+    """How imageio shall write: H.264 that every player knows, or an endless GIF."""
+    if ending == ".gif":
+        return {"mode": "I", "duration": 1000 / fps, "loop": 0}
+    h264 = {"codec": "libx264", "pixelformat": "yuv420p", "quality": 8, "macro_block_size": 1}
+    return {"fps": fps, **h264}
+
+
+def _pace(render_fps: Any, most: int) -> tuple[float, int]:
+    """Frames a second of the film, and which of the task's frames it shows: every n-th."""
+    fps = float(render_fps or USUAL_FPS)
+    every = math.ceil(fps / most)
+    return fps / every, every
+
+
+def _even(picture: np.ndarray) -> np.ndarray:
+    """[H, W, 3] -> the same with even sides, as H.264 wants them: the last line is doubled."""
+    height, width, _ = picture.shape
+    return np.pad(picture, ((0, height % 2), (0, width % 2), (0, 0)), mode="edge")
+
+
+def _check_picture(task: Task, seed: int) -> None:
+    """Draw once, so that what is wrong is said before any episode runs."""
+    try:
+        task.reset(seed)
+        picture: Any = task.env.render()
+    except Exception as error:  # whatever a driver or a stranger's renderer raises
+        reason = (str(error).strip() or type(error).__name__).splitlines()[0]
+        raise UsageError(f"task '{task.id}' cannot be drawn: {reason}") from error
+    if not (
+        isinstance(picture, np.ndarray)
+        and picture.dtype == np.uint8
+        and picture.ndim == 3
+        and picture.shape[2] == 3
+    ):
+        raise UsageError(f"task '{task.id}' cannot be filmed: render() gives no [H, W, 3] uint8")
+
+
+def _simulation(env: gymnasium.Env[Any, Any]) -> tuple[Any, Any] | None:
+    """MuJoCo's model and data inside an environment, None where there are none."""
+    raw: Any = env.unwrapped
+    model, data = getattr(raw, "model", None), getattr(raw, "data", None)
+    if isinstance(model, mujoco.MjModel) and isinstance(data, mujoco.MjData):
+        return model, data
+    return None
+
+
+def _has_display() -> bool:
+    return bool(os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"))
+
+
+def _check_display(film: str) -> None:
+    """Raise where MuJoCo's viewer would wait for a window that never comes."""
+    if sys.platform != "linux":
+        return
+    if not _has_display():
+        raise UsageError(f"play needs a display; use {film}")
+    if complaint("glfw") is not None:
+        raise UsageError(f"play cannot open a window on this display; use {film}")
+
+
+def _open_viewer(simulation: tuple[Any, Any], path: Path) -> Any:
+    viewer = importlib.import_module("mujoco.viewer")
+    try:
+        return viewer.launch_passive(*simulation, show_left_ui=False, show_right_ui=False)
+    except RuntimeError as error:  # macOS draws windows from the main thread only
+        raise UsageError(
+            f"MuJoCo's viewer needs mjpython here: mjpython -m goalrelay.cli play {path}"
+        ) from error
