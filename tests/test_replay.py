@@ -1,0 +1,134 @@
+"""The ring holds whole episodes, oldest out first, and never mixes two."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from goalrelay.errors import UsageError
+from goalrelay.replay import Replay
+from goalrelay.types import Episode, Spec
+
+HORIZON = 6
+SPEC = Spec(2, 3, 3, 1, False, HORIZON, (-1.0, 0.0))
+LENGTHS = st.lists(st.integers(1, HORIZON), min_size=1, max_size=40)
+
+
+def episode(number: int, length: int) -> Episode:
+    """Facts that say where they belong: [episode, moment]."""
+    moments = np.arange(length + 1)
+    facts = np.stack([np.full(length + 1, number), moments, -moments], 1).astype(np.float32)
+    action = (100 * number + np.arange(length, dtype=np.float32))[:, None]
+    return Episode(facts[:, :2], facts, facts + 0.5, action, number % 2 == 0, 0.0, 0.0)
+
+
+def filled(lengths: Sequence[int], capacity: int = 20) -> Replay:
+    replay = Replay(SPEC, capacity)
+    for number, length in enumerate(lengths):
+        replay.add([episode(number, length)])
+    return replay
+
+
+def held(replay: Replay) -> list[int]:
+    """Numbers of the episodes held, oldest first, each checked to be whole."""
+    index = replay._steps_of(np.arange(replay.episodes))
+    numbers = []
+    for first in np.flatnonzero(index.time == 0):
+        row, length = index.row[first], int(index.length[first])
+        number = int(replay.observation[row, 0])
+        expected = episode(number, length)
+        np.testing.assert_array_equal(
+            replay.observation[row : row + length + 1], expected.observation
+        )
+        np.testing.assert_array_equal(replay.achieved[row : row + length + 1], expected.achieved)
+        np.testing.assert_array_equal(replay.desired[row : row + length + 1], expected.desired)
+        np.testing.assert_array_equal(replay.action[row : row + length], expected.action)
+        assert index.last_terminal[first] == expected.terminal
+        numbers.append(number)
+    return numbers
+
+
+@settings(max_examples=200, deadline=None)
+@given(LENGTHS)
+def test_the_newest_episodes_are_held_whole_and_in_order(lengths: list[int]) -> None:
+    replay = filled(lengths)
+    numbers = held(replay)
+    assert numbers == list(range(len(lengths)))[-len(numbers) :]
+    assert replay.transitions == sum(lengths[n] for n in numbers)
+
+
+@settings(max_examples=100, deadline=None)
+@given(LENGTHS)
+def test_nothing_is_dropped_while_there_is_room(lengths: list[int]) -> None:
+    replay = filled(lengths, capacity=HORIZON * len(lengths) + len(lengths))
+    assert held(replay) == list(range(len(lengths)))
+
+
+def test_episodes_of_one_length_fill_the_ring_to_its_capacity() -> None:
+    replay = filled([HORIZON] * 50, capacity=10 * HORIZON)
+    assert held(replay) == list(range(40, 50))
+
+
+@settings(max_examples=100, deadline=None)
+@given(LENGTHS, st.integers(0, 2**32 - 1))
+def test_every_drawn_step_lies_in_its_own_episode(lengths: list[int], seed: int) -> None:
+    replay = filled(lengths)
+    numbers = set(held(replay))
+    index = replay.sample(50, np.random.default_rng(seed))
+    assert (index.time >= 0).all()
+    assert (index.time < index.length).all()
+    for row, time, length, ended in zip(*index, strict=True):
+        number, moment = replay.observation[row]
+        assert int(number) in numbers
+        assert moment == time
+        assert lengths[int(number)] == length
+        np.testing.assert_array_equal(replay.observation[row + 1], [number, time + 1])
+        assert replay.action[row, 0] == 100 * number + time
+        assert ended == (int(number) % 2 == 0)
+
+
+def test_steps_are_drawn_uniformly_whatever_the_lengths() -> None:
+    replay = filled([1, 6, 3, 5])
+    index = replay.sample(30_000, np.random.default_rng(0))
+    _, counts = np.unique(index.row, return_counts=True)
+    assert len(counts) == 15
+    np.testing.assert_allclose(counts / 30_000, 1 / 15, rtol=0.1)
+
+
+def test_add_returns_the_steps_just_stored_in_order() -> None:
+    replay = filled([3, 4])
+    index = replay.add([episode(7, 2), episode(8, 3)])
+    seen = replay.observation[index.row]
+    np.testing.assert_array_equal(seen, [[7, 0], [7, 1], [8, 0], [8, 1], [8, 2]])
+
+
+@settings(max_examples=50, deadline=None)
+@given(LENGTHS, LENGTHS)
+def test_a_restored_replay_goes_on_like_the_saved_one(before: list[int], after: list[int]) -> None:
+    one = filled(before)
+    saved = {name: value.copy() for name, value in one.save().items()}
+    other = Replay(SPEC, 20)
+    other.restore(saved)
+    for replay in (one, other):
+        for number, length in enumerate(after):
+            replay.add([episode(100 + number, length)])
+    assert held(one) == held(other)
+    for a, b in zip(
+        one.sample(20, np.random.default_rng(1)),
+        other.sample(20, np.random.default_rng(1)),
+        strict=True,
+    ):
+        np.testing.assert_array_equal(a, b)
+
+
+def test_memory_is_what_the_rows_take() -> None:
+    replay = Replay(SPEC, 600)
+    rows = 600 + 100  # one more row an episode
+    assert replay.bytes == rows * 4 * (2 + 3 + 3 + 1)
+
+
+def test_a_replay_too_small_for_an_episode_is_refused() -> None:
+    with pytest.raises(UsageError, match=r"--replay\.capacity .* at least 6, got 5"):
+        Replay(SPEC, 5)
