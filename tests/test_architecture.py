@@ -22,9 +22,9 @@ ALLOWED: dict[str, set[str]] = {
     "learners": BASE | {"networks", "normalizer"},
     "methods": BASE | {"learners", "networks", "normalizer", "relabel", "replay", "exploration"},
     "policy": BASE | {"files", "learners", "methods", "networks", "normalizer"},
-    "evaluate": BASE | {"collect", "policy"},
+    "evaluation": BASE | {"collect", "policy"},
 }
-TOP = {"experiment", "train", "run", "logbook", "display", "session", "cli", "report", "__init__"}
+TOP = {"experiment", "trainer", "run", "logbook", "display", "session", "cli", "report", "__init__"}
 
 
 def part(path: Path) -> str:

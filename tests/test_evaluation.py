@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from goalrelay.evaluate import summarize, wilson
+from goalrelay.evaluation import summarize, wilson
 from goalrelay.types import Episode
 
 

@@ -18,7 +18,7 @@ from goalrelay.errors import Diverged, UsageError
 from goalrelay.files import read_json
 from goalrelay.logbook import read_table
 from goalrelay.run import RunFolder
-from goalrelay.train import Trainer
+from goalrelay.trainer import Trainer
 
 POINT = "goalrelay/PointReach-v0"
 

@@ -10,8 +10,8 @@ from rich.live import Live
 from rich.progress import BarColumn, Progress, TaskID, TextColumn
 
 from goalrelay import experiment as experiments
-from goalrelay.evaluate import Evaluation
-from goalrelay.train import Counters, Trainer
+from goalrelay.evaluation import Evaluation
+from goalrelay.trainer import Counters, Trainer
 
 SPEED_WINDOW = 50
 """Cycles over which speeds are averaged."""

@@ -1,7 +1,7 @@
 """A training with everything around it: run folder, logs, checkpoints, display, Ctrl-C.
 
 `train` starts a run and `resume` goes on with one; the command line and the Python API are both
-these two functions. The learning itself is `train.run_loop`.
+these two functions. The learning itself is `trainer.run_loop`.
 """
 
 import dataclasses
@@ -22,15 +22,15 @@ from goalrelay import experiment as experiments
 from goalrelay.collect import Collector
 from goalrelay.display import Display, Silent
 from goalrelay.errors import Diverged
-from goalrelay.evaluate import Evaluation
-from goalrelay.evaluate import evaluate as evaluate_policy
+from goalrelay.evaluation import Evaluation
+from goalrelay.evaluation import evaluate as evaluate_policy
 from goalrelay.experiment import AnyExperiment
 from goalrelay.logbook import Logbook
 from goalrelay.policy import BEST, LAST, Policy, load
 from goalrelay.run import RunFolder, default_folder
 from goalrelay.settings import replace_at
 from goalrelay.tasks.gym_task import open_task
-from goalrelay.train import Stop, Trainer, run_loop
+from goalrelay.trainer import Stop, Trainer, run_loop
 
 
 @dataclasses.dataclass(frozen=True)

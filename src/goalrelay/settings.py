@@ -81,7 +81,7 @@ def spelled(name: str) -> str:
     return name.replace("_", "-")
 
 
-def replace_at(config: Any, name: str, value: Any) -> Any:
+def replace_at(config: Any, name: str, value: Any, prefix: str = "") -> Any:
     """A copy of the tree with the option at the dotted name set.
 
     Raises:
@@ -90,18 +90,19 @@ def replace_at(config: Any, name: str, value: Any) -> Any:
     head, _, rest = name.replace("-", "_").partition(".")
     names = [field.name for field in dataclasses.fields(config)]
     if head not in names:
-        every = [n for n, _, _ in options(config)]
-        raise UsageError(f"unknown option '{name}'{suggest(name, every)}")
+        every = [n for n, _, _ in options(config, prefix)]
+        raise UsageError(f"unknown option '{prefix}{name}'{suggest(prefix + name, every)}")
     current = getattr(config, head)
     if rest:
         if not dataclasses.is_dataclass(current):
-            raise UsageError(f"option '{head}' has no part '{rest}'")
-        return dataclasses.replace(config, **{head: replace_at(current, rest, value)})
+            raise UsageError(f"option '{prefix}{head}' has no part '{rest}'")
+        nested = replace_at(current, rest, value, f"{prefix}{head}.")
+        return dataclasses.replace(config, **{head: nested})
     if isinstance(current, tuple) and isinstance(value, list):
         value = tuple(value)
     expected = typing.get_type_hints(type(config)).get(head, Any)
     if not _is_a(value, expected):
-        raise UsageError(f"option '{name}' does not take {value!r}")
+        raise UsageError(f"option '{prefix}{name}' does not take {value!r}")
     return dataclasses.replace(config, **{head: value})
 
 

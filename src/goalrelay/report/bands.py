@@ -21,7 +21,7 @@ import numpy as np
 
 from goalrelay import settings
 from goalrelay.errors import UsageError
-from goalrelay.evaluate import wilson
+from goalrelay.evaluation import wilson
 from goalrelay.experiment import AnyExperiment
 from goalrelay.logbook import Row, read_table
 from goalrelay.run import RunFolder

@@ -1,20 +1,17 @@
 """Policies to look at: a film that needs no display (`record`), or MuJoCo's viewer (`play`).
 
 Both run the deterministic policy through `collect.rollout`, as an evaluation does; a wrapper round
-the environment takes a frame, or shows one, at every moment. Off-screen MuJoCo needs an OpenGL
-backend that is chosen before the first frame: the user's MUJOCO_GL, else the first of egl, osmesa
-(and glfw where there is a display) that draws in a process of its own, where a driver may crash.
+the environment takes a picture, or shows one, at every moment.
 """
 
-import functools
 import importlib
 import itertools
 import math
-import os
-import subprocess
 import sys
+import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -24,8 +21,9 @@ import numpy as np
 
 from goalrelay.collect import rollout
 from goalrelay.errors import UsageError
-from goalrelay.evaluate import Evaluation, summarize
+from goalrelay.evaluation import Evaluation, summarize
 from goalrelay.policy import Policy, load
+from goalrelay.report import opengl
 from goalrelay.report.target import write_target
 from goalrelay.tasks.gym_task import Task, open_task
 from goalrelay.types import Episode
@@ -34,16 +32,7 @@ ENDINGS = (".mp4", ".gif")
 MOST_FPS = {".mp4": 60, ".gif": 50}
 """Tasks with more frames a second show every second, third, ... one, so that time stays real."""
 USUAL_FPS = 30
-PROBE_SECONDS = 30
-PROBE = """
-import mujoco
-model = mujoco.MjModel.from_xml_string("<mujoco><worldbody><geom size='1'/></worldbody></mujoco>")
-data = mujoco.MjData(model)
-mujoco.mj_forward(model, data)
-renderer = mujoco.Renderer(model, 16, 16)
-renderer.update_scene(data)
-raise SystemExit(renderer.render().shape != (16, 16, 3))
-"""
+CLOSING_SECONDS = 10
 
 Reset = tuple[Any, dict[str, Any]]
 Step = tuple[Any, Any, bool, bool, dict[str, Any]]
@@ -72,9 +61,9 @@ class Filmed(gymnasium.Wrapper[Any, Any, Any, Any]):
 class Watched(gymnasium.Wrapper[Any, Any, Any, Any]):
     """Shows every moment in a viewer in real time; closing the window ends the episode."""
 
-    def __init__(self, env: gymnasium.Env[Any, Any], viewer: Any):
+    def __init__(self, env: gymnasium.Env[Any, Any], data: Any, viewer: Any):
         super().__init__(env)
-        self.viewer = viewer
+        self.data, self.viewer = data, viewer
         self.due = 0.0
 
     def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> Reset:
@@ -86,10 +75,9 @@ class Watched(gymnasium.Wrapper[Any, Any, Any, Any]):
 
     def step(self, action: Any) -> Step:
         """Make a step, and show it for as long as it lasts in the simulation."""
-        data = _simulation(self.env)[1]
-        before = data.time
+        before = self.data.time
         observation, reward, terminated, truncated, info = self.env.step(action)
-        self._show(max(data.time - before, 0.0))
+        self._show(max(self.data.time - before, 0.0))
         closed = not self.viewer.is_running()
         return observation, reward, terminated, truncated or closed, info
 
@@ -117,10 +105,11 @@ def record(path: Path, out: Path, episodes: int = 3, seed: int = 0) -> Evaluatio
         The figures of the filmed episodes.
 
     Raises:
-        UsageError: no policy there, the task cannot be drawn here, imageio is missing, or `out`
+        UsageError: a number is out of range, no policy there, the task cannot be drawn here, imageio is missing, or `out`
             cannot be written.
         RuntimeError: the environment failed in an episode.
     """
+    _check_numbers(episodes, seed)
     policy = load(path)
     figures: list[Evaluation] = []
     write_target(out, ENDINGS, lambda file: figures.append(_film(policy, file, episodes, seed)))
@@ -136,9 +125,10 @@ def play(path: Path, episodes: int | None = None, seed: int = 0) -> None:
         seed: of the first episode; the others count on from it.
 
     Raises:
-        UsageError: no policy there, its task is not MuJoCo's, or no window can be opened.
+        UsageError: a number is out of range, no policy there, its task is not MuJoCo's, or no window can be opened.
         RuntimeError: the environment failed in an episode.
     """
+    _check_numbers(episodes, seed)
     policy = load(path)
     task = open_task(policy.task, policy.task_options)
     film = f"`goalrelay record {path} --out film.mp4`"
@@ -147,70 +137,21 @@ def play(path: Path, episodes: int | None = None, seed: int = 0) -> None:
         if simulation is None:
             raise UsageError(f"play shows MuJoCo tasks, and '{task.id}' is none; use {film}")
         _check_display(film)
-        with _open_viewer(simulation, path) as viewer:
-            task.env = Watched(task.env, viewer)
+        with _viewer(simulation, path) as viewer:
+            _aim(viewer, task.env)
+            task.env = Watched(task.env, simulation[1], viewer)
             for i in itertools.count() if episodes is None else range(episodes):
                 if not viewer.is_running():
                     break
-                rollout(task, lambda observation, _: policy.act(observation), seed + i)
+                _episode(task, policy, seed + i)
     finally:
         task.close()
 
 
-def choose_backend() -> str:
-    """Make MuJoCo draw off-screen in this process; returns the backend's name.
-
-    Sets MUJOCO_GL and PYOPENGL_PLATFORM. Gymnasium's renderer reads them when it is made; MuJoCo's
-    own has read them when it was imported, so that part of MuJoCo is read anew.
-
-    Raises:
-        UsageError: no backend works, or the user's own choice does not.
-    """
-    if sys.platform != "linux":
-        return "the system's"
-    asked = os.environ.get("MUJOCO_GL")
-    candidates = (asked,) if asked else ("egl", "osmesa", *(["glfw"] if _has_display() else []))
-    complaints = {name: complaint(name) for name in candidates[:1]}
-    for name in candidates:
-        complaints[name] = complaint(name)
-        if complaints[name] is None:
-            break
-    else:
-        raise UsageError(_no_backend(asked, complaints))
-    os.environ["MUJOCO_GL"] = name
-    if name in ("egl", "osmesa"):
-        os.environ["PYOPENGL_PLATFORM"] = name
-    for module in ("mujoco.rendering.classic.gl_context", "mujoco.gl_context"):
-        if module in sys.modules:
-            importlib.reload(sys.modules[module])
-    return name
-
-
-@functools.cache
-def complaint(backend: str) -> str | None:
-    """Why MuJoCo cannot draw with a backend, None when it can: tried in another process."""
-    environment = os.environ | {"MUJOCO_GL": backend}
-    try:
-        probe = subprocess.run(
-            [sys.executable, "-c", PROBE],
-            env=environment,
-            capture_output=True,
-            text=True,
-            timeout=PROBE_SECONDS,
-        )
-    except subprocess.TimeoutExpired:
-        return f"no answer in {PROBE_SECONDS} s"
-    if probe.returncode == 0:
-        return None
-    words = probe.stderr.strip().splitlines()
-    return words[-1] if words else f"exit code {probe.returncode}"
-
-
-def _no_backend(asked: str | None, complaints: dict[str, str | None]) -> str:
-    packages = "on Debian or Ubuntu install libegl1 (or libosmesa6)"
-    if asked:
-        return f"MUJOCO_GL={asked} cannot draw here ({complaints[asked]}); unset it, or {packages}"
-    return f"drawing off-screen needs EGL or OSMesa, and neither works here; {packages}"
+def _check_numbers(episodes: int | None, seed: int) -> None:
+    for name, value, least in (("episodes", episodes, 1), ("seed", seed, 0)):
+        if value is not None and value < least:
+            raise UsageError(f"--{name} must be at least {least}, got {value}")
 
 
 def _film(policy: Policy, file: Path, episodes: int, seed: int) -> Evaluation:
@@ -219,7 +160,7 @@ def _film(policy: Policy, file: Path, episodes: int, seed: int) -> Evaluation:
     task = open_task(policy.task, policy.task_options, render_mode="rgb_array")
     try:
         if _simulation(task.env) is not None:
-            choose_backend()
+            opengl.choose_backend()
         _check_picture(task, seed)
         fps, every = _pace(task.env.metadata.get("render_fps"), MOST_FPS[file.suffix.lower()])
         moment = itertools.count()
@@ -230,10 +171,14 @@ def _film(policy: Policy, file: Path, episodes: int, seed: int) -> Evaluation:
                     writer.append_data(_even(picture))
 
             task.env = Filmed(task.env, take)
-            act = lambda observation, _: policy.act(observation)
-            return summarize([rollout(task, act, seed + i) for i in range(episodes)])
+            return summarize([_episode(task, policy, seed + i) for i in range(episodes)])
     finally:
         task.close()
+
+
+def _episode(task: Task, policy: Policy, seed: int) -> Episode:
+    """One episode without noise."""
+    return rollout(task, lambda observation, _: policy.act(observation), seed)
 
 
 def _imageio(ending: str) -> Any:
@@ -289,30 +234,46 @@ def _simulation(env: gymnasium.Env[Any, Any]) -> tuple[Any, Any] | None:
     """MuJoCo's model and data inside an environment, None where there are none."""
     raw: Any = env.unwrapped
     model, data = getattr(raw, "model", None), getattr(raw, "data", None)
-    if isinstance(model, mujoco.MjModel) and isinstance(data, mujoco.MjData):
+    kinds: Any = mujoco  # its classes come from a compiled module
+    if isinstance(model, kinds.MjModel) and isinstance(data, kinds.MjData):
         return model, data
     return None
-
-
-def _has_display() -> bool:
-    return bool(os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"))
 
 
 def _check_display(film: str) -> None:
     """Raise where MuJoCo's viewer would wait for a window that never comes."""
     if sys.platform != "linux":
         return
-    if not _has_display():
+    if not opengl.has_display():
         raise UsageError(f"play needs a display; use {film}")
-    if complaint("glfw") is not None:
+    if opengl.complaint("glfw") is not None:
         raise UsageError(f"play cannot open a window on this display; use {film}")
 
 
-def _open_viewer(simulation: tuple[Any, Any], path: Path) -> Any:
-    viewer = importlib.import_module("mujoco.viewer")
+def _aim(viewer: Any, env: gymnasium.Env[Any, Any]) -> None:
+    """Look from where a task of gymnasium's or gymnasium-robotics' wants to be looked at."""
+    renderer = getattr(env.unwrapped, "mujoco_renderer", None)
+    with viewer.lock():
+        for name, value in (getattr(renderer, "default_cam_config", None) or {}).items():
+            if isinstance(value, np.ndarray):
+                getattr(viewer.cam, name)[:] = value
+            else:
+                setattr(viewer.cam, name, value)
+
+
+@contextmanager
+def _viewer(simulation: tuple[Any, Any], path: Path) -> Iterator[Any]:
+    """MuJoCo's viewer on a model and its data; closed, and its thread gone, on the way out."""
+    before = set(threading.enumerate())
+    launch = importlib.import_module("mujoco.viewer").launch_passive
     try:
-        return viewer.launch_passive(*simulation, show_left_ui=False, show_right_ui=False)
+        viewer = launch(*simulation, show_left_ui=False, show_right_ui=False)
     except RuntimeError as error:  # macOS draws windows from the main thread only
-        raise UsageError(
-            f"MuJoCo's viewer needs mjpython here: mjpython -m goalrelay.cli play {path}"
-        ) from error
+        command = f"mjpython -m goalrelay.cli play {path}"
+        raise UsageError(f"MuJoCo's viewer needs mjpython here: {command}") from error
+    try:
+        yield viewer
+    finally:
+        viewer.close()
+        for thread in set(threading.enumerate()) - before:
+            thread.join(CLOSING_SECONDS)  # a process that ends before its window crashes

@@ -24,7 +24,7 @@ from goalrelay import experiment as experiments
 from goalrelay import learners, methods, normalizer
 from goalrelay.collect import Act, Collector
 from goalrelay.errors import Diverged, UsageError
-from goalrelay.evaluate import Evaluation, evaluate
+from goalrelay.evaluation import Evaluation, evaluate
 from goalrelay.experiment import AnyExperiment
 from goalrelay.exploration import explore, random_action
 from goalrelay.learners.config import resolve

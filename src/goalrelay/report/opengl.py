@@ -1,0 +1,88 @@
+"""Which OpenGL MuJoCo draws with where there is no window: EGL, OSMesa, or GLFW on a display.
+
+The choice must be made before the first picture. The user's MUJOCO_GL comes first; else the first
+backend that draws a picture in a process of its own, where a broken driver may crash or hang.
+"""
+
+import importlib
+import os
+import subprocess
+import sys
+
+from goalrelay.errors import UsageError
+
+USUAL = ["egl", "osmesa"]
+PACKAGES = "on Debian or Ubuntu: apt-get install libegl1 libgl1 (or libosmesa6)"
+PROBE_SECONDS = 30
+PROBE = """
+try:
+    import mujoco
+    scene = "<mujoco><worldbody><geom size='1'/></worldbody></mujoco>"
+    model = mujoco.MjModel.from_xml_string(scene)
+    data = mujoco.MjData(model)
+    mujoco.mj_forward(model, data)
+    renderer = mujoco.Renderer(model, 16, 16)
+    renderer.update_scene(data)
+    renderer.render()
+    renderer.close()
+except Exception as error:
+    print(f"{type(error).__name__}: {error}".splitlines()[0])
+    raise SystemExit(1)
+"""
+
+
+def choose_backend() -> None:
+    """Make MuJoCo draw off-screen in this process.
+
+    Sets MUJOCO_GL and PYOPENGL_PLATFORM. Gymnasium's renderer reads them when it is made; MuJoCo's
+    own has read them when it was imported, so that part of MuJoCo is read anew.
+
+    Raises:
+        UsageError: no backend works, or the user's own choice does not.
+    """
+    if sys.platform != "linux":
+        return  # the system's own OpenGL draws without a window
+    asked = os.environ.get("MUJOCO_GL")
+    usual = [*USUAL, "glfw"] if has_display() else USUAL
+    complaints = {}
+    for name in [asked] if asked else usual:
+        complaints[name] = complaint(name)
+        if complaints[name] is None:
+            _use(name)
+            return
+    if asked:
+        why = f"MUJOCO_GL={asked} cannot draw here ({complaints[asked]})"
+        raise UsageError(f"{why}; unset it, or {PACKAGES}")
+    raise UsageError(f"drawing off-screen needs EGL or OSMesa, and neither works here; {PACKAGES}")
+
+
+def _use(name: str) -> None:
+    os.environ["MUJOCO_GL"] = name
+    if name in USUAL:
+        os.environ["PYOPENGL_PLATFORM"] = name
+    for module in ("mujoco.rendering.classic.gl_context", "mujoco.gl_context"):
+        if module in sys.modules:
+            importlib.reload(sys.modules[module])
+
+
+def complaint(backend: str) -> str | None:
+    """Why MuJoCo cannot draw with a backend, None when it can: tried in another process."""
+    environment = os.environ | {"MUJOCO_GL": backend}
+    try:
+        probe = subprocess.run(
+            [sys.executable, "-c", PROBE],
+            env=environment,
+            capture_output=True,
+            text=True,
+            timeout=PROBE_SECONDS,
+        )
+    except subprocess.TimeoutExpired:
+        return f"no answer in {PROBE_SECONDS} s"
+    if probe.returncode == 0:
+        return None
+    return probe.stdout.strip() or f"exit code {probe.returncode}"
+
+
+def has_display() -> bool:
+    """Whether a window could be opened, as far as the environment says (Linux)."""
+    return bool(os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"))
