@@ -1,9 +1,9 @@
 """Seconds an episode of DDPG + HER on FetchPush-v4: goalrelay beside Stable-Baselines3.
 
-Like for like: networks 3x256, batches of 256, 40 updates an episode, future strategy with k = 4, the
-same environment, one process at a time with both cores. Each round runs one side, then the other, in
-a fresh process: a warm-up (compilation, first episodes), then the timed episodes. The ratio is taken
-round by round, since machines drift.
+Like for like: networks 3x256, batches of 256, 40 updates an episode, future strategy with k = 4,
+the same environment, one process at a time with both cores. Each round runs one side, then the
+other, in a fresh process: a warm-up (compilation, first episodes), then the timed episodes. The
+ratio is taken round by round, since machines drift.
 
     pip install stable-baselines3     # a CPU build of PyTorch suffices
     python benchmarks/her_vs_sb3.py --rounds 3 --episodes 60

@@ -167,9 +167,8 @@ def record(arguments: Sequence[str]) -> int:
     from goalrelay.report import video
 
     command = _parse(Record, arguments, "record")
-    if command.episodes < 1:
-        raise UsageError(f"--episodes must be at least 1, got {command.episodes}")
-    print(f"{command.out}: {describe(video.record(**vars(command) | {'path': command.policy}))}")
+    shown = video.record(command.policy, command.out, command.episodes, command.seed)
+    print(f"{command.out}: {describe(shown)}")
     return 0
 
 

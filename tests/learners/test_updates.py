@@ -119,7 +119,7 @@ def test_td3_equals_its_equations_with_two_critic_steps_for_an_actor_step() -> N
     for group, group_key in enumerate(jax.random.split(key, 2)):
         for j, step_key in enumerate(jax.random.split(group_key, 2)):
             noises.append(normal(step_key, (B, A)))
-            expected.critic_step(*pick(batch, 2 * group + j), noises[-1])
+            expected.critic_step(*pick(batch, 2 * group + j), noise=noises[-1])
         expected.actor_step(pick(batch, 2 * group + 1)[0])
         expected.move_targets()
     assert np.abs(0.6 * np.stack(noises)).max() > 0.5  # the clip bound
@@ -141,7 +141,8 @@ def test_sac_equals_its_equations() -> None:
         one = jax.tree.map(lambda x, i=i: x[i : i + 1], batch)
         state, _ = sac.update(config, state, one, key)
         state = sac.move_targets(config, state)
-        expected.update(*pick(batch, i), normal(next_key, (B, A)), normal(now_key, (B, A)))
+        noise = {"n1": normal(next_key, (B, A)), "n2": normal(now_key, (B, A))}
+        expected.update(*pick(batch, i), **noise)
         expected.move_targets()
     assert_same(state.actor, expected.actor)
     for got, want in zip(state.critics, expected.critics, strict=True):

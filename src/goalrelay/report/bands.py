@@ -89,6 +89,8 @@ def read_runs(folders: Sequence[Path]) -> list[Run]:
     """
     found: dict[Path, Path] = {}
     for folder in folders:
+        if not folder.exists():
+            raise UsageError(f"no such run: {folder}")
         try:
             below = {path.resolve(): path for path in _run_folders(folder)}
         except OSError as error:

@@ -1,22 +1,19 @@
 """Policies to look at: a film that needs no display (`record`), or MuJoCo's viewer (`play`).
 
 Both run the deterministic policy through `collect.rollout`, as an evaluation does; a wrapper round
-the environment takes a picture, or shows one, at every moment.
+the environment takes a picture, or shows one (`viewer`), at every moment.
 """
 
 import importlib
 import itertools
 import math
 import sys
-import threading
-import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+import warnings
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import gymnasium
-import mujoco
 import numpy as np
 
 from goalrelay.collect import rollout
@@ -25,6 +22,7 @@ from goalrelay.evaluation import Evaluation, summarize
 from goalrelay.policy import Policy, load
 from goalrelay.report import opengl
 from goalrelay.report.target import write_target
+from goalrelay.report.viewer import Watched, aim, check_display, open_viewer
 from goalrelay.tasks.gym_task import Task, open_task
 from goalrelay.types import Episode
 
@@ -32,7 +30,6 @@ ENDINGS = (".mp4", ".gif")
 MOST_FPS = {".mp4": 60, ".gif": 50}
 """Tasks with more frames a second show every second, third, ... one, so that time stays real."""
 USUAL_FPS = 30
-CLOSING_SECONDS = 10
 
 Reset = tuple[Any, dict[str, Any]]
 Step = tuple[Any, Any, bool, bool, dict[str, Any]]
@@ -58,37 +55,6 @@ class Filmed(gymnasium.Wrapper[Any, Any, Any, Any]):
         return outcome
 
 
-class Watched(gymnasium.Wrapper[Any, Any, Any, Any]):
-    """Shows every moment in a viewer in real time; closing the window ends the episode."""
-
-    def __init__(self, env: gymnasium.Env[Any, Any], data: Any, viewer: Any):
-        super().__init__(env)
-        self.data, self.viewer = data, viewer
-        self.due = 0.0
-
-    def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> Reset:
-        """Start an episode, and show it."""
-        start = self.env.reset(seed=seed, options=options)
-        self.due = time.perf_counter()
-        self._show(0.0)
-        return start
-
-    def step(self, action: Any) -> Step:
-        """Make a step, and show it for as long as it lasts in the simulation."""
-        before = self.data.time
-        observation, reward, terminated, truncated, info = self.env.step(action)
-        self._show(max(self.data.time - before, 0.0))
-        closed = not self.viewer.is_running()
-        return observation, reward, terminated, truncated or closed, info
-
-    def _show(self, seconds: float) -> None:
-        # gymnasium-robotics puts the goal marker in its place only when it renders by itself
-        getattr(self.env.unwrapped, "_render_callback", lambda: None)()
-        self.viewer.sync()
-        self.due = max(self.due + seconds, time.perf_counter() - seconds)  # no race to catch up
-        time.sleep(max(self.due - time.perf_counter(), 0.0))
-
-
 def record(path: Path, out: Path, episodes: int = 3, seed: int = 0) -> Evaluation:
     """Film the deterministic policy off-screen.
 
@@ -105,8 +71,8 @@ def record(path: Path, out: Path, episodes: int = 3, seed: int = 0) -> Evaluatio
         The figures of the filmed episodes.
 
     Raises:
-        UsageError: a number is out of range, no policy there, the task cannot be drawn here, imageio is missing, or `out`
-            cannot be written.
+        UsageError: a number is out of range, no policy there, the task cannot be drawn here,
+            imageio is missing, or `out` cannot be written.
         RuntimeError: the environment failed in an episode.
     """
     _check_numbers(episodes, seed)
@@ -125,20 +91,21 @@ def play(path: Path, episodes: int | None = None, seed: int = 0) -> None:
         seed: of the first episode; the others count on from it.
 
     Raises:
-        UsageError: a number is out of range, no policy there, its task is not MuJoCo's, or no window can be opened.
+        UsageError: a number is out of range, no policy there, its task is not MuJoCo's, or no
+            window can be opened.
         RuntimeError: the environment failed in an episode.
     """
     _check_numbers(episodes, seed)
     policy = load(path)
-    task = open_task(policy.task, policy.task_options)
+    task = _open(policy)
     film = f"`goalrelay record {path} --out film.mp4`"
     try:
         simulation = _simulation(task.env)
         if simulation is None:
             raise UsageError(f"play shows MuJoCo tasks, and '{task.id}' is none; use {film}")
-        _check_display(film)
-        with _viewer(simulation, path) as viewer:
-            _aim(viewer, task.env)
+        check_display(film)
+        with open_viewer(simulation, path) as viewer:
+            aim(viewer, task.env)
             task.env = Watched(task.env, simulation[1], viewer)
             for i in itertools.count() if episodes is None else range(episodes):
                 if not viewer.is_running():
@@ -154,21 +121,32 @@ def _check_numbers(episodes: int | None, seed: int) -> None:
             raise UsageError(f"--{name} must be at least {least}, got {value}")
 
 
+def _open(policy: Policy, render_mode: str | None = None) -> Task:
+    try:
+        return open_task(policy.task, policy.task_options, render_mode)
+    except (AttributeError, ImportError):  # what MuJoCo raises for a MUJOCO_GL that is not here
+        opengl.choose_backend()
+        raise
+
+
 def _film(policy: Policy, file: Path, episodes: int, seed: int) -> Evaluation:
     """Run the episodes and write their pictures, one at a time, into the file."""
     imageio = _imageio(file.suffix.lower())
-    task = open_task(policy.task, policy.task_options, render_mode="rgb_array")
+    task = _open(policy, render_mode="rgb_array")
     try:
         if _simulation(task.env) is not None:
             opengl.choose_backend()
         _check_picture(task, seed)
         fps, every = _pace(task.env.metadata.get("render_fps"), MOST_FPS[file.suffix.lower()])
         moment = itertools.count()
-        with imageio.get_writer(file, **_format(file.suffix.lower(), fps)) as writer:
+        film = imageio.get_writer(file, **_format(file.suffix.lower(), fps))
+        with warnings.catch_warnings(), film:
+            # JAX warns of its threads, but ffmpeg's process becomes another program at once
+            warnings.filterwarnings("ignore", r"os\.fork\(\)", RuntimeWarning)
 
             def take(picture: np.ndarray) -> None:
                 if next(moment) % every == 0:
-                    writer.append_data(_even(picture))
+                    film.append_data(_even(picture))
 
             task.env = Filmed(task.env, take)
             return summarize([_episode(task, policy, seed + i) for i in range(episodes)])
@@ -234,46 +212,7 @@ def _simulation(env: gymnasium.Env[Any, Any]) -> tuple[Any, Any] | None:
     """MuJoCo's model and data inside an environment, None where there are none."""
     raw: Any = env.unwrapped
     model, data = getattr(raw, "model", None), getattr(raw, "data", None)
-    kinds: Any = mujoco  # its classes come from a compiled module
-    if isinstance(model, kinds.MjModel) and isinstance(data, kinds.MjData):
+    mujoco: Any = sys.modules.get("mujoco")  # whoever has a model has imported it
+    if mujoco and isinstance(model, mujoco.MjModel) and isinstance(data, mujoco.MjData):
         return model, data
     return None
-
-
-def _check_display(film: str) -> None:
-    """Raise where MuJoCo's viewer would wait for a window that never comes."""
-    if sys.platform != "linux":
-        return
-    if not opengl.has_display():
-        raise UsageError(f"play needs a display; use {film}")
-    if opengl.complaint("glfw") is not None:
-        raise UsageError(f"play cannot open a window on this display; use {film}")
-
-
-def _aim(viewer: Any, env: gymnasium.Env[Any, Any]) -> None:
-    """Look from where a task of gymnasium's or gymnasium-robotics' wants to be looked at."""
-    renderer = getattr(env.unwrapped, "mujoco_renderer", None)
-    with viewer.lock():
-        for name, value in (getattr(renderer, "default_cam_config", None) or {}).items():
-            if isinstance(value, np.ndarray):
-                getattr(viewer.cam, name)[:] = value
-            else:
-                setattr(viewer.cam, name, value)
-
-
-@contextmanager
-def _viewer(simulation: tuple[Any, Any], path: Path) -> Iterator[Any]:
-    """MuJoCo's viewer on a model and its data; closed, and its thread gone, on the way out."""
-    before = set(threading.enumerate())
-    launch = importlib.import_module("mujoco.viewer").launch_passive
-    try:
-        viewer = launch(*simulation, show_left_ui=False, show_right_ui=False)
-    except RuntimeError as error:  # macOS draws windows from the main thread only
-        command = f"mjpython -m goalrelay.cli play {path}"
-        raise UsageError(f"MuJoCo's viewer needs mjpython here: {command}") from error
-    try:
-        yield viewer
-    finally:
-        viewer.close()
-        for thread in set(threading.enumerate()) - before:
-            thread.join(CLOSING_SECONDS)  # a process that ends before its window crashes

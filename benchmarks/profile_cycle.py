@@ -1,0 +1,96 @@
+"""Where the time of a training cycle goes: each part alone, then the cycle in which they overlap.
+
+    python benchmarks/profile_cycle.py [TASK] [--preset baselines] [--cycles 40]
+
+Sampling and relabelling come first, then the updates run on XLA's threads while an episode is
+collected; a cycle near the longer of the two means that the other is hidden behind it.
+"""
+
+import argparse
+import importlib
+import os
+import statistics
+import time
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import numpy as np
+
+from goalrelay import experiment
+from goalrelay.collect import rollout
+from goalrelay.session import use_compilation_cache
+from goalrelay.trainer import Trainer
+
+mujoco: Any = importlib.import_module("mujoco")
+
+WARM_UP = 5
+
+
+def seconds(action: Callable[[], Any]) -> float:
+    """How long an action takes, its JAX results included."""
+    start = time.perf_counter()
+    jax.block_until_ready(action())
+    return time.perf_counter() - start
+
+
+class Physics:
+    """Adds up the seconds spent in `mj_step` while it is in place."""
+
+    def __init__(self) -> None:
+        self.total, self.original = 0.0, mujoco.mj_step
+
+    def __call__(self, *arguments: Any, **named: Any) -> None:
+        """Step, and remember how long it took."""
+        start = time.perf_counter()
+        self.original(*arguments, **named)
+        self.total += time.perf_counter() - start
+
+
+def main() -> None:
+    """Print the table."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("task", nargs="?", default="FetchPush-v4")
+    parser.add_argument("--preset", default="baselines")
+    parser.add_argument("--cycles", type=int, default=40)
+    arguments = parser.parse_args()
+    use_compilation_cache()
+    trainer = Trainer(experiment.make("her", arguments.task, preset=arguments.preset))
+    for _ in range(WARM_UP):
+        trainer.cycle(trainer.policy())
+    policy, task = trainer.policy(), trainer.task
+    updates = int(trainer.experiment.collect.updates)
+    drawn = updates * trainer.config.batch_size
+    parts: dict[str, list[float]] = {}
+    physics = Physics()
+    for i in range(arguments.cycles):
+        rng = np.random.default_rng(i)
+
+        def relabel(rng: np.random.Generator = rng) -> Any:
+            return trainer._relabel(trainer.replay.sample(drawn, rng), rng)
+
+        def record(name: str, value: float) -> None:
+            parts.setdefault(name, []).append(1e3 * value)
+
+        record(f"sample and relabel {drawn:,} steps", seconds(relabel))
+        record(f"the same, and {updates} updates", seconds(trainer._start_updates))
+        start = physics.total
+        mujoco.mj_step = physics
+        act = trainer._explorer(policy)
+        record("collect an episode", seconds(lambda i=i, act=act: rollout(task, act, i)))
+        mujoco.mj_step = physics.original
+        record("  of it mj_step", physics.total - start)
+        moment = task.reset(i)
+        acting = seconds(lambda m=moment, act=act, r=rng: [act(m, r) for _ in range(50)])
+        record("  of it 50 actions of the policy", acting)
+        record("a whole cycle, overlapped", seconds(lambda: trainer.cycle(trainer.policy())))
+    trainer.close()
+    print(f"{arguments.task}, preset {arguments.preset}, {os.cpu_count()} cores; milliseconds")
+    print(f"{'':36}{'min':>8}{'median':>8}{'max':>8}")
+    for name, values in parts.items():
+        low, middle, high = min(values), statistics.median(values), max(values)
+        print(f"{name:36}{low:8.1f}{middle:8.1f}{high:8.1f}")
+
+
+if __name__ == "__main__":
+    main()
