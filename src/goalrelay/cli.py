@@ -21,7 +21,7 @@ from rich.console import Console
 import goalrelay
 from goalrelay import experiment as experiments
 from goalrelay import methods, session
-from goalrelay.display import Lines, Silent, Terminal, describe
+from goalrelay.display import Display, Lines, Terminal, describe
 from goalrelay.errors import Diverged, UsageError
 from goalrelay.experiment import Experiment
 from goalrelay.settings import suggest
@@ -148,9 +148,9 @@ def resume(arguments: Sequence[str]) -> int:
 def evaluate(arguments: Sequence[str]) -> int:
     """Test a policy: success with its interval, return, distance"""
     command = _parse(Evaluate, arguments, "evaluate")
-    for name in ("episodes", "threads"):
-        if getattr(command, name) < 1:
-            raise UsageError(f"--{name} must be at least 1, got {getattr(command, name)}")
+    for name, least in (("episodes", 1), ("threads", 1), ("seed", 0)):
+        if getattr(command, name) < least:
+            raise UsageError(f"--{name} must be at least {least}, got {getattr(command, name)}")
     result = session.evaluate(
         command.policy, episodes=command.episodes, seed=command.seed, threads=command.threads
     )
@@ -311,9 +311,9 @@ def _option(words: Sequence[str], name: str) -> str | None:
     return None
 
 
-def _display(quiet: bool) -> Silent:
+def _display(quiet: bool) -> Display:
     if quiet:
-        return Silent()
+        return Display()
     return Terminal() if Console().is_terminal else Lines()
 
 

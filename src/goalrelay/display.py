@@ -17,8 +17,8 @@ SPEED_WINDOW = 50
 """Cycles over which speeds are averaged."""
 
 
-class Silent:
-    """Shows nothing."""
+class Display:
+    """What watches a run; this one shows nothing."""
 
     def start(self, trainer: Trainer, folder: Path) -> None:
         """A run begins or goes on."""
@@ -33,11 +33,7 @@ class Silent:
         """The run is over."""
 
 
-Display = Silent
-"""Displays are subclasses of the silent one."""
-
-
-class Lines(Silent):
+class Lines(Display):
     """Plain lines: where output is not a terminal."""
 
     def __init__(self, console: Console | None = None):

@@ -4,7 +4,6 @@
 lay single options over it; `config.json` in the run folder is its JSON.
 """
 
-import dataclasses
 from dataclasses import dataclass, field
 from typing import Annotated, Any, Generic, Literal, TypeVar
 
@@ -178,10 +177,3 @@ def total_steps(experiment: AnyExperiment) -> float:
     if experiment.steps is None:
         return DEFAULT_STEPS if experiment.episodes is None else float("inf")
     return experiment.steps
-
-
-def extended(experiment: AnyExperiment, steps: int | None) -> AnyExperiment:
-    """The experiment with another step budget, for `resume --steps`."""
-    if steps is None:
-        return experiment
-    return dataclasses.replace(experiment, steps=steps, episodes=None)

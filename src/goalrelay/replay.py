@@ -25,10 +25,13 @@ class Replay:
             )
         rows = capacity + -(-capacity // spec.horizon)  # one extra row an episode
         action_shape = () if spec.discrete else (spec.action_size,)
-        self.observation = np.zeros((rows, spec.observation_size), np.float32)
-        self.achieved = np.zeros((rows, spec.achieved_size), np.float32)
-        self.desired = np.zeros((rows, spec.goal_size), np.float32)
-        self.action = np.zeros((rows, *action_shape), np.int32 if spec.discrete else np.float32)
+        try:  # zeros take memory only when written to
+            self.observation = np.zeros((rows, spec.observation_size), np.float32)
+            self.achieved = np.zeros((rows, spec.achieved_size), np.float32)
+            self.desired = np.zeros((rows, spec.goal_size), np.float32)
+            self.action = np.zeros((rows, *action_shape), np.int32 if spec.discrete else np.float32)
+        except (MemoryError, ValueError):  # ValueError: more than an array can ever have
+            raise UsageError(f"--replay.capacity {capacity} does not fit in memory") from None
         # The episodes held, oldest first: first row, steps, whether the task ended it.
         self._start = np.zeros(0, np.int64)
         self._length = np.zeros(0, np.int64)

@@ -20,7 +20,7 @@ import numpy as np
 
 from goalrelay import experiment as experiments
 from goalrelay.collect import Collector
-from goalrelay.display import Display, Silent
+from goalrelay.display import Display
 from goalrelay.errors import Diverged
 from goalrelay.evaluation import Evaluation
 from goalrelay.evaluation import evaluate as evaluate_policy
@@ -87,7 +87,7 @@ def train(
     given = {"steps": steps, "episodes": episodes, "seed": seed, "until": until}
     for name, value in (given | dict(settings or {})).items():
         experiment = replace_at(experiment, name, value)
-    return start(experiment, Path(out) if out else None, display or Silent())
+    return start(experiment, Path(out) if out else None, display or Display())
 
 
 def start(experiment: AnyExperiment, out: Path | None, display: Display) -> Result:
@@ -133,7 +133,7 @@ def resume(
     if saved is not None:
         trainer.restore(saved)
     folder.set_experiment(experiment)
-    return _Session(trainer, folder, display or Silent(), began).run()
+    return _Session(trainer, folder, display or Display(), began).run()
 
 
 def evaluate(

@@ -39,7 +39,7 @@ TRAIN, TEST, CONFIRM, SAMPLE, STATISTICS = range(5)
 """Streams of random numbers."""
 SCAN = 50
 """Updates in one jitted scan (rounded up to whole strides) when updates are counted per step."""
-ABSURD = 1e8
+ABSURD = 1e12
 """A loss or a mean value beyond this has exploded."""
 
 

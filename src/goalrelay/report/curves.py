@@ -128,7 +128,7 @@ def _draw(figure: "Figure", panels: dict[str, Panel], x: X) -> None:
         label: Look(COLOURS[i % len(COLOURS)], MARKERS[i % len(MARKERS)])
         for i, label in enumerate(labels)
     }
-    columns = min(len(panels), MOST_COLUMNS)
+    columns = 2 if len(panels) == 4 else min(len(panels), MOST_COLUMNS)
     rows = math.ceil(len(panels) / columns)
     ends = [band.position[-1] for _, bands in panels.values() for band in bands.values()]
     unit, x_label = _x_axis(x, max(ends))

@@ -97,7 +97,7 @@ def play(path: Path, episodes: int | None = None, seed: int = 0) -> None:
     """
     _check_numbers(episodes, seed)
     policy = load(path)
-    task = _open(policy)
+    task = open_task(policy.task, policy.task_options)
     film = f"`goalrelay record {path} --out film.mp4`"
     try:
         simulation = _simulation(task.env)
@@ -121,18 +121,10 @@ def _check_numbers(episodes: int | None, seed: int) -> None:
             raise UsageError(f"--{name} must be at least {least}, got {value}")
 
 
-def _open(policy: Policy, render_mode: str | None = None) -> Task:
-    try:
-        return open_task(policy.task, policy.task_options, render_mode)
-    except (AttributeError, ImportError):  # what MuJoCo raises for a MUJOCO_GL that is not here
-        opengl.choose_backend()
-        raise
-
-
 def _film(policy: Policy, file: Path, episodes: int, seed: int) -> Evaluation:
     """Run the episodes and write their pictures, one at a time, into the file."""
     imageio = _imageio(file.suffix.lower())
-    task = _open(policy, render_mode="rgb_array")
+    task = open_task(policy.task, policy.task_options, render_mode="rgb_array")
     try:
         if _simulation(task.env) is not None:
             opengl.choose_backend()

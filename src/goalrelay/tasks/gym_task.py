@@ -11,6 +11,7 @@ task and the rest of the library needs no second path.
 import contextlib
 import importlib
 import io
+import os
 import sys
 import threading
 import warnings
@@ -175,14 +176,26 @@ def open_task(task_id: str, options: Sequence[str] = (), render_mode: str | None
 
 
 def register_stock() -> None:
-    """Make the gymnasium-robotics tasks known to Gymnasium."""
+    """Make the gymnasium-robotics tasks known to Gymnasium.
+
+    Raises:
+        UsageError: MuJoCo cannot be imported, as when MUJOCO_GL asks for what is not there.
+    """
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         gymnasium.logger.min_level = gymnasium.logger.ERROR
         with contextlib.redirect_stderr(io.StringIO()):  # a notice about tasks of another kind
-            import gymnasium_robotics
-
+            gymnasium_robotics = _import_robotics()
         gymnasium.register_envs(gymnasium_robotics)
+
+
+def _import_robotics() -> Any:
+    try:
+        return importlib.import_module("gymnasium_robotics")
+    except (AttributeError, ImportError, RuntimeError) as error:
+        chosen = os.environ.get("MUJOCO_GL")
+        hint = f"; unset MUJOCO_GL={chosen} or install what it needs" if chosen else ""
+        raise UsageError(f"MuJoCo cannot be imported: {error}{hint}") from error
 
 
 def known_tasks() -> dict[str, str]:
