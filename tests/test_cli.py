@@ -154,6 +154,8 @@ def test_version_tasks_and_methods(capsys: pytest.CaptureFixture[str]) -> None:
         ("resume", "config.json", b"[]", "does not hold a JSON object"),
         ("resume", "config.json", b"{}", "lacks 'method_name'"),
         ("resume", "config.json", b'{"method_name": 5}', "config.json"),
+        ("resume", "progress.csv", b"a,b\n1,2\n", "a row does not tell its cycle"),
+        ("resume", "progress.csv", b"cycle,b\nx,2\n", "a row does not tell its cycle"),
         ("evaluate", "policy.safetensors", b"no", "cannot read the policy"),
         ("evaluate", "policy.safetensors", b"", "cannot read the policy"),
         ("evaluate", "policy.json", b"{}", "is not a goalrelay policy"),

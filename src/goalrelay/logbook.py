@@ -13,28 +13,32 @@ from pathlib import Path
 from typing import Any
 
 from goalrelay.errors import UsageError
+from goalrelay.experiment import Save
 from goalrelay.files import write_text
 
 Row = dict[str, Any]
 
 
 class Table:
-    """A small CSV file that is always whole on disk."""
+    """A small CSV file that is always whole on disk.
 
-    def __init__(self, path: Path):
+    Rows of the cycle it starts from and later ones are forgotten: a resumed run makes them again.
+    """
+
+    def __init__(self, path: Path, cycle: int):
         self.path = path
-        self.rows: list[Row] = read_table(path) if path.exists() else []
+        self.rows: list[Row] = []
+        if path.exists():
+            try:
+                self.rows = [row for row in read_table(path) if int(row["cycle"]) < cycle]
+            except (KeyError, ValueError, TypeError):
+                raise UsageError(f"{path} is damaged: a row does not tell its cycle") from None
+            self._write()
 
     def append(self, row: Row) -> None:
         """Add a row and put the file in place."""
         self.rows.append({name: _cell(value) for name, value in row.items()})
         self._write()
-
-    def drop_from(self, cycle: int) -> None:
-        """Forget the rows of this cycle and later ones."""
-        self.rows = [row for row in self.rows if int(row["cycle"]) < cycle]
-        if self.path.exists():
-            self._write()
 
     def _write(self) -> None:
         text = io.StringIO()
@@ -46,19 +50,19 @@ class Table:
 
 
 class Logbook:
-    """All the places where figures go."""
+    """All the places where figures go, from a cycle and an environment step on."""
 
-    def __init__(self, folder: Path, config: Mapping[str, Any], tensorboard: bool, track: str):
-        self.progress = Table(folder / "progress.csv")
-        self.timing = Table(folder / "timing.csv")
+    def __init__(self, folder: Path, config: Mapping[str, Any], save: Save, cycle: int, step: int):
+        self.progress = Table(folder / "progress.csv", cycle)
+        self.timing = Table(folder / "timing.csv", cycle)
         self._events: Any = None
         self._tracker: Any = None
-        if tensorboard:
+        if save.tensorboard:
             from tensorboardX import SummaryWriter
 
-            self._events = SummaryWriter(str(folder / "tensorboard"))
-        if track != "none":
-            self._tracker = _tracker(track)
+            self._events = SummaryWriter(str(folder / "tensorboard"), purge_step=step or None)
+        if save.track != "none":
+            self._tracker = _tracker(save.track)
             self._tracker.init(project="goalrelay", name=str(folder), config=dict(config))
 
     def write(self, progress: Row, timing: Row) -> None:
@@ -76,11 +80,6 @@ class Logbook:
             self._events.flush()
         if self._tracker is not None:
             self._tracker.log(figures, step=progress["steps"])
-
-    def drop_from(self, cycle: int) -> None:
-        """Forget the rows of this cycle and later ones, before a resumed run makes them again."""
-        self.progress.drop_from(cycle)
-        self.timing.drop_from(cycle)
 
     def close(self) -> None:
         """Flush and close."""

@@ -165,14 +165,14 @@ class _Session:
 
     def __init__(self, trainer: Trainer, folder: RunFolder, display: Display, began: float):
         self.trainer, self.folder, self.display = trainer, folder, display
-        save = trainer.experiment.save
-        config = experiments.to_json(trainer.experiment)
-        self.logbook = Logbook(folder.path, config, save.tensorboard, save.track)
-        self.logbook.drop_from(trainer.counters.cycle)
-        self.began = began - trainer.counters.seconds
+        experiment, counters = trainer.experiment, trainer.counters
+        config = experiments.to_json(experiment)
+        start = counters.cycle, counters.steps
+        self.logbook = Logbook(folder.path, config, experiment.save, *start)
+        self.began = began - counters.seconds
         self.last_save = time.monotonic()
-        self.unevaluated = trainer.counters, trainer.window
-        self.last_row = (trainer.counters.steps, trainer.counters.updates, trainer.counters.seconds)
+        self.last_row = counters
+        self.unevaluated = counters, trainer.window
 
     def run(self) -> Result:
         """Learn until something stops it; leave a folder that can be resumed."""
@@ -225,14 +225,13 @@ class _Session:
 
     def _speeds(self) -> dict[str, float]:
         """Seconds so far, and rates since the row before."""
-        counters = self.trainer.counters
-        steps, updates, seconds = self.last_row
-        self.last_row = (counters.steps, counters.updates, counters.seconds)
-        span = max(counters.seconds - seconds, 1e-9)
+        before, now = self.last_row, self.trainer.counters
+        self.last_row = now
+        span = max(now.seconds - before.seconds, 1e-9)
         return {
-            "seconds": counters.seconds,
-            "steps_per_second": (counters.steps - steps) / span,
-            "updates_per_second": (counters.updates - updates) / span,
+            "seconds": now.seconds,
+            "steps_per_second": (now.steps - before.steps) / span,
+            "updates_per_second": (now.updates - before.updates) / span,
         }
 
     def _cycled(self) -> None:
