@@ -1,4 +1,4 @@
-"""Figures of an evaluation, and the interval around a success rate."""
+"""An evaluation at its edges: certain rates, no goals, unequal episodes."""
 
 import math
 
@@ -9,37 +9,41 @@ from goalrelay.evaluation import summarize, wilson
 from goalrelay.types import Episode
 
 
-@pytest.mark.parametrize(
-    ("successes", "trials", "low", "high"),
-    [
-        (95, 100, 0.88825, 0.97846),
-        (0, 20, 0.0, 0.16113),
-        (20, 20, 0.83887, 1.0),
-        (5, 10, 0.23659, 0.76341),
-    ],
-)
-def test_the_wilson_interval(successes: int, trials: int, low: float, high: float) -> None:
-    assert wilson(successes, trials) == pytest.approx((low, high), abs=1e-5)
+def test_the_interval_holds_the_rate_and_stays_a_probability() -> None:
+    for trials in range(1, 150):
+        for successes in range(trials + 1):
+            low, high = wilson(successes, trials)
+            assert 0 <= low <= successes / trials + 1e-12
+            assert successes / trials - 1e-12 <= high <= 1
 
 
-def episode(success: float, total: float, gap: float) -> Episode:
-    achieved, desired = np.zeros((3, 2), np.float32), np.zeros((3, 2), np.float32)
-    desired[-1, 0] = gap
-    action = np.zeros((2, 1), np.float32)
-    return Episode(np.zeros((3, 4)), achieved, desired, action, False, success, total)
+def test_the_interval_does_not_prefer_success_to_failure() -> None:
+    low, high = wilson(13, 17)
+    assert wilson(4, 17) == pytest.approx((1 - high, 1 - low))
 
 
-def test_an_evaluation_sums_up_its_episodes() -> None:
-    result = summarize([episode(1.0, -3.0, 0.0), episode(0.0, -5.0, 0.3)])
-    assert result.episodes == 2
-    assert result.success == 0.5
-    assert result.mean_return == -4.0
-    assert result.distance == pytest.approx(0.15)
-    assert result.score == 0.5
+def ended(success: float, achieved: list[float], desired: list[float]) -> Episode:
+    """An episode of one step that starts at the origin and ends at `achieved`."""
+    goals = np.array([[9.0] * len(desired), desired], np.float32).reshape(2, len(desired))
+    reached = np.array([[0.0] * len(achieved), achieved], np.float32)
+    action = np.zeros((1, 1), np.float32)
+    return Episode(np.zeros((2, 1), np.float32), reached, goals, action, False, success, -1.0)
 
 
-def test_a_task_without_success_is_scored_by_its_return() -> None:
-    result = summarize([episode(math.nan, 7.0, 0.0)])
-    assert math.isnan(result.success)
-    assert math.isnan(result.low)
-    assert result.score == 7.0
+def test_the_interval_of_an_evaluation_counts_its_episodes() -> None:
+    result = summarize([ended(1.0, [0.0], [0.0])] * 19 + [ended(0.0, [0.0], [0.0])])
+    assert result.success == pytest.approx(0.95)
+    assert (result.low, result.high) == pytest.approx(wilson(19, 20))
+
+
+def test_the_distance_is_straight_and_from_the_last_moment() -> None:
+    # (5, 6) - (2, 2) = (3, 4), which is 5 long; the second episode is 1 away.
+    result = summarize([ended(0.0, [5.0, 6.0], [2.0, 2.0]), ended(1.0, [1.0, 0.0], [0.0, 0.0])])
+    assert result.distance == pytest.approx(3.0)
+
+
+def test_a_task_without_goals_has_no_distance() -> None:
+    result = summarize([ended(math.nan, [4.0], [])])
+    assert math.isnan(result.distance)
+    assert (math.isnan(result.low), math.isnan(result.high)) == (True, True)
+    assert result.score == result.mean_return == -1.0

@@ -7,9 +7,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from goalrelay.methods import Rules, her
+from goalrelay.collect import rollout
+from goalrelay.exploration import random_action
+from goalrelay.methods import Rules, flat, her
 from goalrelay.relabel import STRATEGIES, relabel
 from goalrelay.replay import Replay
+from goalrelay.tasks.gym_task import open_task
 from goalrelay.types import Index
 from test_replay import LENGTHS, filled
 
@@ -70,6 +73,29 @@ def test_random_goals_come_from_episodes_that_are_held(lengths: list[int], seed:
     assert set(rows) <= set(every.row + 1)
 
 
+def test_random_goals_come_from_all_episodes_evenly_but_not_from_first_moments() -> None:
+    replay = filled([6, 2, 4])
+    index = Index(*(np.full(24_000, v) for v in (0, 0, 6, True)))  # all in the first episode
+    rows = STRATEGIES["random"](replay, index, np.random.default_rng(0))
+    seen, counts = np.unique(replay.observation[rows], axis=0, return_counts=True)
+    expected = [(n, t) for n, length in enumerate([6, 2, 4]) for t in range(1, length + 1)]
+    np.testing.assert_array_equal(seen, expected)
+    np.testing.assert_allclose(counts / 24_000, 1 / 12, rtol=0.1)
+
+
+@pytest.mark.parametrize("time", range(6))
+def test_future_offsets_pass_a_chi_square_test_from_every_moment(time: int) -> None:
+    replay, left = filled([6]), 6 - time
+    index = Index(*(np.full(12_000, v) for v in (time, time, 6, False)))
+    rows = STRATEGIES["future"](replay, index, np.random.default_rng(time))
+    counts = np.bincount(rows - time, minlength=left + 1)
+    assert counts[0] == 0
+    expected = 12_000 / left
+    assert len(counts) == left + 1
+    # The 99.9% point of chi-square with at most 5 degrees of freedom.
+    assert np.sum((counts[1:] - expected) ** 2 / expected) < 20.5
+
+
 @pytest.mark.parametrize(
     ("strategy", "moments"),
     [("future", {3, 4, 5, 6}), ("episode", {0, 1, 2, 3, 4, 5, 6}), ("final", {6})],
@@ -114,6 +140,39 @@ def test_rewards_and_ends_are_those_of_a_slow_reference(
         assert meaning.terminal[i] == (last and number % 2 == 0)
 
 
+@pytest.mark.parametrize("ratio", [0.0, 0.5, 1.0])
+def test_the_task_is_asked_about_what_the_step_brought_and_the_goal_after_it(ratio: float) -> None:
+    def told(achieved: np.ndarray, desired: np.ndarray) -> np.ndarray:
+        return (achieved @ [1.0, 10.0, 100.0] - 3 * desired @ [1.0, 10.0, 100.0]).astype("f")
+
+    def odd(achieved: np.ndarray, desired: np.ndarray, fact: np.ndarray) -> np.ndarray:
+        return told(achieved, desired) % 2 >= 1
+
+    replay, index = drawn([5, 6, 4], 3)
+    meaning = relabel(replay, index, "future", ratio, told, odd, np.random.default_rng(0))
+    for i, row in enumerate(index.row):
+        one = slice(i, i + 1)
+        achieved, desired = replay.achieved[row + 1][None], meaning.next_goal[one]
+        assert meaning.reward[i] == told(achieved, desired)[0]
+        assert meaning.terminal[i] == odd(achieved, desired, np.array([False]))[0]
+
+
+@pytest.mark.parametrize("strategy", [*STRATEGIES, "none"])
+def test_real_steps_keep_the_goals_that_were_shown(strategy: str) -> None:
+    replay, index = drawn([5, 6, 4], 3)
+    meaning = relabel(replay, index, strategy, 0.0, reward, stored, np.random.default_rng(0))
+    np.testing.assert_array_equal(meaning.goal, replay.desired[index.row])
+    np.testing.assert_array_equal(meaning.next_goal, replay.desired[index.row + 1])
+
+
+def test_the_stored_end_stands_only_at_the_last_step_of_an_episode_that_the_task_ended() -> None:
+    replay = filled([3, 2])  # the task ended episode 0, the time limit episode 1
+    index = replay._steps_of(np.arange(2))
+    for ratio in (0.0, 1.0):
+        meaning = relabel(replay, index, "final", ratio, reward, stored, np.random.default_rng(0))
+        np.testing.assert_array_equal(meaning.terminal, [False, False, True, False, False])
+
+
 def test_the_share_relabelled_is_the_ratio() -> None:
     replay = filled([5, 6, 4])
     index = replay.sample(20_000, np.random.default_rng(0))
@@ -149,6 +208,48 @@ def test_a_step_that_reaches_its_new_goal_ends_where_the_task_says_so() -> None:
     )
     np.testing.assert_array_equal(batch.discount, np.where(batch.reward == 0, 0.0, 0.9).astype("f"))
     assert 0 < (batch.reward == 0).mean() < 1
+
+
+def of_task(task_id: str, episodes: int) -> tuple[Rules, Replay, Index]:
+    task = open_task(task_id)
+    replay = Replay(task.spec, 1000)
+    for seed in range(episodes):
+        replay.add([rollout(task, lambda _, rng: random_action(task.spec, rng), seed)])
+    index = replay.sample(500, np.random.default_rng(0))
+    return Rules(task.reward, task.terminal), replay, index
+
+
+def test_a_task_that_can_judge_a_batch_is_asked_where_it_would_have_ended() -> None:
+    rules, replay, index = of_task("goalrelay/BitFlip-v0", 4)
+    assert not index.last_terminal.any()  # twelve bits are not matched by chance
+    batch = her.relabel(her.Config(ratio=1.0), rules, 0.9, replay, index, np.random.default_rng(0))
+    reached = (batch.next_inputs[:, :12] == batch.next_inputs[:, 12:]).all(1)
+    np.testing.assert_array_equal(batch.discount, np.where(reached, 0.0, 0.9).astype("f"))
+    np.testing.assert_array_equal(batch.reward, np.where(reached, 0.0, -1.0))
+    assert 0 < reached.mean() < 1
+
+
+def test_a_task_that_cannot_goes_on_past_a_goal_it_reaches() -> None:
+    rules, replay, index = of_task("goalrelay/PointReach-v0", 2)
+    batch = her.relabel(her.Config(ratio=1.0), rules, 0.9, replay, index, np.random.default_rng(0))
+    assert (batch.reward == 0).any()
+    np.testing.assert_array_equal(batch.discount, np.full(500, 0.9, "f"))
+
+
+def test_without_hindsight_every_goal_is_the_one_that_was_shown() -> None:
+    replay, index = drawn([5, 6, 4], 3)
+    config, rules = flat.Config(), Rules(reward, stored)
+    batch = flat.relabel(config, rules, 0.9, replay, index, np.random.default_rng(0))
+    np.testing.assert_array_equal(batch.inputs[:, 2:], replay.desired[index.row])
+    np.testing.assert_array_equal(batch.next_inputs[:, 2:], replay.desired[index.row + 1])
+
+
+def test_a_batch_is_single_precision() -> None:
+    replay, index = drawn([5, 6, 4], 3)
+    batch = her.relabel(
+        her.Config(), Rules(reward, stored), 0.9, replay, index, np.random.default_rng(0)
+    )
+    assert {x.dtype for x in batch} == {np.dtype(np.float32)}
 
 
 def test_a_batch_lays_observation_and_goal_side_by_side() -> None:

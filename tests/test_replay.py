@@ -12,6 +12,8 @@ from goalrelay.replay import Replay
 from goalrelay.types import Episode, Spec
 
 HORIZON = 6
+CAPACITY = 20
+ROWS = 24  # one more row for each of the four episodes that 20 steps can be
 SPEC = Spec(2, 3, 3, 1, False, HORIZON, (-1.0, 0.0))
 LENGTHS = st.lists(st.integers(1, HORIZON), min_size=1, max_size=40)
 
@@ -24,7 +26,7 @@ def episode(number: int, length: int) -> Episode:
     return Episode(facts[:, :2], facts, facts + 0.5, action, number % 2 == 0, 0.0, 0.0)
 
 
-def filled(lengths: Sequence[int], capacity: int = 20) -> Replay:
+def filled(lengths: Sequence[int], capacity: int = CAPACITY) -> Replay:
     replay = Replay(SPEC, capacity)
     for number, length in enumerate(lengths):
         replay.add([episode(number, length)])
@@ -50,13 +52,33 @@ def held(replay: Replay) -> list[int]:
     return numbers
 
 
+def slow_ring(lengths: Sequence[int]) -> list[int]:
+    """Numbers of the episodes that a ring of ROWS rows holds, kept as lists of the rows taken."""
+    rows_of: dict[int, set[int]] = {}
+    following = 0
+    for number, length in enumerate(lengths):
+        taken, passed_over = set(range(following, following + length + 1)), set[int]()
+        if max(taken) >= ROWS:  # begin again at the front
+            taken, passed_over = set(range(length + 1)), set(range(following, ROWS))
+        rows_of = {n: r for n, r in rows_of.items() if not r & (taken | passed_over)}
+        rows_of[number] = taken
+        following = max(taken) + 1
+    return list(rows_of)
+
+
+@settings(max_examples=200, deadline=None)
+@given(LENGTHS)
+def test_only_episodes_whose_rows_are_needed_give_way(lengths: list[int]) -> None:
+    assert held(filled(lengths)) == slow_ring(lengths)
+
+
 @settings(max_examples=200, deadline=None)
 @given(LENGTHS)
 def test_the_newest_episodes_are_held_whole_and_in_order(lengths: list[int]) -> None:
     replay = filled(lengths)
     numbers = held(replay)
     assert numbers == list(range(len(lengths)))[-len(numbers) :]
-    assert replay.transitions == sum(lengths[n] for n in numbers)
+    assert replay.transitions == sum(lengths[n] for n in numbers) <= CAPACITY
 
 
 @settings(max_examples=100, deadline=None)
@@ -67,8 +89,15 @@ def test_nothing_is_dropped_while_there_is_room(lengths: list[int]) -> None:
 
 
 def test_episodes_of_one_length_fill_the_ring_to_its_capacity() -> None:
-    replay = filled([HORIZON] * 50, capacity=10 * HORIZON)
-    assert held(replay) == list(range(40, 50))
+    replay = filled([HORIZON] * 53, capacity=10 * HORIZON)
+    assert held(replay) == list(range(43, 53))
+    assert replay.transitions == 10 * HORIZON
+
+
+def test_a_capacity_that_is_no_multiple_of_the_horizon_is_used_to_the_last_step() -> None:
+    replay = filled([6, 6, 6, 2])
+    assert held(replay) == [0, 1, 2, 3]
+    assert replay.transitions == CAPACITY
 
 
 @settings(max_examples=100, deadline=None)
@@ -109,7 +138,7 @@ def test_add_returns_the_steps_just_stored_in_order() -> None:
 def test_a_restored_replay_goes_on_like_the_saved_one(before: list[int], after: list[int]) -> None:
     one = filled(before)
     saved = {name: value.copy() for name, value in one.save().items()}
-    other = Replay(SPEC, 20)
+    other = Replay(SPEC, CAPACITY)
     other.restore(saved)
     for replay in (one, other):
         for number, length in enumerate(after):
@@ -123,6 +152,34 @@ def test_a_restored_replay_goes_on_like_the_saved_one(before: list[int], after: 
         np.testing.assert_array_equal(a, b)
 
 
+def test_a_restored_replay_draws_the_same_steps_and_facts() -> None:
+    one, other = filled([5, 6, 4, 3, 6, 2]), Replay(SPEC, CAPACITY)
+    other.restore(one.save())
+    a, b = (r.sample(200, np.random.default_rng(3)) for r in (one, other))
+    for x, y in zip(a, b, strict=True):
+        np.testing.assert_array_equal(x, y)
+    for name in ("observation", "achieved", "desired", "action"):
+        np.testing.assert_array_equal(getattr(one, name)[a.row], getattr(other, name)[b.row])
+    assert 0 < a.last_terminal.mean() < 1
+    assert (one.episodes, one.transitions) == (other.episodes, other.transitions)
+
+
+def test_only_rows_in_use_are_saved() -> None:
+    saved = filled([3, 2]).save()
+    for name in ("observation", "achieved", "desired", "action"):
+        assert len(saved[name]) == 3 + 1 + 2 + 1
+    assert len(Replay(SPEC, CAPACITY).save()["observation"]) == 0
+
+
+def test_discrete_actions_are_stored_as_whole_numbers() -> None:
+    replay = Replay(SPEC._replace(discrete=True, action_size=9), CAPACITY)
+    plain = episode(0, 4)
+    replay.add([plain._replace(action=np.array([8, 0, 3, 1], np.int32))])
+    assert replay.action.shape == (ROWS,)
+    assert replay.action.dtype == np.int32
+    np.testing.assert_array_equal(replay.action[:4], [8, 0, 3, 1])
+
+
 def test_memory_is_what_the_rows_take() -> None:
     replay = Replay(SPEC, 600)
     rows = 600 + 100  # one more row an episode
@@ -132,3 +189,8 @@ def test_memory_is_what_the_rows_take() -> None:
 def test_a_replay_too_small_for_an_episode_is_refused() -> None:
     with pytest.raises(UsageError, match=r"--replay\.capacity .* at least 6, got 5"):
         Replay(SPEC, 5)
+
+
+def test_a_replay_for_just_one_episode_holds_the_newest() -> None:
+    replay = filled([6, 6, 6], capacity=6)
+    assert held(replay) == [2]

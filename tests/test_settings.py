@@ -1,5 +1,6 @@
 """Configuration is data: bounded, named as the command line spells it, and a round trip to JSON."""
 
+import dataclasses
 import json
 from typing import Any
 
@@ -28,6 +29,64 @@ def test_every_composition_is_valid_and_survives_json(
     assert again == experiment
 
 
+CHANGED: dict[str, Any] = {
+    "method.strategy": "final",
+    "method.ratio": 0.25,
+    "method.exploration.noise": 0.7,
+    "learner.hidden": (7, 5),
+    "learner.init": "fan_in",
+    "learner.gamma": 0.5,
+    "learner.normalize": False,
+    "learner.return_low": -7.5,
+    "learner.delay": 3,
+    "learner.target_entropy": -2.5,
+    "collect.updates": 6,
+    "replay.capacity": 5000,
+    "save.track": "wandb",
+    "task_options": ("n=3", "hard=true"),
+    "seed": 11,
+    "steps": 900,
+    "until": 0.5,
+}
+
+
+@pytest.mark.parametrize("method", methods.names())
+@pytest.mark.parametrize("learner", learners.names())
+def test_options_that_were_changed_survive_json(method: str, learner: str) -> None:
+    experiment = experiments.make(method, "FetchReach-v4", learner)
+    known = {name for name, _, _ in options(experiment)}
+    changed = {name: value for name, value in CHANGED.items() if name in known}
+    assert len(changed) >= 13
+    for name, value in changed.items():
+        experiment = replace_at(experiment, name, value)
+    experiments.check(experiment)
+    again = experiments.restore(json.loads(json.dumps(experiments.to_json(experiment))))
+    assert again == experiment
+    held = {name: value for name, _, value in options(again)}
+    assert {name: held[name] for name in changed} == changed
+
+
+def test_a_config_with_an_option_of_another_version_is_refused() -> None:
+    values = experiments.to_json(experiments.make("her", "FetchReach-v4"))
+    values["learner"]["gama"] = 0.5
+    with pytest.raises(UsageError, match=r"unknown option 'gama'; did you mean 'gamma'\?"):
+        experiments.restore(values)
+
+
+def test_a_config_whose_names_are_not_names_is_refused() -> None:
+    values = experiments.to_json(experiments.make("her", "FetchReach-v4"))
+    with pytest.raises(UsageError, match="must be names"):
+        experiments.restore(values | {"learner_name": ["ddpg"]})
+
+
+def test_steps_end_a_run_unless_only_episodes_were_given() -> None:
+    base = experiments.make("her", "FetchReach-v4")
+    assert experiments.total_steps(base) == 1_000_000
+    assert experiments.total_steps(replace_at(base, "episodes", 5)) == float("inf")
+    both = replace_at(replace_at(base, "episodes", 5), "steps", 70)
+    assert experiments.total_steps(both) == 70
+
+
 def test_presets_put_their_values_in_place() -> None:
     baselines: Any = experiments.make("her", "FetchPush-v4", preset="baselines")
     assert baselines.learner_name == "ddpg"
@@ -44,7 +103,16 @@ def test_presets_put_their_values_in_place() -> None:
         ("learner.batch_size", 0, "--learner.batch-size must be at least 1"),
         ("learner.hidden", (), "--learner.hidden must not be empty"),
         ("learner.hidden", (64, 0), "--learner.hidden must be at least 1"),
+        (
+            "learner.batch_size",
+            1_000_001,
+            "--learner.batch-size must be at least 1 and at most 1e+06",
+        ),
+        ("learner.gamma", float("nan"), "--learner.gamma must be at least 0 and below 1, got nan"),
+        ("method.exploration.random", 1.5, "--method.exploration.random must be at least 0"),
+        ("method.exploration.random_steps", -1, "--method.exploration.random-steps must be"),
         ("until", 0.0, "--until must be above 0 and at most 1, got 0.0"),
+        ("seed", 2**31, "--seed must be at least 0"),
     ],
 )
 def test_a_value_out_of_range_is_named_as_the_command_line_spells_it(
@@ -57,14 +125,59 @@ def test_a_value_out_of_range_is_named_as_the_command_line_spells_it(
 
 
 @pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("learner.gamma", 0),
+        ("learner.action_l2", 0.0),
+        ("learner.critic_lr", 1.0),
+        ("method.ratio", 1.0),
+        ("method.ratio", None),
+        ("until", 1.0),
+        ("until", None),
+        ("seed", 2**31 - 1),
+        ("save.every", 0.0),
+    ],
+)
+def test_a_value_at_its_bound_is_taken(name: str, value: Any) -> None:
+    experiment = replace_at(experiments.make("her", "FetchReach-v4"), name, value)
+    validate(experiment)
+    assert {n: v for n, _, v in options(experiment)}[name] == value
+
+
+@pytest.mark.parametrize("value", [None, "high", ("high",)])
+def test_a_bounded_value_that_is_no_number_is_refused_in_words(value: Any) -> None:
+    experiment = experiments.make("her", "FetchReach-v4")
+    learner = dataclasses.replace(experiment.learner, gamma=value)
+    with pytest.raises(UsageError, match=r"--learner\.gamma must be") as refused:
+        validate(dataclasses.replace(experiment, learner=learner))
+    assert "got" in str(refused.value)
+
+
+def test_an_option_may_be_named_as_the_command_line_spells_it() -> None:
+    experiment = experiments.make("her", "FetchReach-v4")
+    other: Any = replace_at(experiment, "learner.batch-size", 32)
+    assert other.learner.batch_size == 32
+    assert other == replace_at(experiment, "learner.batch_size", 32)
+    assert replace_at(experiment, "learner.hidden", [8, 8]).learner.hidden == (8, 8)
+    assert experiment.learner.batch_size == 256  # the experiment itself is left alone
+
+
+@pytest.mark.parametrize(
     ("name", "value", "complaint"),
     [
         ("learner.gama", 0.9, "did you mean 'learner.gamma'"),
         ("learnr.gamma", 0.9, "did you mean 'learner.gamma'"),
+        ("method.exploration.nois", 0.1, "did you mean 'method.exploration.noise'"),
+        ("quite.another.thing", 1, "unknown option 'quite.another.thing'"),
         ("seed.x", 1, "option 'seed' has no part 'x'"),
         ("learner.gamma", "high", "option 'learner.gamma' does not take 'high'"),
         ("learner.batch_size", 2.5, "does not take 2.5"),
         ("seed", True, "does not take True"),
+        ("learner.gamma", True, "does not take True"),
+        ("learner.hidden", (64, 2.5), "does not take (64, 2.5)"),
+        ("learner.normalize", 1, "does not take 1"),
+        ("learner_name", 5, "option 'learner_name' does not take 5"),
+        ("collect", 5, "option 'collect' does not take 5"),
         ("learner.target_move", "never", "does not take 'never'"),
         ("until", "soon", "does not take 'soon'"),
         ("task_options", (1,), "does not take"),

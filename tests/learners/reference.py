@@ -12,8 +12,8 @@ class Net:
     """A ReLU network with the parameters of a goalrelay `MLP`."""
 
     def __init__(self, network: Any):
-        self.weights = [np.asarray(w, np.float64) for w in network.weights]
-        self.biases = [np.asarray(b, np.float64) for b in network.biases]
+        self.weights = [np.array(w, np.float64) for w in network.weights]
+        self.biases = [np.array(b, np.float64) for b in network.biases]
 
     def parameters(self) -> list[Array]:
         return [*self.weights, *self.biases]
@@ -65,6 +65,13 @@ class Adam:
             p -= self.lr * (m / (1 - 0.9**self.t)) / (np.sqrt(v / (1 - 0.999**self.t)) + 1e-8)
 
 
+def limited(config: Any, y: Array) -> Array:
+    """Targets within the limits of a return; a limit of None is none."""
+    low = -np.inf if config.return_low is None else config.return_low
+    high = np.inf if config.return_high is None else config.return_high
+    return np.minimum(np.maximum(y, low), high)
+
+
 def q(critic: Net, s: Array, a: Array) -> Array:
     return critic.forward(np.concatenate([s, a], 1))[:, 0]
 
@@ -98,7 +105,7 @@ class Ddpg:
     def update(self, s: Array, a: Array, r: Array, discount: Array, s2: Array) -> dict[str, float]:
         a2 = np.tanh(self.target_actor.forward(s2))
         y = r + discount * q(self.target_critic, s2, a2)
-        y = np.clip(y, self.c.return_low, self.c.return_high)
+        y = limited(self.c, y)
         mean_q = float(np.mean(q(self.critic, s, a)))
         actor, actor_loss = deterministic_gradient(self.actor, self.critic, s, self.c.action_l2)
         critic, critic_loss = critic_gradient(self.critic, s, a, y)
@@ -121,20 +128,28 @@ class Td3:
 
     def critic_step(
         self, s: Array, a: Array, r: Array, discount: Array, s2: Array, noise: Array
-    ) -> None:
-        """`noise` is standard normal, [B, A]."""
+    ) -> tuple[float, float]:
+        """`noise` is standard normal, [B, A]; returns the loss and the mean value before it."""
         noise = np.clip(
             self.c.target_noise * noise, -self.c.target_noise_clip, self.c.target_noise_clip
         )
         a2 = np.clip(np.tanh(self.target_actor.forward(s2)) + noise, -1, 1)
         y = r + discount * np.minimum(*(q(t, s2, a2) for t in self.targets))
-        y = np.clip(y, self.c.return_low, self.c.return_high)
-        gradients = [g for c in self.critics for g in critic_gradient(c, s, a, y)[0]]
-        self.critic_adam.step([p for c in self.critics for p in c.parameters()], gradients)
+        y = limited(self.c, y)
+        mean_q = float(np.mean(q(self.critics[0], s, a)))
+        loss = self._critics_toward(y, s, a)
+        return loss, mean_q
 
-    def actor_step(self, s: Array) -> None:
-        gradient, _ = deterministic_gradient(self.actor, self.critics[0], s, self.c.action_l2)
+    def _critics_toward(self, y: Array, s: Array, a: Array) -> float:
+        found = [critic_gradient(c, s, a, y) for c in self.critics]
+        gradients = [g for gradient, _ in found for g in gradient]
+        self.critic_adam.step([p for c in self.critics for p in c.parameters()], gradients)
+        return sum(loss for _, loss in found)
+
+    def actor_step(self, s: Array) -> float:
+        gradient, loss = deterministic_gradient(self.actor, self.critics[0], s, self.c.action_l2)
         self.actor_adam.step(self.actor.parameters(), gradient)
+        return loss
 
     def move_targets(self) -> None:
         self.target_actor.toward(self.actor, self.c.polyak)
@@ -148,7 +163,7 @@ class Sac:
         self.actor = Net(state.actor)
         self.critics = [Net(c) for c in state.critics]
         self.targets = [Net(c) for c in state.target_critics]
-        self.log_alpha = np.asarray(state.log_alpha, np.float64).reshape(1)
+        self.log_alpha = np.array(state.log_alpha, np.float64).reshape(1)
         self.actor_adam, self.critic_adam = Adam(config.actor_lr), Adam(config.critic_lr)
         self.alpha_adam = Adam(config.temperature_lr)
 
@@ -159,19 +174,22 @@ class Sac:
         std = np.exp(log_std.clip(-20, 2))
         u = mean + std * noise
         a = np.tanh(u)
-        gaussian = -0.5 * ((u - mean) / std) ** 2 - np.log(std * np.sqrt(2 * np.pi))
+        gaussian = -0.5 * noise**2 - np.log(std * np.sqrt(2 * np.pi))
         return a, (gaussian + 2 * (np.logaddexp(u, -u) - np.log(2))).sum(1), std
 
     def update(
         self, s: Array, a: Array, r: Array, discount: Array, s2: Array, n1: Array, n2: Array
-    ) -> None:
+    ) -> dict[str, float]:
         """`n1`, `n2`: standard normal noise [B, A] at the next and at the current state."""
         alpha = float(np.exp(self.log_alpha[0]))
         a2, log_density2, _ = self.sample(s2, n1)
         y = r + discount * (
             np.minimum(*(q(t, s2, a2) for t in self.targets)) - alpha * log_density2
         )
-        gradients = [g for c in self.critics for g in critic_gradient(c, s, a, y)[0]]
+        y = limited(self.c, y)
+        mean_q = float(np.mean(q(self.critics[0], s, a)))
+        found = [critic_gradient(c, s, a, y) for c in self.critics]
+        gradients = [g for gradient, _ in found for g in gradient]
         self.critic_adam.step([p for c in self.critics for p in c.parameters()], gradients)
 
         new, log_density, std = self.sample(s, n2)
@@ -183,6 +201,8 @@ class Sac:
             :, s.shape[1] :
         ]
         through_q = through_q + self.c.action_l2 * 2 * new / new.size
+        actor_loss = np.mean(alpha * log_density - np.minimum(first, second))
+        actor_loss += self.c.action_l2 * np.mean(new**2)
         # log pi = -n^2 / 2 - log std - log(1 - tanh(u)^2) + const;  d/du of the last is 2 tanh(u)
         du = through_q * (1 - new**2) + alpha / rows * 2 * new
         dlog_std = (du * std * n2 - alpha / rows) * self.free
@@ -192,6 +212,12 @@ class Sac:
 
         target = -size if self.c.target_entropy is None else self.c.target_entropy
         self.alpha_adam.step([self.log_alpha], [np.array([-(log_density.mean() + target)])])
+        return {
+            "critic_loss": sum(loss for _, loss in found),
+            "actor_loss": float(actor_loss),
+            "q": mean_q,
+            "temperature": alpha,
+        }
 
     def move_targets(self) -> None:
         for target, critic in zip(self.targets, self.critics, strict=True):
@@ -205,11 +231,13 @@ class Dqn:
         self.adam = Adam(config.critic_lr)
 
     def update(self, s: Array, a: Array, r: Array, discount: Array, s2: Array) -> float:
+        """Returns the loss; the mean value of the actions taken is in `mean_q`."""
         rows = np.arange(len(a))
         best = self.critic.forward(s2).argmax(1)
         y = r + discount * self.target.forward(s2)[rows, best]
-        y = np.clip(y, self.c.return_low, self.c.return_high)
+        y = limited(self.c, y)
         values = self.critic.forward(s)
+        self.mean_q = float(np.mean(values[rows, a]))
         error = values[rows, a] - y
         gradient = np.zeros_like(values)
         gradient[rows, a] = np.clip(error, -1, 1) / len(a)  # of the Huber loss
@@ -219,3 +247,15 @@ class Dqn:
 
     def move_targets(self) -> None:
         self.target.toward(self.critic, self.c.polyak)
+
+
+def other_past_the_end(batch: Any) -> Any:
+    """The batch with other next inputs wherever the discount says that nothing follows."""
+    ended = batch.discount[..., None] == 0
+    return batch._replace(next_inputs=np.where(ended, batch.next_inputs + 3, batch.next_inputs))
+
+
+def unit(first: Sequence[float], bias: float, last: float, last_bias: float) -> dict[str, Any]:
+    """Weights and biases of last * relu(first . x + bias) + last_bias, in single precision."""
+    weights = (np.array(first, np.float32)[:, None], np.array([[last]], np.float32))
+    return {"weights": weights, "biases": (np.array([bias], "f"), np.array([last_bias], "f"))}
