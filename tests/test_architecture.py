@@ -20,8 +20,10 @@ ALLOWED: dict[str, set[str]] = {
     "relabel": BASE | {"replay"},
     "collect": BASE | {"tasks"},
     "learners": BASE | {"networks", "normalizer"},
-    "methods": BASE | {"learners", "networks", "normalizer", "relabel", "replay", "exploration"},
-    "policy": BASE | {"files", "learners", "methods", "networks", "normalizer"},
+    "goals": BASE,
+    "priority": BASE,
+    "methods": BASE | {"relabel", "replay", "exploration", "goals", "priority"},
+    "policy": BASE | {"files", "goals", "learners", "methods", "networks", "normalizer"},
     "evaluation": BASE | {"collect", "policy"},
 }
 TOP = {"experiment", "trainer", "run", "logbook", "display", "session", "cli", "report", "__init__"}

@@ -14,11 +14,11 @@ import numpy as np
 from goalrelay.tasks.gym_task import Task
 from goalrelay.types import Episode, Observation
 
-Act = Callable[[Observation, np.random.Generator], np.ndarray]
-"""What to do now: an observation and the episode's own random numbers -> action."""
+Begin = Callable[[np.random.Generator], Callable[[Observation], np.ndarray]]
+"""Called at the start of an episode with its own random numbers: gives what acts in it."""
 
 
-def rollout(task: Task, act: Act, seed: int) -> Episode:
+def rollout(task: Task, begin: Begin, seed: int) -> Episode:
     """Run one episode to its end.
 
     Raises:
@@ -30,10 +30,11 @@ def rollout(task: Task, act: Act, seed: int) -> Episode:
     terminated = truncated = False
     reward = total = 0.0
     info = {}
+    act = begin(rng)
     try:
         steps.append(task.reset(seed))
         while not (terminated or truncated) and len(actions) < spec.horizon:
-            actions.append(act(steps[-1], rng))
+            actions.append(act(steps[-1]))
             moment, reward, terminated, truncated, info = task.step(actions[-1])
             total += reward
             steps.append(moment)
@@ -59,13 +60,13 @@ class Collector:
             self._free.put(task)
         self._pool = ThreadPoolExecutor(threads, "collect")
 
-    def collect(self, act: Act, seeds: Sequence[int]) -> list[Episode]:
+    def collect(self, begin: Begin, seeds: Sequence[int]) -> list[Episode]:
         """One episode a seed, in the order of the seeds."""
 
         def run(seed: int) -> Episode:
             task = self._free.get()
             try:
-                return rollout(task, act, seed)
+                return rollout(task, begin, seed)
             finally:
                 self._free.put(task)
 

@@ -8,7 +8,10 @@ import numpy as np
 
 from goalrelay.collect import Collector
 from goalrelay.policy import Policy
-from goalrelay.types import Episode
+from goalrelay.types import Episode, Part, Spec
+
+MOVED = 0.01
+"""Displacement of the achieved goal that counts as movement (RHER: 1 cm)."""
 
 
 class Evaluation(NamedTuple):
@@ -23,6 +26,8 @@ class Evaluation(NamedTuple):
     mean_return: float
     distance: float
     """Mean Euclidean distance of achieved and desired goal at the end."""
+    diagnosis: dict[str, float]
+    """See `diagnose`."""
 
     @property
     def score(self) -> float:
@@ -39,7 +44,38 @@ def wilson(successes: float, trials: int, z: float = 1.959964) -> tuple[float, f
     return max(0.0, (centre - spread) / scale), min(1.0, (centre + spread) / scale)
 
 
-def summarize(episodes: Sequence[Episode]) -> Evaluation:
+def diagnosed(spec: Spec) -> list[str]:
+    """Names of what `diagnose` tells of a task with stages."""
+    return ["moved", *(f"reached_{s.name}" for s in spec.stages)] if spec.stages else []
+
+
+def diagnose(episodes: Sequence[Episode], spec: Spec) -> dict[str, float]:
+    """Where episodes got to, as shares of them; empty for a task without stages.
+
+    `moved`: the achieved goal left its first place by more than 0.01 (metres, in the Fetch tasks);
+    `reached_STAGE`: the stage was within its switch distance at some moment.
+    """
+    if not spec.stages:
+        return {}
+    moved = [np.linalg.norm(e.achieved - e.achieved[0], axis=1).max() > MOVED for e in episodes]
+    shares = [moved]
+    for stage in spec.stages:
+        gaps = [_columns(e, stage.desired) - _columns(e, stage.achieved) for e in episodes]
+        shares.append([np.linalg.norm(gap, axis=1).min() <= stage.switch for gap in gaps])
+    return {n: float(np.mean(s)) for n, s in zip(diagnosed(spec), shares, strict=True)}
+
+
+def _columns(episode: Episode, part: Part) -> np.ndarray:
+    """[L + 1, G]"""
+    source = {
+        "observation": episode.observation,
+        "achieved_goal": episode.achieved,
+        "desired_goal": episode.desired,
+    }[part.source]
+    return source[:, list(part.columns)]
+
+
+def summarize(episodes: Sequence[Episode], spec: Spec) -> Evaluation:
     """The figures of finished episodes."""
     success = float(np.mean([e.success for e in episodes]))
     low = high = distance = float("nan")
@@ -49,9 +85,11 @@ def summarize(episodes: Sequence[Episode]) -> Evaluation:
         gaps = [np.linalg.norm(e.achieved[-1] - e.desired[-1]) for e in episodes]
         distance = float(np.mean(gaps))
     mean_return = float(np.mean([e.total_reward for e in episodes]))
-    return Evaluation(len(episodes), success, low, high, mean_return, distance)
+    return Evaluation(
+        len(episodes), success, low, high, mean_return, distance, diagnose(episodes, spec)
+    )
 
 
 def evaluate(collector: Collector, policy: Policy, seeds: Sequence[int]) -> Evaluation:
     """Run the deterministic policy for one episode a seed."""
-    return summarize(collector.collect(lambda observation, _: policy.act(observation), seeds))
+    return summarize(collector.collect(lambda _: policy.act, seeds), policy.spec)

@@ -28,10 +28,18 @@ def explore(
     config: Exploration, spec: Spec, action: np.ndarray, rng: np.random.Generator
 ) -> np.ndarray:
     """The action to execute: [A] float32 in [-1, 1], or [] int32."""
-    if not spec.discrete:
-        noisy = action + config.noise * rng.standard_normal(spec.action_size, np.float32)
-        action = noisy.clip(-1, 1)
+    action = add_noise(config, spec, action, rng)
     return random_action(spec, rng) if rng.random() < config.random else action
+
+
+def add_noise(
+    config: Exploration, spec: Spec, action: np.ndarray, rng: np.random.Generator
+) -> np.ndarray:
+    """The action with Gaussian noise, clipped; a discrete one as it is."""
+    if spec.discrete:
+        return action
+    noisy = action + config.noise * rng.standard_normal(spec.action_size, np.float32)
+    return noisy.clip(-1, 1)
 
 
 def random_action(spec: Spec, rng: np.random.Generator) -> np.ndarray:

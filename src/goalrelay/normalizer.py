@@ -51,8 +51,17 @@ def observe(statistics: Statistics, inputs: np.ndarray, clip_input: float) -> St
     )
 
 
-def moments(statistics: Statistics, clip_input: float, clip_normalized: float) -> Moments:
-    """Mean and deviation so far; the identity (0 and 1) before anything was seen."""
+def moments(
+    statistics: Statistics, clip_input: float, clip_normalized: float, which: np.ndarray
+) -> Moments:
+    """Mean and deviation so far; the identity (0 and 1) before anything was seen.
+
+    Args:
+        statistics: of the inputs.
+        clip_input: limit of raw inputs.
+        clip_normalized: limit of normalised inputs.
+        which: [D] bool; the others pass as they are, but for the clipping.
+    """
     count = max(float(statistics.seen), 1.0)
     mean = statistics.total / count
     variance = statistics.squares / count - np.square(mean)
@@ -60,8 +69,8 @@ def moments(statistics: Statistics, clip_input: float, clip_normalized: float) -
     if statistics.seen == 0:
         std = np.ones_like(std)
     return Moments(
-        mean.astype(np.float32),
-        std.astype(np.float32),
+        np.where(which, mean, 0).astype(np.float32),
+        np.where(which, std, 1).astype(np.float32),
         np.float32(clip_input),
         np.float32(clip_normalized),
     )

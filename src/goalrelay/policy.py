@@ -5,6 +5,7 @@ action = policy(observation)          # the dictionary (or array) that Gymnasium
 """
 
 import itertools
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,11 +16,13 @@ from safetensors.numpy import load_file, save_file
 from goalrelay import learners, methods
 from goalrelay.errors import UsageError
 from goalrelay.files import read_json, write_atomically, write_json
+from goalrelay.goals import Progress
 from goalrelay.networks import MLP
-from goalrelay.normalizer import Moments
-from goalrelay.types import Observation, Spec
+from goalrelay.normalizer import Moments, normalize
+from goalrelay.settings import from_dict, to_dict
+from goalrelay.types import Observation, Part, Spec, Stage
 
-FORMAT = 1
+FORMAT = 2
 BEST, LAST = "policy", "policy-last"
 
 
@@ -30,6 +33,8 @@ class Policy:
     task: str
     task_options: tuple[str, ...]
     method_name: str
+    method: Any
+    """The method's configuration."""
     learner_name: str
     spec: Spec
     action_low: np.ndarray
@@ -56,10 +61,22 @@ class Policy:
         half, centre = (self.action_high - self.action_low) / 2, self.action_high + self.action_low
         return (centre / 2 + half * action.clip(-1, 1)).astype(np.float32)
 
-    def act(self, observation: Observation, rng: np.random.Generator | None = None) -> np.ndarray:
-        """Normalised action of one moment; a stochastic policy samples when rng is given."""
-        method, learner = methods.find(self.method_name), learners.find(self.learner_name)
-        return method.act(learner, self.actor, self.moments, observation, rng)
+    def act(self, observation: Observation) -> np.ndarray:
+        """Normalised action of one moment, without noise."""
+        method = methods.find(self.method_name)
+        return method.act(self.method, self.spec, self.network, observation)
+
+    def begin(
+        self, progress: Progress, rng: np.random.Generator
+    ) -> Callable[[Observation], np.ndarray]:
+        """What acts in one training episode, exploration included."""
+        method = methods.find(self.method_name)
+        return method.begin(self.method, self.spec, self.network, progress, rng)
+
+    def network(self, inputs: np.ndarray, rng: np.random.Generator | None) -> np.ndarray:
+        """Action for raw inputs [D]; a stochastic policy samples when rng is given."""
+        learner = learners.find(self.learner_name)
+        return learner.act(self.actor, normalize(self.moments, inputs), rng)
 
     def save(self, folder: Path, name: str = BEST) -> None:
         """Write `name.safetensors` and `name.json` into the folder, each atomically."""
@@ -74,6 +91,7 @@ class Policy:
             "task": self.task,
             "task_options": list(self.task_options),
             "method": self.method_name,
+            "settings": to_dict(self.method),
             "learner": self.learner_name,
             "layers": len(self.actor.weights),
             "spec": self.spec._asdict(),
@@ -100,12 +118,11 @@ def load(path: str | Path) -> Policy:
             tuple(tensors[f"biases.{i}"] for i in layers),
         )
         moments = Moments(**{k: tensors[f"moments.{k}"] for k in Moments._fields})
-        spec = Spec(**about["spec"])
-        if spec.reward_range is not None:
-            spec = spec._replace(reward_range=tuple(spec.reward_range))
-        methods.find(about["method"])
+        spec = _spec(about["spec"])
         learners.find(about["learner"])
-        inputs = methods.find(about["method"]).input_size(spec)
+        method = methods.find(about["method"])
+        settings = from_dict(method.Config(), about["settings"])
+        inputs = method.input_size(settings, spec)
         sizes = [inputs, *(len(bias) for bias in actor.biases)]
         shapes = [weight.shape for weight in actor.weights]
         if shapes != list(itertools.pairwise(sizes)):
@@ -114,6 +131,7 @@ def load(path: str | Path) -> Policy:
             about["task"],
             tuple(about["task_options"]),
             about["method"],
+            settings,
             about["learner"],
             spec,
             tensors["action_low"],
@@ -127,6 +145,21 @@ def load(path: str | Path) -> Policy:
         raise UsageError(f"no such file: {tensor_file}") from None
     except Exception as error:  # safetensors raises its own kinds for damaged files
         raise UsageError(f"cannot read the policy {tensor_file}: {error}") from error
+
+
+def _spec(about: dict[str, Any]) -> Spec:
+    """The spec as it was before JSON made lists of its tuples."""
+    spec = Spec(**about)
+    stages = []
+    for values in spec.stages:
+        stage = Stage(*values)
+        parts = (
+            Part(source, tuple(columns)) for source, columns in (stage.achieved, stage.desired)
+        )
+        achieved, desired = parts
+        stages.append(stage._replace(achieved=achieved, desired=desired))
+    limits = None if spec.reward_range is None else tuple(spec.reward_range)
+    return spec._replace(reward_range=limits, stages=tuple(stages), absolute=tuple(spec.absolute))
 
 
 def _stem(path: Path) -> Path:

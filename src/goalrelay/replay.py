@@ -30,6 +30,7 @@ class Replay:
             self.achieved = np.zeros((rows, spec.achieved_size), np.float32)
             self.desired = np.zeros((rows, spec.goal_size), np.float32)
             self.action = np.zeros((rows, *action_shape), np.int32 if spec.discrete else np.float32)
+            self.weight = np.zeros(rows, np.float32)  # 0 in rows that hold no step
         except (MemoryError, ValueError):  # ValueError: more than an array can ever have
             raise UsageError(f"--replay.capacity {capacity} does not fit in memory") from None
         # The episodes held, oldest first: first row, steps, whether the task ended it.
@@ -52,15 +53,26 @@ class Replay:
     @property
     def bytes(self) -> int:
         """Memory the rows take when full."""
-        return sum(a.nbytes for a in (self.observation, self.achieved, self.desired, self.action))
+        return sum(
+            a.nbytes
+            for a in (self.observation, self.achieved, self.desired, self.action, self.weight)
+        )
 
-    def add(self, episodes: Sequence[Episode]) -> Index:
-        """Store finished episodes; returns the index of all their steps, in order."""
-        for episode in episodes:
-            self._add(episode)
+    def add(
+        self, episodes: Sequence[Episode], weights: Sequence[np.ndarray] | None = None
+    ) -> Index:
+        """Store finished episodes; returns the index of all their steps, in order.
+
+        Args:
+            episodes: the facts.
+            weights: [L] each, how much each step matters (see `priority`); equal by default.
+        """
+        for i, episode in enumerate(episodes):
+            equal = np.ones(episode.length, np.float32)
+            self._add(episode, equal if weights is None else weights[i])
         return self._steps_of(np.arange(self.episodes - len(episodes), self.episodes))
 
-    def _add(self, episode: Episode) -> None:
+    def _add(self, episode: Episode, weight: np.ndarray) -> None:
         length, rows = episode.length, len(self.observation)
         start = self._next_row if self._next_row + length + 1 <= rows else 0
         end = start + length + 1
@@ -70,6 +82,8 @@ class Replay:
         if start < self._next_row:
             overlap |= self._start >= self._next_row
         keep = ~overlap
+        for first, steps in zip(self._start[overlap], self._length[overlap], strict=True):
+            self.weight[first : first + steps] = 0
         for facts, values in (
             (self.observation, episode.observation),
             (self.achieved, episode.achieved),
@@ -77,17 +91,39 @@ class Replay:
         ):
             facts[start:end] = values
         self.action[start : end - 1] = episode.action
+        self.weight[start : end - 1] = weight
         self._start = np.append(self._start[keep], start)
         self._length = np.append(self._length[keep], length)
         self._terminal = np.append(self._terminal[keep], episode.terminal)
         self._steps_before = np.concatenate([[0], np.cumsum(self._length)])
         self._next_row = end
 
-    def sample(self, count: int, rng: np.random.Generator) -> Index:
-        """`count` steps, uniformly from all that are held, with replacement."""
+    def sample(self, count: int, rng: np.random.Generator, weighted: float = 0.0) -> Index:
+        """`count` steps with replacement, uniformly from all that are held.
+
+        Args:
+            count: how many.
+            rng: decides which.
+            weighted: share drawn in proportion to the weights instead (all uniformly while no
+                step has a weight).
+        """
         drawn = rng.integers(self.transitions, size=count)
         episode = np.searchsorted(self._steps_before, drawn, side="right") - 1
-        return self._index(episode, drawn - self._steps_before[episode])
+        row = self._start[episode] + drawn - self._steps_before[episode]
+        first = round(weighted * count)
+        if first:
+            mass = np.cumsum(self.weight[: self._used()], dtype=np.float64)
+            if mass[-1] > 0:
+                point = rng.random(first) * mass[-1]
+                row[:first] = np.searchsorted(mass, point, side="right")
+                order = np.argsort(self._start)
+                place = np.searchsorted(self._start[order], row[:first], side="right") - 1
+                episode[:first] = order[place]
+        return self._index(episode, row - self._start[episode])
+
+    def _used(self) -> int:
+        """Rows up to the last that is in use."""
+        return int((self._start + self._length).max(initial=-1)) + 1
 
     def _steps_of(self, episodes: np.ndarray) -> Index:
         lengths = self._length[episodes]
@@ -105,12 +141,13 @@ class Replay:
 
     def save(self) -> dict[str, np.ndarray]:
         """Everything needed to go on, as arrays; only rows in use."""
-        used = int((self._start + self._length).max(initial=-1)) + 1
+        used = self._used()
         return {
             "observation": self.observation[:used],
             "achieved": self.achieved[:used],
             "desired": self.desired[:used],
             "action": self.action[:used],
+            "weight": self.weight[:used],
             "start": self._start,
             "length": self._length,
             "terminal": self._terminal,
@@ -119,7 +156,7 @@ class Replay:
 
     def restore(self, saved: dict[str, np.ndarray]) -> None:
         """Become the replay that was saved."""
-        for name in ("observation", "achieved", "desired", "action"):
+        for name in ("observation", "achieved", "desired", "action", "weight"):
             getattr(self, name)[: len(saved[name])] = saved[name]
         self._start = np.asarray(saved["start"])
         self._length = np.asarray(saved["length"])

@@ -215,7 +215,9 @@ class _Session:
         self.unevaluated = counters, trainer.window
         position = {name: getattr(counters, name) for name in ("cycle", "episodes", "steps")}
         progress = position | {"updates": counters.updates}
-        progress |= {f"eval_{name}": value for name, value in evaluation._asdict().items()}
+        figures = evaluation._asdict()
+        figures |= figures.pop("diagnosis")
+        progress |= {f"eval_{name}": value for name, value in figures.items()}
         progress |= trainer.take_window()
         self.logbook.write(progress, position | self._speeds())
         if evaluation.score >= counters.best:

@@ -22,18 +22,21 @@ import numpy as np
 
 from goalrelay import experiment as experiments
 from goalrelay import learners, methods, normalizer
-from goalrelay.collect import Act, Collector
+from goalrelay.collect import Begin, Collector
 from goalrelay.errors import Diverged, UsageError
-from goalrelay.evaluation import Evaluation, evaluate
+from goalrelay.evaluation import Evaluation, diagnose, diagnosed, evaluate
 from goalrelay.experiment import AnyExperiment
-from goalrelay.exploration import explore, random_action
+from goalrelay.exploration import random_action
+from goalrelay.goals import Progress
 from goalrelay.learners.config import resolve
 from goalrelay.learners.cycle import run_cycle
 from goalrelay.networks import to_numpy
 from goalrelay.policy import Policy
+from goalrelay.priority import PRIORITIES
+from goalrelay.relabel import Rules
 from goalrelay.replay import Replay
 from goalrelay.tasks.gym_task import open_task
-from goalrelay.types import Array, Batch, Episode
+from goalrelay.types import Array, Episode
 
 TRAIN, TEST, CONFIRM, SAMPLE, STATISTICS = range(5)
 """Streams of random numbers."""
@@ -76,9 +79,17 @@ class Trainer:
         self.learner = learners.find(experiment.learner_name)
         self.task = open_task(experiment.task, experiment.task_options)
         self._check_fit()
+        self.method.check(experiment.method, self.task.spec)
         self.config = resolve(experiment.learner, self.task.spec)
         self.key = jax.random.key(experiment.seed)
-        size = self.method.input_size(self.task.spec)
+        size = self.method.input_size(experiment.method, self.task.spec)
+        self.rules = Rules(
+            self.task.spec,
+            self.task.reward,
+            self.task.terminal,
+            self.config.gamma,
+            self.task.symmetries,
+        )
         initialize = jax.jit(self.learner.init, static_argnums=(0, 1, 2))  # one compilation
         self.state = initialize(self.config, self.task.spec, size, self.key)
         self.statistics = normalizer.empty(size)
@@ -104,6 +115,7 @@ class Trainer:
             self.experiment.task,
             self.experiment.task_options,
             self.experiment.method_name,
+            self.experiment.method,
             self.experiment.learner_name,
             self.task.spec,
             low,
@@ -141,10 +153,12 @@ class Trainer:
         episodes = self.collector.collect(self._explorer(policy), self._episode_seeds())
         for self.state, metrics in updated:
             self._watch({name: float(value) for name, value in metrics.items()})
-        index = self.replay.add(episodes)
+        method = self.experiment.method
+        weigh = PRIORITIES[method.priority]
+        index = self.replay.add(episodes, [weigh(e, self.task.reward) for e in episodes])
         if self.config.normalize:
             rng = self._rng(STATISTICS, self.counters.cycle)
-            inputs = self._relabel(index, rng).inputs
+            inputs = self.method.observed(method, self.rules, self.replay, index, rng)
             self.statistics = normalizer.observe(self.statistics, inputs, self.config.clip_input)
         self._count(episodes, len(updated), time.perf_counter() - started)
 
@@ -170,7 +184,7 @@ class Trainer:
         """Means since the last evaluation, and a fresh start of them."""
         sums, self.window = dict(self.window), self._empty_window()
         episodes, scans = max(sums.pop("episodes"), 1), sums.pop("scans")
-        means = {name: sums.pop(name) / episodes for name in ("success", "return")}
+        means = {name: sums.pop(name) / episodes for name in self._per_episode()}
         means = {f"train_{name}": value for name, value in means.items()}
         return means | {k: v / scans if scans else math.nan for k, v in sums.items()}
 
@@ -190,8 +204,12 @@ class Trainer:
             )
 
     def _empty_window(self) -> dict[str, float]:
-        names = ("episodes", "success", "return", "scans", *self.learner.METRICS)
-        return dict.fromkeys(names, 0.0)
+        sums = ("episodes", *self._per_episode(), "scans")
+        return dict.fromkeys((*sums, *self.learner.METRICS, *self.method.FIGURES), 0.0)
+
+    def _per_episode(self) -> tuple[str, ...]:
+        """Figures of the training episodes."""
+        return ("success", "return", *diagnosed(self.task.spec))
 
     def _start_updates(self) -> list[tuple[Any, dict[str, Array]]]:
         """Dispatch this cycle's scans; returns states and metrics that are being computed."""
@@ -199,14 +217,14 @@ class Trainer:
         state, pending = self.state, []
         for i in range(count):
             drawn = self._rng(SAMPLE, self.counters.updates + i * scan)
-            index = self.replay.sample(scan * self.config.batch_size, drawn)
-            batch = self._relabel(index, drawn)
-            batches = Batch(*(x.reshape(scan, -1, *x.shape[1:]) for x in batch))
+            shape = (scan, self.config.batch_size)
+            method = self.experiment.method
+            batches, figures = self.method.sample(method, self.rules, self.replay, shape, drawn)
             key = jax.random.fold_in(self.key, self.counters.updates + i * scan)
             state, metrics = run_cycle(
                 self.learner, self.config, state, self._moments(), batches, key
             )
-            pending.append((state, metrics))
+            pending.append((state, metrics | figures))
         return pending
 
     def _planned(self) -> tuple[int, int]:
@@ -224,16 +242,12 @@ class Trainer:
         """Whether actions are still purely random."""
         return self.counters.steps < self.experiment.method.exploration.random_steps
 
-    def _explorer(self, policy: Policy) -> Act:
-        config, spec = self.experiment.method.exploration, self.task.spec
+    def _explorer(self, policy: Policy) -> Begin:
+        spec = self.task.spec
         if self._exploring():
-            return lambda _, rng: random_action(spec, rng)
-        return lambda observation, rng: explore(config, spec, policy.act(observation, rng), rng)
-
-    def _relabel(self, index: Any, rng: np.random.Generator) -> Batch:
-        rules = methods.Rules(self.task.reward, self.task.terminal)
-        gamma = self.config.gamma
-        return self.method.relabel(self.experiment.method, rules, gamma, self.replay, index, rng)
+            return lambda rng: lambda _: random_action(spec, rng)
+        progress = Progress(self.counters.episodes, self.counters.best)
+        return lambda rng: policy.begin(progress, rng)
 
     def _count(self, episodes: list[Episode], scans: int, seconds: float) -> None:
         steps, old = sum(e.length for e in episodes), self.counters
@@ -253,10 +267,12 @@ class Trainer:
         self.window["episodes"] += len(episodes)
         self.window["success"] += sum(e.success for e in episodes)
         self.window["return"] += sum(e.total_reward for e in episodes)
+        for name, value in diagnose(episodes, self.task.spec).items():
+            self.window[name] += value * len(episodes)
 
     def _watch(self, metrics: dict[str, float]) -> None:
         for name, value in metrics.items():
-            if not abs(value) < ABSURD:
+            if not abs(value) < ABSURD and name in self.learner.METRICS:
                 raise Diverged(
                     f"{name} became {value:g} in cycle {self.counters.cycle} "
                     f"(after {self.counters.episodes} episodes)"
@@ -267,7 +283,8 @@ class Trainer:
     def _moments(self) -> normalizer.Moments:
         clip = self.config.clip_input if self.config.normalize else np.inf
         clip_normalized = self.config.clip_normalized if self.config.normalize else np.inf
-        return normalizer.moments(self.statistics, clip, clip_normalized)
+        which = self.method.normalized(self.experiment.method, self.task.spec)
+        return normalizer.moments(self.statistics, clip, clip_normalized, which)
 
     def _rng(self, stream: int, counter: int) -> np.random.Generator:
         return np.random.default_rng([self.experiment.seed, stream, counter])

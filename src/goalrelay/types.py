@@ -4,12 +4,66 @@ Facts (`Episode`) are what happened. An `Index` says which facts were drawn. A `
 mean after relabelling, ready for a learner. None of these types computes anything.
 """
 
-from typing import Any, NamedTuple, TypeAlias
+from collections.abc import Callable
+from typing import Any, Literal, NamedTuple, TypeAlias
 
 import numpy as np
 
 Array: TypeAlias = Any
 """A NumPy or a JAX array: networks run on both (see `networks`)."""
+
+
+Judge: TypeAlias = Callable[[np.ndarray, np.ndarray], np.ndarray]
+"""Rewards of achieved goals under desired ones: [B, G], [B, G] -> [B] float32."""
+
+
+class Part(NamedTuple):
+    """Some columns of what a task shows."""
+
+    source: Literal["observation", "achieved_goal", "desired_goal"]
+    columns: tuple[int, ...]
+
+
+class Stage(NamedTuple):
+    """One sub-task of an ordered decomposition: bring `achieved` to `desired`.
+
+    Rewards are 0 within the threshold and -1 beyond, or the task's own.
+    """
+
+    name: str
+    achieved: Part
+    """What the stage is about: the gripper's position, the object's."""
+    desired: Part
+    """Where it is to be. A part of the observation or of the achieved goal is a goal that moves;
+    it is frozen at the moment at which it is pursued."""
+    threshold: float | None = None
+    """Distance within which the stage is rewarded, in the units of the part. None: the task's own
+    reward, for the stage whose parts are the whole achieved and desired goal."""
+    switch: float = 0.05
+    """Distance within which the stage counts as reached when the robot acts, and the next one
+    takes over (RHER: 0.03 m)."""
+    scale: float = 1.0
+    """Unit in which relative goals are shown to the network; the threshold is a good one."""
+    gain: float | None = None
+    """Scripted guide: the first entries of the action are gain * (desired - achieved)."""
+
+
+class Turn(NamedTuple):
+    """How a symmetry changes one array: x -> x[order] * sign + shift, column by column."""
+
+    order: tuple[int, ...]
+    sign: tuple[float, ...]
+    shift: tuple[float, ...]
+
+
+class Symmetry(NamedTuple):
+    """A copy of a task that is as true as the original: a mirror, a rotation."""
+
+    name: str
+    observation: Turn
+    goal: Turn
+    """for achieved and desired goals"""
+    action: Turn
 
 
 class Spec(NamedTuple):
@@ -27,6 +81,12 @@ class Spec(NamedTuple):
     """Most steps an episode can have."""
     reward_range: tuple[float, float] | None
     """Smallest and largest reward of a step where the task promises them (sparse tasks)."""
+    stages: tuple[Stage, ...] = ()
+    """The task as an ordered decomposition; the last stage is the task itself. Empty where none
+    was declared."""
+    absolute: tuple[int, ...] = ()
+    """Columns of the observation that tell where in the room things are and nothing else; a
+    policy that does not see them is the same everywhere."""
 
 
 class Observation(NamedTuple):

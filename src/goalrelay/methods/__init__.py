@@ -2,12 +2,17 @@
 
 Every module here has
 
-    Config                    frozen dataclass with an `exploration`
+    Config                    frozen dataclass with an `exploration` and a `priority`
     NEEDS_GOALS               whether it is for goal tasks only
     PRESETS                   named settings with the evidence beside them; `default` among them
-    input_size(spec)          size of the network input
-    act(learner, actor, moments, observation, rng) -> action       rng None: deterministic
-    relabel(config, task, gamma, replay, index, rng) -> Batch      old steps, given a meaning
+    FIGURES                   names of the diagnostic figures that `sample` gives
+    check(config, spec)       raises UsageError where the two do not fit
+    input_size(config, spec)  size of the network input
+    normalized(config, spec)  which of the inputs are normalised, [D] bool
+    act(config, spec, network, observation) -> action                 in tests: no noise
+    begin(config, spec, network, progress, rng) -> Act                a training episode
+    sample(config, rules, replay, shape, rng) -> Batch, figures       old steps, given a meaning
+    observed(config, rules, replay, index, rng) -> inputs             what normalisation counts
 
 The update is the learner's. `goalrelay methods` prints the first line of each module.
 """
@@ -15,16 +20,14 @@ The update is the learner's. `goalrelay methods` prints the first line of each m
 import functools
 import importlib
 import pkgutil
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
 from goalrelay.errors import UsageError
-from goalrelay.learners import Learner
-from goalrelay.networks import MLP
-from goalrelay.normalizer import Moments
-from goalrelay.relabel import Reward, Terminal
+from goalrelay.goals import Progress
+from goalrelay.relabel import Rules
 from goalrelay.replay import Replay
 from goalrelay.settings import suggest
 from goalrelay.types import Batch, Index, Observation, Spec
@@ -42,11 +45,11 @@ class Preset(NamedTuple):
     out (DQN has no actor)."""
 
 
-class Rules(NamedTuple):
-    """What relabelling needs of a task: how it judges."""
+Network = Callable[[np.ndarray, np.random.Generator | None], np.ndarray]
+"""Raw inputs [D] -> action; a stochastic policy samples when a generator is given."""
 
-    reward: Reward
-    terminal: Terminal
+Act = Callable[[Observation], np.ndarray]
+"""What to do now, in one episode."""
 
 
 class Method(Protocol):
@@ -56,24 +59,33 @@ class Method(Protocol):
     NEEDS_GOALS: bool
     PRESETS: Mapping[str, Preset]
 
-    def input_size(self, spec: Spec) -> int: ...
+    FIGURES: tuple[str, ...]
+
+    def check(self, config: Any, spec: Spec) -> None: ...
+    def input_size(self, config: Any, spec: Spec) -> int: ...
+    def normalized(self, config: Any, spec: Spec) -> np.ndarray: ...
     def act(
-        self,
-        learner: Learner,
-        actor: MLP,
-        moments: Moments,
-        observation: Observation,
-        rng: np.random.Generator | None,
+        self, config: Any, spec: Spec, network: Network, observation: Observation
     ) -> np.ndarray: ...
-    def relabel(
+    def begin(
+        self,
+        config: Any,
+        spec: Spec,
+        network: Network,
+        progress: Progress,
+        rng: np.random.Generator,
+    ) -> Act: ...
+    def sample(
         self,
         config: Any,
         rules: Rules,
-        gamma: float,
         replay: Replay,
-        index: Index,
+        shape: tuple[int, int],
         rng: np.random.Generator,
-    ) -> Batch: ...
+    ) -> tuple[Batch, dict[str, float]]: ...
+    def observed(
+        self, config: Any, rules: Rules, replay: Replay, index: Index, rng: np.random.Generator
+    ) -> np.ndarray: ...
 
 
 def names() -> list[str]:

@@ -5,25 +5,32 @@ TD3 on `InvertedDoublePendulum-v5` is this method; so is "DQN without HER".
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Literal
 
 import numpy as np
 
 from goalrelay.exploration import Exploration
-from goalrelay.methods import Preset, Rules, her
+from goalrelay.methods import Preset, her
+from goalrelay.relabel import Rules
 from goalrelay.replay import Replay
-from goalrelay.types import Batch, Index
+from goalrelay.types import Batch, Index, Spec
 
 NEEDS_GOALS = False
+FIGURES = ()
 NO_HINDSIGHT = her.Config(strategy="none")
 
 input_size = her.input_size
+normalized = her.normalized
 act = her.act
+begin = her.begin
 
 
 @dataclass(frozen=True)
 class Config:
     """The learner alone."""
 
+    priority: Literal["uniform"] = "uniform"
+    """All steps are drawn alike."""
     exploration: Exploration = field(default_factory=Exploration)
     """Noise while collecting."""
 
@@ -53,13 +60,24 @@ PRESETS: Mapping[str, Preset] = {
 }
 
 
-def relabel(
+def check(config: Config, spec: Spec) -> None:
+    """Every task fits."""
+
+
+def sample(
     config: Config,
     rules: Rules,
-    gamma: float,
     replay: Replay,
-    index: Index,
+    shape: tuple[int, int],
     rng: np.random.Generator,
-) -> Batch:
-    """Drawn steps [B] as a batch, under the goals that were shown."""
-    return her.relabel(NO_HINDSIGHT, rules, gamma, replay, index, rng)
+) -> tuple[Batch, dict[str, float]]:
+    """A cycle of batches [updates, B], under the goals that were shown."""
+    batch, _ = her.sample(NO_HINDSIGHT, rules, replay, shape, rng)
+    return batch, {}
+
+
+def observed(
+    config: Config, rules: Rules, replay: Replay, index: Index, rng: np.random.Generator
+) -> np.ndarray:
+    """The inputs of steps [N], under the goals that were shown."""
+    return her.observed(NO_HINDSIGHT, rules, replay, index, rng)

@@ -9,21 +9,22 @@ Andrychowicz et al. 2017 (arXiv 1707.01495), with any learner:
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 
-from goalrelay.exploration import Exploration
-from goalrelay.learners import Learner
-from goalrelay.methods import Preset, Rules
-from goalrelay.networks import MLP
-from goalrelay.normalizer import Moments, normalize
-from goalrelay.relabel import relabel as relabel_goals
+from goalrelay.exploration import Exploration, explore
+from goalrelay.goals import Progress
+from goalrelay.methods import Act, Network, Preset
+from goalrelay.priority import Name as PriorityName
+from goalrelay.priority import check as check_priority
+from goalrelay.relabel import Rules, innr, relabel, whole
 from goalrelay.replay import Replay
 from goalrelay.settings import number
 from goalrelay.types import Batch, Index, Observation, Spec
 
 NEEDS_GOALS = True
+FIGURES = ("innr",)
 
 
 @dataclass(frozen=True)
@@ -37,6 +38,9 @@ class Config:
     """Hindsight goals for each real one: a share k / (k + 1) of every batch is relabelled."""
     ratio: float | None = number(None, 0, 1)
     """The share relabelled, instead of k."""
+    priority: PriorityName = "uniform"
+    """Which steps are drawn more often: all alike, those of energetic episodes (EBP), or those
+    from which hindsight can learn."""
     exploration: Exploration = field(default_factory=Exploration)
     """Noise while collecting."""
 
@@ -106,37 +110,68 @@ PRESETS: Mapping[str, Preset] = {
 }
 
 
-def input_size(spec: Spec) -> int:
+def check(config: Config, spec: Spec) -> None:
+    """Refuse a priority that the task cannot have."""
+    check_priority(config.priority, spec)
+
+
+def input_size(config: Any, spec: Spec) -> int:
     """Observation and desired goal, side by side."""
     return spec.observation_size + spec.goal_size
 
 
-def act(
-    learner: Learner,
-    actor: MLP,
-    moments: Moments,
-    observation: Observation,
-    rng: np.random.Generator | None,
-) -> np.ndarray:
-    """The policy's action for what is observed and desired; deterministic when rng is None."""
-    inputs = np.concatenate([observation.observation, observation.desired], axis=-1)
-    return learner.act(actor, normalize(moments, inputs), rng)
+def normalized(config: Any, spec: Spec) -> np.ndarray:
+    """All inputs."""
+    return np.ones(input_size(config, spec), bool)
 
 
-def relabel(
+def act(config: Any, spec: Spec, network: Network, observation: Observation) -> np.ndarray:
+    """The policy's action for what is observed and desired."""
+    return network(_inputs(observation.observation, observation.desired), None)
+
+
+def begin(
+    config: Any, spec: Spec, network: Network, progress: Progress, rng: np.random.Generator
+) -> Act:
+    """The policy with exploration noise."""
+
+    def step(observation: Observation) -> np.ndarray:
+        action = network(_inputs(observation.observation, observation.desired), rng)
+        return explore(config.exploration, spec, action, rng)
+
+    return step
+
+
+def sample(
     config: Config,
     rules: Rules,
-    gamma: float,
     replay: Replay,
-    index: Index,
+    shape: tuple[int, int],
     rng: np.random.Generator,
-) -> Batch:
-    """Drawn steps [B] as a batch, a share of them under hindsight goals."""
-    meaning = relabel_goals(replay, index, config.strategy, config.share, *rules, rng)
-    return Batch(
-        np.concatenate([replay.observation[index.row], meaning.goal], axis=-1),
+) -> tuple[Batch, dict[str, float]]:
+    """A cycle of batches [updates, B], a share of the steps under hindsight goals."""
+    index = replay.sample(shape[0] * shape[1], rng, float(config.priority != "uniform"))
+    stage = whole(rules.spec)
+    meaning = relabel(replay, index, stage, config.strategy, config.share, rules, rng)
+    batch = Batch(
+        _inputs(replay.observation[index.row], meaning.goal),
         replay.action[index.row],
         meaning.reward,
-        gamma * (1 - meaning.terminal.astype(np.float32)),
-        np.concatenate([replay.observation[index.row + 1], meaning.next_goal], axis=-1),
+        meaning.discount,
+        _inputs(replay.observation[meaning.after], meaning.next_goal),
     )
+    figures = {"innr": innr(replay, index, stage, rules, meaning)}
+    return Batch(*(x.reshape(*shape, *x.shape[1:]) for x in batch)), figures
+
+
+def observed(
+    config: Config, rules: Rules, replay: Replay, index: Index, rng: np.random.Generator
+) -> np.ndarray:
+    """The inputs of steps [N] as `sample` would give them."""
+    stage = whole(rules.spec)
+    meaning = relabel(replay, index, stage, config.strategy, config.share, rules, rng)
+    return _inputs(replay.observation[index.row], meaning.goal)
+
+
+def _inputs(observation: np.ndarray, goal: np.ndarray) -> np.ndarray:
+    return np.concatenate([observation, goal], axis=-1)

@@ -141,14 +141,16 @@ def _film(policy: Policy, file: Path, episodes: int, seed: int) -> Evaluation:
                     film.append_data(_even(picture))
 
             task.env = Filmed(task.env, take)
-            return summarize([_episode(task, policy, seed + i) for i in range(episodes)])
+            return summarize(
+                [_episode(task, policy, seed + i) for i in range(episodes)], policy.spec
+            )
     finally:
         task.close()
 
 
 def _episode(task: Task, policy: Policy, seed: int) -> Episode:
     """One episode without noise."""
-    return rollout(task, lambda observation, _: policy.act(observation), seed)
+    return rollout(task, lambda _: policy.act, seed)
 
 
 def _imageio(ending: str) -> Any:

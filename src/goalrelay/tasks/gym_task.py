@@ -25,8 +25,8 @@ from gymnasium import spaces
 from goalrelay import tasks
 from goalrelay.errors import UsageError
 from goalrelay.settings import suggest
-from goalrelay.tasks import stock
-from goalrelay.types import Observation, Spec
+from goalrelay.tasks import decomposition, fetch_stages, stock
+from goalrelay.types import Observation, Spec, Symmetry
 
 GOAL_KEYS = ("observation", "achieved_goal", "desired_goal")
 SUCCESS_KEYS = ("is_success", "success")
@@ -40,6 +40,7 @@ class Task:
         self.id = task_id
         self.flat = not isinstance(env.observation_space, spaces.Dict)
         self.spec = _spec(env, task_id, self.flat)
+        self.symmetries: tuple[Symmetry, ...] = ()
         self._raw: Any = env.unwrapped
         box = env.action_space
         self._centre, self._half = np.float32(0), np.float32(1)
@@ -49,6 +50,7 @@ class Task:
         self._reward_lock = threading.Lock()
         if not self.flat:
             self._check_contract()
+            self._decompose()
 
     def reset(self, seed: int) -> Observation:
         """Start an episode that depends on nothing but the seed."""
@@ -100,6 +102,18 @@ class Task:
             flat = np.asarray(raw, np.float32).reshape(-1)
             return Observation(flat, np.array([reward], np.float32), np.zeros(0, np.float32))
         return Observation(*(np.asarray(raw[key], np.float32) for key in GOAL_KEYS))
+
+    def _decompose(self) -> None:
+        """Learn which stages the task has, if it was told."""
+        sizes = (self.spec.observation_size, self.spec.achieved_size, self.spec.goal_size)
+        found = decomposition.of_task(
+            self.id,
+            self._raw,
+            {str(key): size for key, size in zip(GOAL_KEYS, sizes, strict=True)},
+            fetch_stages.find(self.id),
+        )
+        self.symmetries = found.symmetries
+        self.spec = self.spec._replace(stages=found.stages, absolute=found.absolute)
 
     def _check_contract(self) -> None:
         """Raise unless rewards can be recomputed in batches and agree with `step`."""

@@ -1,0 +1,356 @@
+"""Relay hindsight experience replay: a task as stages, each learned stage guides to the next.
+
+Luo et al. (RHER; arXiv 2208.00843). One network for all stages, with any actor-critic learner:
+
+    collect:  s = first stage not reached;  with probability p the policy of s guides, else the
+              policy of s + 1 acts with noise                          (`goals.choose`)
+    sample:   every batch holds steps for every stage, from all episodes alike; hindsight goals are
+              what each stage achieved later                           (`relabel.relabel`)
+    update:   the learner's, on (encode(observation, goal, stage), action, reward, ...)
+    test:     the last stage's policy from the first step
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal, NamedTuple
+
+import numpy as np
+
+from goalrelay.errors import UsageError
+from goalrelay.exploration import Exploration, add_noise, explore
+from goalrelay.goals import Guidance, Progress, choose, controller, current, part
+from goalrelay.methods import Act, Network, Preset
+from goalrelay.priority import Name as PriorityName
+from goalrelay.priority import check as check_priority
+from goalrelay.relabel import Rules, facts, innr, relabel
+from goalrelay.replay import Replay
+from goalrelay.settings import number
+from goalrelay.types import Batch, Index, Observation, Part, Spec, Symmetry, Turn
+
+NEEDS_GOALS = True
+FIGURES = ("innr",)
+FAR = 5.0
+"""Relative goals are clipped to this many units of their stage's scale."""
+
+
+@dataclass(frozen=True)
+class Config:
+    """Relay hindsight experience replay."""
+
+    strategy: Literal["future", "final", "episode", "random", "none"] = "future"
+    """Where hindsight goals come from, for every stage."""
+    k: float = number(4, 0)
+    """Hindsight goals for each pursued one: a share k / (k + 1) of every batch is relabelled."""
+    encoding: Literal["absolute", "relative"] = "relative"
+    """How goals are shown: as they are (the paper), or relative to what must move."""
+    tell_stage: bool = True
+    """Also show which stage is pursued, one input a stage; else only by which goal is not zero."""
+    translation: bool = True
+    """Leave out where in the room things are (columns that the task declares), so that what is
+    learned in one place is known everywhere."""
+    symmetries: tuple[str, ...] = ()
+    """Symmetric copies: each sampled step is mirrored with probability 1/2 by each of these."""
+    shares: tuple[float, ...] = ()
+    """Share of a batch for each stage, in order (default: equal)."""
+    mixing: Literal["batch", "turns"] = "batch"
+    """Stages share every batch, or batches belong to one stage each, in turns (the paper)."""
+    priority: PriorityName = "uniform"
+    """Which steps are drawn more often for the last stage: all alike, those of energetic episodes
+    (EBP), or those from which hindsight can learn."""
+    prioritized: float = number(1.0, 0, 1)
+    """Share of the last stage's steps that are drawn by priority."""
+    n_step: int = number(1, 1, 1000)
+    """Rewards are summed over up to this many steps, ending where the goal is reached."""
+    guidance: Guidance = field(default_factory=Guidance)
+    """Self-guided exploration: who acts before and after a stage is reached."""
+    exploration: Exploration = field(default_factory=Exploration)
+    """Noise while collecting; a guide's steps are never replaced by random ones (RHER)."""
+
+    @property
+    def share(self) -> float:
+        """Probability that a drawn step is relabelled."""
+        return self.k / (self.k + 1)
+
+
+PRESETS: Mapping[str, Preset] = {
+    "default": Preset(
+        "Ours.",
+        "ddpg",
+        {
+            "learner.hidden": (128, 128, 128),
+            "learner.polyak": 0.9,
+            "collect.updates": 80,
+            "method.exploration.random": 0.2,
+            "method.priority": "moving",
+            "method.prioritized": 0.8,
+        },
+    ),
+    "rher-paper": Preset(
+        "The authors' TensorFlow code for one object: 40 + 40 updates of 256 an episode, targets "
+        "moved by 0.05 once an episode, zero-padded goals.",
+        "ddpg",
+        {
+            "learner.hidden": (256, 256, 256),
+            "learner.init": "glorot",
+            "learner.actor_lr": 1e-3,
+            "learner.critic_lr": 1e-3,
+            "learner.gamma": 0.98,
+            "learner.batch_size": 256,
+            "learner.polyak": 0.95,
+            "learner.target_move": "cycle",
+            "learner.action_l2": 1.0,
+            "learner.clip_input": 200.0,
+            "learner.clip_normalized": 5.0,
+            "learner.clip_return": True,
+            "method.strategy": "future",
+            "method.k": 4,
+            "method.encoding": "absolute",
+            "method.tell_stage": False,
+            "method.translation": False,
+            "method.symmetries": (),
+            "method.mixing": "turns",
+            "method.priority": "uniform",
+            "method.n_step": 1,
+            "method.guidance.before": "mixed",
+            "method.guidance.after": "next",
+            "method.guidance.probability": 0.5,
+            "method.guidance.test": "last",
+            "method.exploration.noise": 0.2,
+            "method.exploration.random": 0.2,
+            "collect.episodes": 1,
+            "collect.updates": 80,
+            "collect.updates_per": "cycle",
+            "replay.capacity": 1_000_000,
+        },
+    ),
+}
+
+
+class Moment(NamedTuple):
+    """Facts of moments: [..., O], [..., achieved_size]."""
+
+    observation: np.ndarray
+    achieved: np.ndarray
+
+
+def check(config: Config, spec: Spec) -> None:
+    """Refuse a task without stages, and options that do not fit its stages.
+
+    Raises:
+        UsageError: naming the option, or saying how stages are declared.
+    """
+    check_priority(config.priority, spec)
+    if not spec.stages:
+        raise UsageError(
+            "this task declares no stages, which relay needs; docs/relay.md shows how to declare "
+            "them in a few lines (the method her needs none)"
+        )
+    if config.shares and len(config.shares) != len(spec.stages):
+        raise UsageError(
+            f"--method.shares takes one number for each of the {len(spec.stages)} stages, "
+            f"got {len(config.shares)}"
+        )
+    if config.shares and (min(config.shares) < 0 or sum(config.shares) <= 0):
+        raise UsageError("--method.shares must not be negative, nor all 0")
+    unguided = [s.name for s in spec.stages[:-1] if s.gain is None]
+    if config.guidance.guide == "controller" and unguided:
+        raise UsageError(
+            f"--method.guidance.guide controller: stage '{unguided[0]}' declares no gain"
+        )
+
+
+def input_size(config: Config, spec: Spec) -> int:
+    """What is seen of the observation, a slot for each stage's goal, perhaps the stage."""
+    goals = sum(len(stage.desired.columns) for stage in spec.stages)
+    told = len(spec.stages) if config.tell_stage else 0
+    return len(_seen(config, spec)) + goals + told
+
+
+def normalized(config: Config, spec: Spec) -> np.ndarray:
+    """Everything in the paper's encoding; relative goals have their own scale."""
+    mask = np.zeros(input_size(config, spec), bool)
+    mask[: len(_seen(config, spec))] = True
+    if config.encoding == "absolute":
+        mask[: len(mask) - (len(spec.stages) if config.tell_stage else 0)] = True
+    return mask
+
+
+def encode(config: Config, spec: Spec, moment: Moment, goal: np.ndarray, stage: int) -> np.ndarray:
+    """[..., D]: what the network sees of moments whose pursued goal is stage `stage`'s.
+
+    The goal slots of all other stages are zero, before normalisation: with statistics of unzeroed
+    goals this tells the network which stage it is in (RHER's zero padding).
+    """
+    goals = [np.zeros((*goal.shape[:-1], len(s.desired.columns)), np.float32) for s in spec.stages]
+    goals[stage] = _shown(config, spec, moment, goal, stage)
+    pieces = [moment.observation[..., _seen(config, spec)], *goals]
+    if config.tell_stage:
+        told = np.zeros((*goal.shape[:-1], len(spec.stages)), np.float32)
+        told[..., stage] = 1
+        pieces.append(told)
+    return np.concatenate(pieces, axis=-1)
+
+
+def act(config: Config, spec: Spec, network: Network, observation: Observation) -> np.ndarray:
+    """The last stage's policy, or each stage's own until it is reached (guidance.test)."""
+    relay = config.guidance.test == "relay"
+    stage = current(observation, spec.stages) if relay else len(spec.stages) - 1
+    return network(_inputs(config, spec, observation, stage), None)
+
+
+def begin(
+    config: Config, spec: Spec, network: Network, progress: Progress, rng: np.random.Generator
+) -> Act:
+    """Self-guided exploration for one episode."""
+    time = 0
+
+    def step(observation: Observation) -> np.ndarray:
+        nonlocal time
+        choice = choose(config.guidance, spec.stages, observation, time, progress, rng)
+        time += 1
+        if choice.guiding and config.guidance.guide == "controller":
+            action = controller(observation, spec.stages[choice.stage], spec.action_size)
+        else:
+            action = network(_inputs(config, spec, observation, choice.stage), rng)
+        if choice.guiding:
+            return add_noise(config.exploration, spec, action, rng)
+        return explore(config.exploration, spec, action, rng)
+
+    return step
+
+
+def sample(
+    config: Config,
+    rules: Rules,
+    replay: Replay,
+    shape: tuple[int, int],
+    rng: np.random.Generator,
+) -> tuple[Batch, dict[str, float]]:
+    """A cycle of batches [updates, B] with steps for every stage."""
+    whose = _stage_of_each(config, len(rules.spec.stages), shape).reshape(-1)
+    last = len(rules.spec.stages) - 1
+    pieces, places, figures = [], [], {"innr": float("nan")}
+    for number_, stage in enumerate(rules.spec.stages):
+        place = np.flatnonzero(whose == number_)
+        if not len(place):
+            continue
+        weighted = config.prioritized if number_ == last and config.priority != "uniform" else 0.0
+        index = replay.sample(len(place), rng, weighted)
+        rng.shuffle(place)  # prioritised steps come first in the index, not in the batches
+        meaning = relabel(
+            replay, index, stage, config.strategy, config.share, rules, rng, config.n_step
+        )
+        if number_ == last:
+            figures["innr"] = innr(replay, index, stage, rules, meaning)
+        now = Moment(replay.observation[index.row], replay.achieved[index.row])
+        after = Moment(replay.observation[meaning.after], replay.achieved[meaning.after])
+        goal, next_goal, action = meaning.goal, meaning.next_goal, replay.action[index.row]
+        for symmetry in _chosen(config, rules):
+            some = np.flatnonzero(rng.random(len(place)) < 0.5)
+            goal_turn = _goal_turn(symmetry, stage.achieved)
+            for array, change in (
+                (now.observation, symmetry.observation),
+                (after.observation, symmetry.observation),
+                (now.achieved, symmetry.goal),
+                (after.achieved, symmetry.goal),
+                (goal, goal_turn),
+                (next_goal, goal_turn),
+                (action, symmetry.action),
+            ):
+                array[some] = _turned(array[some], change)
+        pieces.append(
+            Batch(
+                encode(config, rules.spec, now, goal, number_),
+                action,
+                meaning.reward,
+                meaning.discount,
+                encode(config, rules.spec, after, next_goal, number_),
+            )
+        )
+        places.append(place)
+    order = np.argsort(np.concatenate(places))
+    fields = (np.concatenate(field_)[order] for field_ in zip(*pieces, strict=True))
+    return Batch(*(x.reshape(*shape, *x.shape[1:]) for x in fields)), figures
+
+
+def observed(
+    config: Config, rules: Rules, replay: Replay, index: Index, rng: np.random.Generator
+) -> np.ndarray:
+    """The inputs of steps [N] with every stage's goal in its slot: nothing is zeroed.
+
+    The last stage's goals are relabelled as in training, the others are those pursued (RHER).
+    """
+    spec = rules.spec
+    now = Moment(replay.observation[index.row], replay.achieved[index.row])
+    pieces = [now.observation[..., _seen(config, spec)]]
+    for number_, stage in enumerate(spec.stages[:-1]):
+        goal = facts(replay, stage.desired, index.row)
+        pieces.append(_shown(config, spec, now, goal, number_))
+    last = len(spec.stages) - 1
+    meaning = relabel(replay, index, spec.stages[last], config.strategy, config.share, rules, rng)
+    pieces.append(_shown(config, spec, now, meaning.goal, last))
+    if config.tell_stage:
+        pieces.append(np.zeros((len(index.row), len(spec.stages)), np.float32))
+    return np.concatenate(pieces, axis=-1)
+
+
+def _inputs(config: Config, spec: Spec, observation: Observation, stage: int) -> np.ndarray:
+    moment = Moment(observation.observation, observation.achieved)
+    return encode(config, spec, moment, part(observation, spec.stages[stage].desired), stage)
+
+
+def _seen(config: Config, spec: Spec) -> list[int]:
+    """Observation columns that the network sees."""
+    hidden = spec.absolute if config.translation else ()
+    return [column for column in range(spec.observation_size) if column not in hidden]
+
+
+def _shown(config: Config, spec: Spec, moment: Moment, goal: np.ndarray, stage: int) -> np.ndarray:
+    """A stage's goal as the network sees it."""
+    if config.encoding == "absolute":
+        return goal
+    achieved = spec.stages[stage].achieved
+    source = moment.observation if achieved.source == "observation" else moment.achieved
+    difference = goal - source[..., list(achieved.columns)]
+    return (difference / spec.stages[stage].scale).clip(-FAR, FAR).astype(np.float32)
+
+
+def _stage_of_each(config: Config, stages: int, shape: tuple[int, int]) -> np.ndarray:
+    """Which stage each place of the cycle's batches is for: [updates, B]."""
+    if config.mixing == "turns":
+        return np.repeat(np.arange(shape[0])[:, None] % stages, shape[1], axis=1)
+    shares = np.array(config.shares or (1.0,) * stages)
+    bounds = np.round(np.cumsum(shares / shares.sum()) * shape[1])
+    one = np.searchsorted(bounds, np.arange(shape[1]), side="right").clip(max=stages - 1)
+    return np.tile(one, (shape[0], 1))
+
+
+def _chosen(config: Config, rules: Rules) -> list[Symmetry]:
+    """The symmetries in use.
+
+    Raises:
+        UsageError: the task declares no such symmetry.
+    """
+    known = {symmetry.name: symmetry for symmetry in rules.symmetries}
+    for name in config.symmetries:
+        if name not in known:
+            raise UsageError(
+                f"--method.symmetries: this task declares {', '.join(known) or 'none'}, not {name}"
+            )
+    return [known[name] for name in config.symmetries]
+
+
+def _goal_turn(symmetry: Symmetry, achieved: Part) -> Turn:
+    """How a symmetry changes a stage's goal: as it changes what the stage achieves."""
+    whole = symmetry.observation if achieved.source == "observation" else symmetry.goal
+    columns = achieved.columns
+    return Turn(
+        tuple(columns.index(whole.order[column]) for column in columns),
+        tuple(whole.sign[column] for column in columns),
+        tuple(whole.shift[column] for column in columns),
+    )
+
+
+def _turned(array: np.ndarray, change: Turn) -> np.ndarray:
+    turned = array[:, change.order] * np.array(change.sign, np.float32)
+    return turned + np.array(change.shift, np.float32)

@@ -1,0 +1,83 @@
+"""The stock Fetch tasks as stages, and their symmetries (gymnasium-robotics' `fetch_env.py`).
+
+Observation columns: gripper position 0-2, object position 3-5, object minus gripper 6-8, fingers
+9-10, object Euler angles 11-13, object velocity minus gripper velocity 14-16, object angular
+velocity 17-19, gripper velocity 20-22, finger velocity 23-24. Without an object: gripper
+position 0-2, fingers 3-4, gripper velocity 5-7, finger velocity 8-9. Positions in metres.
+
+An action moves a weld that pulls the gripper, always upright, so the arm hardly matters: the scene
+is its own mirror image left-right (y) and, but for the shape of the hand, front-back (x).
+"""
+
+from goalrelay.tasks.decomposition import Decomposition, about, part, turn
+from goalrelay.types import Stage, Symmetry
+
+THRESHOLD = 0.05
+"""Stock success distance, m."""
+SWITCH = 0.03
+"""RHER: the object counts as reached within this distance, m."""
+MIDDLE = {0: 1.3, 1: 0.75, 3: 1.3, 4: 0.75}
+"""Middle of the table, m, for columns that hold a position."""
+GAIN = 1 / 0.05
+"""A unit of action asks for 0.05 m."""
+
+TASK = Stage(
+    "task",
+    part("achieved_goal", 0, 3),
+    part("desired_goal", 0, 3),
+    None,
+    THRESHOLD,
+    THRESHOLD,
+    GAIN,
+)
+REACH = Stage(
+    "reach",
+    part("observation", 0, 3),
+    part("achieved_goal", 0, 3),
+    THRESHOLD,
+    SWITCH,
+    THRESHOLD,
+    GAIN,
+)
+
+_goal_y = about(turn(3, flip=(1,)), MIDDLE)
+_goal_x = about(turn(3, flip=(0,)), MIDDLE)
+
+# A mirror turns rotations about the other two axes round; the two fingers trade places.
+LEFT_RIGHT = Symmetry(
+    "left-right",
+    about(turn(25, (1, 4, 7, 11, 13, 15, 17, 19, 21), ((9, 10), (23, 24))), MIDDLE),
+    _goal_y,
+    turn(4, flip=(1,)),
+)
+FRONT_BACK = Symmetry(
+    "front-back",
+    about(turn(25, (0, 3, 6, 12, 13, 14, 18, 19, 20)), MIDDLE),
+    _goal_x,
+    turn(4, flip=(0,)),
+)
+REACH_LEFT_RIGHT = Symmetry(
+    "left-right",
+    about(turn(10, (1, 6), ((3, 4), (8, 9))), MIDDLE),
+    _goal_y,
+    turn(4, flip=(1,)),
+)
+REACH_FRONT_BACK = Symmetry(
+    "front-back", about(turn(10, (0, 5)), MIDDLE), _goal_x, turn(4, flip=(0,))
+)
+
+MOVE_AN_OBJECT = Decomposition((REACH, TASK), (LEFT_RIGHT, FRONT_BACK), (0, 1, 3, 4))
+REACH_A_POINT = Decomposition((TASK,), (REACH_LEFT_RIGHT, REACH_FRONT_BACK), (0, 1))
+
+FAMILIES = {
+    "FetchReach": REACH_A_POINT,
+    "FetchPush": MOVE_AN_OBJECT,
+    "FetchPickAndPlace": MOVE_AN_OBJECT,
+    "FetchSlide": MOVE_AN_OBJECT,
+}
+
+
+def find(task_id: str) -> Decomposition:
+    """The decomposition of a stock Fetch task, or one without stages."""
+    family = task_id.rpartition(":")[2].split("-v")[0].removesuffix("Dense")
+    return FAMILIES.get(family, Decomposition(()))
