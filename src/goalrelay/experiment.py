@@ -51,6 +51,9 @@ class Evaluate:
     """Episodes of an evaluation."""
     confirm: int = number(100, 1, 100_000)
     """Episodes that must confirm that `--until` is reached, when an evaluation says so."""
+    average: float = number(0.0, 0, below=1)
+    """The tested and exported policy is a running mean of the weights: this share of the old mean
+    is kept each cycle (Polyak averaging). 0: the newest weights. Collection always uses those."""
 
 
 @dataclass(frozen=True)

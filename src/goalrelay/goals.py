@@ -37,6 +37,8 @@ class Guidance:
     stage before (`stage`), or both in turn (`mixed`)."""
     probability: float = number(0.5, 0, 1)
     """Share of steps on which the guide acts where both do (RHER: 0.5)."""
+    switch: float | None = number(None, 0)
+    """Distance within which a stage counts as reached, instead of the stage's own."""
     test: Literal["last", "relay"] = "last"
     """In tests: the last stage's policy from the first step on, or each stage's own policy until
     it is reached."""
@@ -84,10 +86,11 @@ def gap(observation: Observation, stage: Stage) -> np.ndarray:
     return part(observation, stage.desired) - part(observation, stage.achieved)
 
 
-def current(observation: Observation, stages: Sequence[Stage]) -> int:
+def current(config: Guidance, stages: Sequence[Stage], observation: Observation) -> int:
     """The first stage that is not reached; the last one when all before it are."""
     for number_, stage in enumerate(stages[:-1]):
-        if np.linalg.norm(gap(observation, stage)) > stage.switch:
+        switch = stage.switch if config.switch is None else config.switch
+        if np.linalg.norm(gap(observation, stage)) > switch:
             return number_
     return len(stages) - 1
 
@@ -101,7 +104,7 @@ def choose(
     rng: np.random.Generator,
 ) -> Choice:
     """Who acts at step `time` of a training episode."""
-    now, last = current(observation, stages), len(stages) - 1
+    now, last = current(config, stages, observation), len(stages) - 1
     if last == 0 or progress.success >= config.stop_at:
         return Choice(last, False)
     guide, learner = (now, now + 1) if now < last else (last - 1, last)

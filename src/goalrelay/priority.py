@@ -51,8 +51,7 @@ def moving(episode: Episode, reward: Judge) -> np.ndarray:
     now = np.repeat(episode.achieved[1:], steps, axis=0)
     later = np.tile(episode.achieved[1:], (steps, 1))
     rewards = reward(now, later).reshape(steps, steps)
-    informative: np.ndarray = (np.triu(rewards) < 0).any(axis=1)
-    return informative.astype(np.float32)
+    return np.any(np.triu(rewards) < 0, axis=1).astype(np.float32)
 
 
 PRIORITIES: dict[str, Priority] = {f.__name__: f for f in (uniform, energy, moving)}

@@ -11,10 +11,10 @@ Every random number comes from the seed, a stream and a counter, so there is no 
 save: a run resumed from a checkpoint goes on as if it had never stopped.
 """
 
+import dataclasses
 import math
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import jax
@@ -60,7 +60,7 @@ class Counters(NamedTuple):
     seconds: float = 0.0
 
 
-@dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True)
 class Stop:
     """How a training ended."""
 
@@ -92,6 +92,7 @@ class Trainer:
         )
         initialize = jax.jit(self.learner.init, static_argnums=(0, 1, 2))  # one compilation
         self.state = initialize(self.config, self.task.spec, size, self.key)
+        self.average = to_numpy(self.learner.actor(self.state))
         self.statistics = normalizer.empty(size)
         self.replay = Replay(self.task.spec, experiment.replay.capacity)
         self.counters = Counters()
@@ -107,7 +108,11 @@ class Trainer:
         self.task.close()
 
     def policy(self) -> Policy:
-        """The current policy on its own."""
+        """The policy to test and export: a running mean of the weights (evaluate.average)."""
+        return dataclasses.replace(self.newest(), actor=self.average)
+
+    def newest(self) -> Policy:
+        """The policy of the newest weights, which collects."""
         box: Any = self.task.env.action_space
         unbounded = np.zeros(0, np.float32)
         low, high = (unbounded, unbounded) if self.task.spec.discrete else (box.low, box.high)
@@ -142,19 +147,21 @@ class Trainer:
         seeds = [self._seed(stream, first + i) for i in range(episodes)]
         return evaluate(self.collector, policy, seeds)
 
-    def cycle(self, policy: Policy) -> None:
+    def cycle(self) -> None:
         """Updates and collection side by side, then the books.
 
         Raises:
             Diverged: a loss or a value is not finite, or absurd.
         """
         started = time.perf_counter()
+        policy = self.newest()  # of before the updates: they run while it collects
         updated = self._start_updates()
         episodes = self.collector.collect(self._explorer(policy), self._episode_seeds())
         for self.state, metrics in updated:
             self._watch({name: float(value) for name, value in metrics.items()})
         method = self.experiment.method
         weigh = PRIORITIES[method.priority]
+        self._average()
         index = self.replay.add(episodes, [weigh(e, self.task.reward) for e in episodes])
         if self.config.normalize:
             rng = self._rng(STATISTICS, self.counters.cycle)
@@ -166,6 +173,7 @@ class Trainer:
         """Everything needed to go on, as a pytree of arrays."""
         return {
             "state": self.state,
+            "average": self.average,
             "statistics": self.statistics,
             "replay": self.replay.save(),
             "counters": {k: np.float64(v) for k, v in self.counters._asdict().items()},
@@ -175,6 +183,7 @@ class Trainer:
     def restore(self, saved: dict[str, Any]) -> None:
         """Become the run that was saved."""
         self.state, self.statistics = saved["state"], saved["statistics"]
+        self.average = to_numpy(saved["average"])
         self.replay.restore(saved["replay"])
         kinds = {name: type(value) for name, value in Counters()._asdict().items()}
         self.counters = Counters(**{k: kinds[k](v) for k, v in saved["counters"].items()})
@@ -270,6 +279,14 @@ class Trainer:
         for name, value in diagnose(episodes, self.task.spec).items():
             self.window[name] += value * len(episodes)
 
+    def _average(self) -> None:
+        kept = self.experiment.evaluate.average
+        self.average = jax.tree.map(
+            lambda mean, new: (kept * mean + (1 - kept) * new).astype(np.float32),
+            self.average,
+            to_numpy(self.learner.actor(self.state)),
+        )
+
     def _watch(self, metrics: dict[str, float]) -> None:
         for name, value in metrics.items():
             if not abs(value) < ABSURD and name in self.learner.METRICS:
@@ -313,8 +330,9 @@ def run_loop(
     wanted, evaluation = trainer.experiment.until, None
     settings = trainer.experiment.evaluate
     while not stopping():
-        policy, finished = trainer.policy(), trainer.finished()
+        finished = trainer.finished()
         if trainer.due() or finished:
+            policy = trainer.policy()
             evaluation = trainer.test(policy, settings.confirm if finished else settings.episodes)
             if wanted is not None and math.isnan(evaluation.success):
                 raise UsageError(f"--until: task '{trainer.task.id}' does not report success")
@@ -326,6 +344,6 @@ def run_loop(
                 return Stop("until", evaluation)
         if finished:
             return Stop("budget", evaluation)
-        trainer.cycle(policy)
+        trainer.cycle()
         on_cycle()
     return Stop("interrupted", evaluation)

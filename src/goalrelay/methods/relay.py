@@ -194,7 +194,7 @@ def encode(config: Config, spec: Spec, moment: Moment, goal: np.ndarray, stage: 
 def act(config: Config, spec: Spec, network: Network, observation: Observation) -> np.ndarray:
     """The last stage's policy, or each stage's own until it is reached (guidance.test)."""
     relay = config.guidance.test == "relay"
-    stage = current(observation, spec.stages) if relay else len(spec.stages) - 1
+    stage = current(config.guidance, spec.stages, observation) if relay else len(spec.stages) - 1
     return network(_inputs(config, spec, observation, stage), None)
 
 
