@@ -4,7 +4,7 @@ Continuous: Gaussian noise, clipped, then with probability `random` the whole ac
 by a uniform one. Discrete: with probability `random` a uniform action (epsilon-greedy).
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -20,8 +20,19 @@ class Exploration:
     """Standard deviation of the Gaussian noise, as a share of the action's half-range."""
     random: float = number(0.3, 0, 1)
     """Probability of replacing an action by a uniformly random one."""
+    vary: bool = False
+    """Scale `noise` and `random` by a number drawn from U(0, 1) for each episode: some episodes
+    keep to the policy and get far, some stray."""
     random_steps: int = number(0, 0)
     """Environment steps of purely random actions before anything is learned."""
+
+
+def for_episode(config: Exploration, rng: np.random.Generator) -> Exploration:
+    """The noise of one episode."""
+    if not config.vary:
+        return config
+    scale = rng.random()
+    return replace(config, noise=scale * config.noise, random=scale * config.random)
 
 
 def explore(

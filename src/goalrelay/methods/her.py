@@ -13,7 +13,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from goalrelay.exploration import Exploration, explore
+from goalrelay.exploration import Exploration, explore, for_episode
 from goalrelay.goals import Progress
 from goalrelay.methods import Act, Network, Preset
 from goalrelay.priority import Name as PriorityName
@@ -134,10 +134,11 @@ def begin(
     config: Any, spec: Spec, network: Network, progress: Progress, rng: np.random.Generator
 ) -> Act:
     """The policy with exploration noise."""
+    exploration = for_episode(config.exploration, rng)
 
     def step(observation: Observation) -> np.ndarray:
         action = network(_inputs(observation.observation, observation.desired), rng)
-        return explore(config.exploration, spec, action, rng)
+        return explore(exploration, spec, action, rng)
 
     return step
 

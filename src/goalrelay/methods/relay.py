@@ -17,7 +17,7 @@ from typing import Literal, NamedTuple
 import numpy as np
 
 from goalrelay.errors import UsageError
-from goalrelay.exploration import Exploration, add_noise, explore
+from goalrelay.exploration import Exploration, add_noise, explore, for_episode
 from goalrelay.goals import Guidance, Progress, choose, controller, current, part
 from goalrelay.methods import Act, Network, Preset
 from goalrelay.priority import Name as PriorityName
@@ -202,6 +202,7 @@ def begin(
     config: Config, spec: Spec, network: Network, progress: Progress, rng: np.random.Generator
 ) -> Act:
     """Self-guided exploration for one episode."""
+    exploration = for_episode(config.exploration, rng)
     time = 0
 
     def step(observation: Observation) -> np.ndarray:
@@ -213,8 +214,8 @@ def begin(
         else:
             action = network(_inputs(config, spec, observation, choice.stage), rng)
         if choice.guiding:
-            return add_noise(config.exploration, spec, action, rng)
-        return explore(config.exploration, spec, action, rng)
+            return add_noise(exploration, spec, action, rng)
+        return explore(exploration, spec, action, rng)
 
     return step
 
