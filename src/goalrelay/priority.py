@@ -1,10 +1,13 @@
-"""Which steps matter: a weight for each step of an episode, given when it is stored.
+"""Which steps matter, and which of their later moments make the best hindsight goal.
 
-    uniform   every step the same
+    uniform   every step alike
     energy    Energy-Based Prioritization (Zhao and Tresp 2018, arXiv 1810.01363, eq. 1-9)
     moving    steps from which hindsight can learn: some later goal is not reached yet
+    rare      goals first: an achieved goal that is rare in the replay, then a step before it
 
-Drawing takes a step with probability proportional to its weight.
+`energy` and `moving` weigh a step when it is stored; a step is drawn with probability in
+proportion. `rare` draws pairs of a step and its goal, so that all places where the object has been
+serve as goals equally often, the few moments in the air as much as the many on the table.
 """
 
 from collections.abc import Callable
@@ -13,15 +16,20 @@ from typing import Literal
 import numpy as np
 
 from goalrelay.errors import UsageError
-from goalrelay.types import Episode, Judge, Spec
+from goalrelay.replay import Replay
+from goalrelay.types import Episode, Index, Judge, Spec
 
-Name = Literal["uniform", "energy", "moving"]
-Priority = Callable[[Episode, Judge], np.ndarray]
+Name = Literal["uniform", "energy", "moving", "rare"]
+Weigh = Callable[[Episode, Judge], np.ndarray]
 
 GRAVITY, MASS, STEP_SECONDS = 9.81, 1.0, 0.04
 """EBP's constants, which its authors fixed for all Fetch tasks."""
 CLIP_ENERGY = 0.5
 """Most energy that one step may add (EBP's value for the Fetch tasks)."""
+BUCKETS = 1 << 20
+"""Cells of goal space are counted in a hash table of this size."""
+FACTORS = (73856093, 19349663, 83492791)
+"""Multipliers of a spatial hash (Teschner et al. 2003), in turn for each dimension."""
 
 
 def uniform(episode: Episode, reward: Judge) -> np.ndarray:
@@ -54,7 +62,74 @@ def moving(episode: Episode, reward: Judge) -> np.ndarray:
     return np.any(np.triu(rewards) < 0, axis=1).astype(np.float32)
 
 
-PRIORITIES: dict[str, Priority] = {f.__name__: f for f in (uniform, energy, moving)}
+WEIGHTS: dict[str, Weigh] = {
+    "uniform": uniform,
+    "energy": energy,
+    "moving": moving,
+    "rare": uniform,
+}
+"""What each priority stores beside a step."""
+
+
+def draw(
+    name: Name,
+    share: float,
+    replay: Replay,
+    count: int,
+    reward: Judge,
+    cell: float,
+    rng: np.random.Generator,
+) -> tuple[Index, np.ndarray]:
+    """`count` steps, a share of them by a priority and the others uniformly.
+
+    Args:
+        name: the priority.
+        share: of the steps drawn by it; they come first.
+        replay: the facts.
+        count: how many.
+        reward: the task's, to see whether an achieved goal differs from the episode's first.
+        cell: for `rare`, the size of a place in goal space, in the goal's units.
+        rng: decides.
+
+    Returns:
+        The steps [B], and for each the row of the hindsight goal that comes with it, -1 for none.
+    """
+    goals = np.full(count, -1)
+    if name != "rare":
+        return replay.sample(count, rng, share if name != "uniform" else 0.0), goals
+    index = replay.sample(count, rng)
+    first = round(share * count)
+    pairs = _rare(replay, first, reward, cell, rng)
+    if pairs is not None:
+        chosen, goals[:first] = pairs
+        for field, values in zip(index, chosen, strict=True):
+            field[:first] = values
+    return index, goals
+
+
+def _rare(
+    replay: Replay, count: int, reward: Judge, cell: float, rng: np.random.Generator
+) -> tuple[Index, np.ndarray] | None:
+    """Rare goals and a uniformly drawn step before each; None while nothing has moved.
+
+    A moment's achieved goal is drawn in inverse proportion to how often its cell was visited.
+    """
+    steps = replay.steps()
+    moment = steps.row + 1
+    started = replay.achieved[steps.row - steps.time]
+    moved = np.flatnonzero(reward(replay.achieved[moment], started) < 0)
+    if not len(moved):
+        return None
+    visits = np.floor(replay.achieved[moment[moved]] / cell).astype(np.int64)
+    factors = np.resize(np.array(FACTORS), visits.shape[1])
+    bucket = (visits * factors).sum(1) % BUCKETS
+    mass = np.cumsum(1 / np.bincount(bucket, minlength=BUCKETS)[bucket])
+    drawn = np.searchsorted(mass, rng.random(count) * mass[-1], side="right").clip(
+        max=len(mass) - 1
+    )
+    goal = Index(*(field[moved[drawn]] for field in steps))
+    time = rng.integers(0, goal.time + 1)
+    return goal._replace(row=goal.row - goal.time + time, time=time), goal.row + 1
 
 
 def check(name: Name, spec: Spec) -> None:

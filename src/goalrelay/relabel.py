@@ -121,6 +121,7 @@ def relabel(
     rules: Rules,
     rng: np.random.Generator,
     steps: int = 1,
+    given: np.ndarray | None = None,
 ) -> Meaning:
     """Give each drawn step a hindsight goal with probability `ratio`, else the one it pursued.
 
@@ -134,6 +135,7 @@ def relabel(
         rng: decides who is relabelled, and to what.
         steps: rewards are summed over up to this many steps, ending early where the goal is
             reached or the episode is over (n-step returns; 1 is the usual update).
+        given: rows of hindsight goals that were drawn with the steps; -1 leaves it to the strategy.
     """
     goal = facts(replay, stage.desired, index.row)
     moving = stage.desired.source == "desired_goal"  # only the task itself may move its goal
@@ -141,7 +143,10 @@ def relabel(
     hindsight = np.zeros(len(index.row), bool)
     if strategy != "none":
         hindsight = rng.random(len(index.row)) < ratio
-        chosen = STRATEGIES[strategy](replay, index, rng)[hindsight]
+        chosen = STRATEGIES[strategy](replay, index, rng)
+        if given is not None:
+            chosen = np.where(given >= 0, given, chosen)
+        chosen = chosen[hindsight]
         goal[hindsight] = next_goal[hindsight] = facts(replay, stage.achieved, chosen)
     reward = judge(stage, rules.reward)
     achieved = facts(replay, stage.achieved, index.row + 1)

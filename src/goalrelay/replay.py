@@ -125,6 +125,10 @@ class Replay:
         """Rows up to the last that is in use."""
         return int((self._start + self._length).max(initial=-1)) + 1
 
+    def steps(self) -> Index:
+        """All steps that are held, oldest episode first."""
+        return self._steps_of(np.arange(self.episodes))
+
     def _steps_of(self, episodes: np.ndarray) -> Index:
         lengths = self._length[episodes]
         which = np.repeat(episodes, lengths)

@@ -32,7 +32,7 @@ from goalrelay.learners.config import resolve
 from goalrelay.learners.cycle import run_cycle
 from goalrelay.networks import to_numpy
 from goalrelay.policy import Policy
-from goalrelay.priority import PRIORITIES
+from goalrelay.priority import WEIGHTS
 from goalrelay.relabel import Rules
 from goalrelay.replay import Replay
 from goalrelay.tasks.gym_task import open_task
@@ -79,10 +79,8 @@ class Trainer:
         self.learner = learners.find(experiment.learner_name)
         self.task = open_task(experiment.task, experiment.task_options)
         self._check_fit()
-        self.method.check(experiment.method, self.task.spec)
         self.config = resolve(experiment.learner, self.task.spec)
         self.key = jax.random.key(experiment.seed)
-        size = self.method.input_size(experiment.method, self.task.spec)
         self.rules = Rules(
             self.task.spec,
             self.task.reward,
@@ -90,6 +88,8 @@ class Trainer:
             self.config.gamma,
             self.task.symmetries,
         )
+        self.method.check(experiment.method, self.rules)
+        size = self.method.input_size(experiment.method, self.task.spec)
         initialize = jax.jit(self.learner.init, static_argnums=(0, 1, 2))  # one compilation
         self.state = initialize(self.config, self.task.spec, size, self.key)
         self.average = to_numpy(self.learner.actor(self.state))
@@ -160,7 +160,7 @@ class Trainer:
         for self.state, metrics in updated:
             self._watch({name: float(value) for name, value in metrics.items()})
         method = self.experiment.method
-        weigh = PRIORITIES[method.priority]
+        weigh = WEIGHTS[method.priority]
         self._average()
         index = self.replay.add(episodes, [weigh(e, self.task.reward) for e in episodes])
         if self.config.normalize:

@@ -6,7 +6,7 @@ Every module here has
     NEEDS_GOALS               whether it is for goal tasks only
     PRESETS                   named settings with the evidence beside them; `default` among them
     FIGURES                   names of the diagnostic figures that `sample` gives
-    check(config, spec)       raises UsageError where the two do not fit
+    check(config, rules)      raises UsageError where options do not fit the task
     input_size(config, spec)  size of the network input
     normalized(config, spec)  which of the inputs are normalised, [D] bool
     act(config, spec, network, observation) -> action                 in tests: no noise
@@ -61,7 +61,7 @@ class Method(Protocol):
 
     FIGURES: tuple[str, ...]
 
-    def check(self, config: Any, spec: Spec) -> None: ...
+    def check(self, config: Any, rules: Rules) -> None: ...
     def input_size(self, config: Any, spec: Spec) -> int: ...
     def normalized(self, config: Any, spec: Spec) -> np.ndarray: ...
     def act(

@@ -13,7 +13,7 @@ from goalrelay.exploration import Exploration
 from goalrelay.methods import Preset, her
 from goalrelay.relabel import Rules
 from goalrelay.replay import Replay
-from goalrelay.types import Batch, Index, Spec
+from goalrelay.types import Batch, Index
 
 NEEDS_GOALS = False
 FIGURES = ()
@@ -60,7 +60,7 @@ PRESETS: Mapping[str, Preset] = {
 }
 
 
-def check(config: Config, spec: Spec) -> None:
+def check(config: Config, rules: Rules) -> None:
     """Every task fits."""
 
 

@@ -18,6 +18,7 @@ from goalrelay.goals import Progress
 from goalrelay.methods import Act, Network, Preset
 from goalrelay.priority import Name as PriorityName
 from goalrelay.priority import check as check_priority
+from goalrelay.priority import draw
 from goalrelay.relabel import Rules, innr, relabel, whole
 from goalrelay.replay import Replay
 from goalrelay.settings import number
@@ -39,8 +40,10 @@ class Config:
     ratio: float | None = number(None, 0, 1)
     """The share relabelled, instead of k."""
     priority: PriorityName = "uniform"
-    """Which steps are drawn more often: all alike, those of energetic episodes (EBP), or those
-    from which hindsight can learn."""
+    """Which steps are drawn more often: all alike, those of energetic episodes (EBP), those from
+    which hindsight can learn, or those that led to rare goals."""
+    cell: float = number(0.05, above=0)
+    """For `rare`: size of a place in goal space, in the goal's units."""
     exploration: Exploration = field(default_factory=Exploration)
     """Noise while collecting."""
 
@@ -110,9 +113,9 @@ PRESETS: Mapping[str, Preset] = {
 }
 
 
-def check(config: Config, spec: Spec) -> None:
+def check(config: Config, rules: Rules) -> None:
     """Refuse a priority that the task cannot have."""
-    check_priority(config.priority, spec)
+    check_priority(config.priority, rules.spec)
 
 
 def input_size(config: Any, spec: Spec) -> int:
@@ -151,9 +154,9 @@ def sample(
     rng: np.random.Generator,
 ) -> tuple[Batch, dict[str, float]]:
     """A cycle of batches [updates, B], a share of the steps under hindsight goals."""
-    index = replay.sample(shape[0] * shape[1], rng, float(config.priority != "uniform"))
-    stage = whole(rules.spec)
-    meaning = relabel(replay, index, stage, config.strategy, config.share, rules, rng)
+    stage, count = whole(rules.spec), shape[0] * shape[1]
+    index, goals = draw(config.priority, 1.0, replay, count, rules.reward, config.cell, rng)
+    meaning = relabel(replay, index, stage, config.strategy, config.share, rules, rng, given=goals)
     batch = Batch(
         _inputs(replay.observation[index.row], meaning.goal),
         replay.action[index.row],

@@ -22,6 +22,7 @@ from goalrelay.goals import Guidance, Progress, choose, controller, current, par
 from goalrelay.methods import Act, Network, Preset
 from goalrelay.priority import Name as PriorityName
 from goalrelay.priority import check as check_priority
+from goalrelay.priority import draw
 from goalrelay.relabel import Rules, facts, innr, relabel
 from goalrelay.replay import Replay
 from goalrelay.settings import number
@@ -49,14 +50,15 @@ class Config:
     """Leave out where in the room things are (columns that the task declares), so that what is
     learned in one place is known everywhere."""
     symmetries: tuple[str, ...] = ()
-    """Symmetric copies: each sampled step is mirrored with probability 1/2 by each of these."""
+    """Symmetric copies: each sampled step is mirrored with probability 1/2 by each of these. `all`
+    stands for whatever the task declares."""
     shares: tuple[float, ...] = ()
     """Share of a batch for each stage, in order (default: equal)."""
     mixing: Literal["batch", "turns"] = "batch"
     """Stages share every batch, or batches belong to one stage each, in turns (the paper)."""
     priority: PriorityName = "uniform"
     """Which steps are drawn more often for the last stage: all alike, those of energetic episodes
-    (EBP), or those from which hindsight can learn."""
+    (EBP), those from which hindsight can learn, or those that led to rare goals."""
     prioritized: float = number(1.0, 0, 1)
     """Share of the last stage's steps that are drawn by priority."""
     n_step: int = number(1, 1, 1000)
@@ -75,14 +77,21 @@ class Config:
 PRESETS: Mapping[str, Preset] = {
     "default": Preset(
         "Ours.",
-        "ddpg",
+        "td3",
         {
             "learner.hidden": (128, 128, 128),
-            "learner.polyak": 0.9,
+            "learner.init": "glorot",
+            "learner.polyak": 0.8,
+            "learner.action_l2": 0.1,
             "collect.updates": 80,
-            "method.exploration.random": 0.2,
-            "method.priority": "moving",
+            "evaluate.average": 0.9,
+            "method.symmetries": ("all",),
+            "method.n_step": 3,
+            "method.priority": "rare",
             "method.prioritized": 0.8,
+            "method.guidance.switch": 0.05,
+            "method.exploration.random": 0.2,
+            "method.exploration.vary": True,
         },
     ),
     "rher-paper": Preset(
@@ -133,13 +142,15 @@ class Moment(NamedTuple):
     achieved: np.ndarray
 
 
-def check(config: Config, spec: Spec) -> None:
+def check(config: Config, rules: Rules) -> None:
     """Refuse a task without stages, and options that do not fit its stages.
 
     Raises:
         UsageError: naming the option, or saying how stages are declared.
     """
+    spec = rules.spec
     check_priority(config.priority, spec)
+    _chosen(config, rules)
     if not spec.stages:
         raise UsageError(
             "this task declares no stages, which relay needs; docs/relay.md shows how to declare "
@@ -235,11 +246,18 @@ def sample(
         place = np.flatnonzero(whose == number_)
         if not len(place):
             continue
-        weighted = config.prioritized if number_ == last and config.priority != "uniform" else 0.0
-        index = replay.sample(len(place), rng, weighted)
+        index, goals = draw(
+            config.priority if number_ == last else "uniform",
+            config.prioritized,
+            replay,
+            len(place),
+            rules.reward,
+            stage.scale,
+            rng,
+        )
         rng.shuffle(place)  # prioritised steps come first in the index, not in the batches
         meaning = relabel(
-            replay, index, stage, config.strategy, config.share, rules, rng, config.n_step
+            replay, index, stage, config.strategy, config.share, rules, rng, config.n_step, goals
         )
         if number_ == last:
             figures["innr"] = innr(replay, index, stage, rules, meaning)
@@ -332,6 +350,8 @@ def _chosen(config: Config, rules: Rules) -> list[Symmetry]:
     Raises:
         UsageError: the task declares no such symmetry.
     """
+    if config.symmetries == ("all",):
+        return list(rules.symmetries)
     known = {symmetry.name: symmetry for symmetry in rules.symmetries}
     for name in config.symmetries:
         if name not in known:
