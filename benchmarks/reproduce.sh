@@ -60,5 +60,33 @@ fetch_push_baselines() { # plain HER until Ctrl-C: the line that relay must beat
         --evaluate.every 250 --evaluate.episodes 50
 }
 
+relay_paper() { # the published settings: 0.9 within 1,400 episodes
+    for seed in 0 1 2 3 4; do
+        run "relay_paper/seed-$seed" relay FetchPush-v4 --preset rher-paper --until 0.9 \
+            --episodes 1400 --evaluate.every 50 --seed "$seed"
+    done
+}
+
+relay_until() { # relay_until NAME TASK EPISODES: default preset to 0.95 on 100 test episodes
+    for seed in 0 1 2 3 4; do
+        run "$1/seed-$seed" relay "$2" --until 0.95 --episodes "$3" --seed "$seed"
+    done
+}
+
+relay_push() { relay_until relay_push FetchPush-v4 1000; }
+
+relay_pick() { relay_until relay_pick FetchPickAndPlace-v4 2500; }
+
+relay_reach() { # a test every 5 episodes
+    for seed in 0 1 2 3 4; do
+        run "relay_reach/seed-$seed" relay FetchReach-v4 --until 0.95 --episodes 100 \
+            --evaluate.every 5 --seed "$seed"
+    done
+}
+
+relay_slide() { # strokes are unsuitable, says the paper
+    run relay_slide/seed-0 relay FetchSlide-v4 --episodes 2000 --evaluate.every 100
+}
+
 [ $# -gt 0 ] || set -- bit_flip fetch_reach fetch_reach_curves inverted_double_pendulum fetch_push_baselines
 for claim in "$@"; do "$claim"; done

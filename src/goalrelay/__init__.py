@@ -9,16 +9,23 @@ from goalrelay.errors import Diverged, UsageError
 from goalrelay.policy import Policy, load
 from goalrelay.session import Result, evaluate, resume, train
 from goalrelay.tasks import register as _register
+from goalrelay.tasks.decomposition import Decomposition, declare, part
+from goalrelay.types import Stage, Symmetry
 
 __version__ = "0.1.0"
 __all__ = [
+    "Decomposition",
     "Diverged",
     "Policy",
     "Result",
+    "Stage",
+    "Symmetry",
     "UsageError",
     "__version__",
+    "declare",
     "evaluate",
     "load",
+    "part",
     "resume",
     "train",
 ]

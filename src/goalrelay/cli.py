@@ -110,8 +110,9 @@ class Plot:
     """Picture, .png, .svg or .pdf."""
     x: Literal["episodes", "steps", "seconds"] = "episodes"
     """What the curve runs against."""
-    y: Literal["auto", "success", "return", "distance"] = "auto"
-    """What it shows (auto: success, or return where a task has no success)."""
+    y: str = "auto"
+    """What it shows: success, return, distance or any column of progress.csv, such as innr
+    (auto: success, or return where a task has no success)."""
 
 
 @dataclass(frozen=True)

@@ -20,18 +20,16 @@ class Exploration:
     """Standard deviation of the Gaussian noise, as a share of the action's half-range."""
     random: float = number(0.3, 0, 1)
     """Probability of replacing an action by a uniformly random one."""
-    vary: bool = False
-    """Scale `noise` and `random` by a number drawn from U(0, 1) for each episode: some episodes
-    keep to the policy and get far, some stray."""
+    anneal: float = number(0.0, 0, 1)
+    """Both shrink by this share as the best test's success rate goes from 0 to 1: far goals need
+    many good steps in a row (RHER's code for several objects: 1)."""
     random_steps: int = number(0, 0)
     """Environment steps of purely random actions before anything is learned."""
 
 
-def for_episode(config: Exploration, rng: np.random.Generator) -> Exploration:
-    """The noise of one episode."""
-    if not config.vary:
-        return config
-    scale = rng.random()
+def annealed(config: Exploration, success: float) -> Exploration:
+    """The noise at a success rate; below 0 or above 1 (no success is known) it is as configured."""
+    scale = 1 - config.anneal * success if 0 <= success <= 1 else 1.0
     return replace(config, noise=scale * config.noise, random=scale * config.random)
 
 

@@ -49,8 +49,8 @@ class Guidance:
     learner after; h falls from this to 0. 0 switches it off."""
     jump_start_episodes: int = number(1000, 1)
     """Training episodes over which h falls to 0."""
-    stop_at: float = number(2.0, 0, 2)
-    """Guidance ends for good when a test's success rate reaches this; above 1 it never does."""
+    stop_at: float | None = number(None, 0, 1)
+    """Guidance ends for good when a test's success rate reaches this."""
 
 
 class Progress(NamedTuple):
@@ -59,7 +59,8 @@ class Progress(NamedTuple):
     episodes: int
     """Training episodes so far."""
     success: float
-    """Highest success rate of a test so far; minus infinity before the first."""
+    """Best score of a test so far: a success rate in [0, 1], or, in a task without success, a
+    return; minus infinity before the first test."""
 
 
 class Choice(NamedTuple):
@@ -105,7 +106,8 @@ def choose(
 ) -> Choice:
     """Who acts at step `time` of a training episode."""
     now, last = current(config, stages, observation), len(stages) - 1
-    if last == 0 or progress.success >= config.stop_at:
+    learned = config.stop_at is not None and config.stop_at <= progress.success <= 1
+    if last == 0 or learned:
         return Choice(last, False)
     guide, learner = (now, now + 1) if now < last else (last - 1, last)
     if config.jump_start:

@@ -17,10 +17,10 @@ import numpy as np
 
 from goalrelay.errors import UsageError
 from goalrelay.replay import Replay
-from goalrelay.types import Episode, Index, Judge, Spec
+from goalrelay.types import Episode, Index, Reached, Spec
 
 Name = Literal["uniform", "energy", "moving", "rare"]
-Weigh = Callable[[Episode, Judge], np.ndarray]
+Weigh = Callable[[Episode, Reached], np.ndarray]
 
 GRAVITY, MASS, STEP_SECONDS = 9.81, 1.0, 0.04
 """EBP's constants, which its authors fixed for all Fetch tasks."""
@@ -32,12 +32,12 @@ FACTORS = (73856093, 19349663, 83492791)
 """Multipliers of a spatial hash (Teschner et al. 2003), in turn for each dimension."""
 
 
-def uniform(episode: Episode, reward: Judge) -> np.ndarray:
+def uniform(episode: Episode, reached: Reached) -> np.ndarray:
     """[L] ones."""
     return np.ones(episode.length, np.float32)
 
 
-def energy(episode: Episode, reward: Judge) -> np.ndarray:
+def energy(episode: Episode, reached: Reached) -> np.ndarray:
     """[L] the trajectory energy of the episode, at each of its steps.
 
     Energy is m g (z - z0) + m v^2 / 2 of the achieved position (metres, 25 steps a second); the
@@ -50,16 +50,16 @@ def energy(episode: Episode, reward: Judge) -> np.ndarray:
     return np.full(episode.length, increase.sum(), np.float32)
 
 
-def moving(episode: Episode, reward: Judge) -> np.ndarray:
-    """[L] 1 where some later achieved goal would reward the step negatively, else 0.
+def moving(episode: Episode, reached: Reached) -> np.ndarray:
+    """[L] 1 where some later achieved goal is not reached yet, else 0.
 
     A step of which this is not so has only identical non-negative rewards (RHER's INNR).
     """
     steps = episode.length
     now = np.repeat(episode.achieved[1:], steps, axis=0)
     later = np.tile(episode.achieved[1:], (steps, 1))
-    rewards = reward(now, later).reshape(steps, steps)
-    return np.any(np.triu(rewards) < 0, axis=1).astype(np.float32)
+    ahead = np.triu(~reached(now, later).reshape(steps, steps))
+    return np.any(ahead, axis=1).astype(np.float32)
 
 
 WEIGHTS: dict[str, Weigh] = {
@@ -76,18 +76,20 @@ def draw(
     share: float,
     replay: Replay,
     count: int,
-    reward: Judge,
+    reached: Reached,
     cell: float,
     rng: np.random.Generator,
 ) -> tuple[Index, np.ndarray]:
     """`count` steps, a share of them by a priority and the others uniformly.
+
+    With `rare` the others are drawn as `moving` draws them.
 
     Args:
         name: the priority.
         share: of the steps drawn by it; they come first.
         replay: the facts.
         count: how many.
-        reward: the task's, to see whether an achieved goal differs from the episode's first.
+        reached: the task's, to see whether an achieved goal differs from the episode's first.
         cell: for `rare`, the size of a place in goal space, in the goal's units.
         rng: decides.
 
@@ -97,9 +99,9 @@ def draw(
     goals = np.full(count, -1)
     if name != "rare":
         return replay.sample(count, rng, share if name != "uniform" else 0.0), goals
-    index = replay.sample(count, rng)
+    index = replay.sample(count, rng, 1.0)
     first = round(share * count)
-    pairs = _rare(replay, first, reward, cell, rng)
+    pairs = _rare(replay, first, reached, cell, rng)
     if pairs is not None:
         chosen, goals[:first] = pairs
         for field, values in zip(index, chosen, strict=True):
@@ -108,19 +110,24 @@ def draw(
 
 
 def _rare(
-    replay: Replay, count: int, reward: Judge, cell: float, rng: np.random.Generator
+    replay: Replay, count: int, reached: Reached, cell: float, rng: np.random.Generator
 ) -> tuple[Index, np.ndarray] | None:
     """Rare goals and a uniformly drawn step before each; None while nothing has moved.
 
-    A moment's achieved goal is drawn in inverse proportion to how often its cell was visited.
+    A moment's achieved goal is drawn in inverse proportion to how often its cell was visited,
+    among those in the box of all goals that the task has asked for: not where things fall.
     """
     steps = replay.steps()
     moment = steps.row + 1
     started = replay.achieved[steps.row - steps.time]
-    moved = np.flatnonzero(reward(replay.achieved[moment], started) < 0)
+    wanted = replay.desired[steps.row[steps.time == 0]]
+    low, high = wanted.min(axis=0) - cell, wanted.max(axis=0) + cell
+    achieved = replay.achieved[moment]
+    within = ((achieved >= low) & (achieved <= high)).all(axis=1)
+    moved = np.flatnonzero(within & ~reached(achieved, started))
     if not len(moved):
         return None
-    visits = np.floor(replay.achieved[moment[moved]] / cell).astype(np.int64)
+    visits = np.floor(achieved[moved] / cell).astype(np.int64)
     factors = np.resize(np.array(FACTORS), visits.shape[1])
     bucket = (visits * factors).sum(1) % BUCKETS
     mass = np.cumsum(1 / np.bincount(bucket, minlength=BUCKETS)[bucket])

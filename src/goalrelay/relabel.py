@@ -17,14 +17,14 @@ from typing import NamedTuple
 import numpy as np
 
 from goalrelay.replay import Replay
-from goalrelay.types import Index, Judge, Part, Spec, Stage, Symmetry
+from goalrelay.types import Index, Judge, Part, Reached, Spec, Stage, Symmetry
 
 Strategy = Callable[[Replay, Index, np.random.Generator], np.ndarray]
 Terminal = Callable[[np.ndarray, np.ndarray, np.ndarray], np.ndarray]
 
 
 DIAGNOSED = 256
-"""Steps of a cycle on which INNR is measured."""
+"""Steps of a cycle, about, on which INNR is measured."""
 
 
 class Rules(NamedTuple):
@@ -112,6 +112,15 @@ def judge(stage: Stage, reward: Judge) -> Judge:
     return reward if stage.threshold is None else distance_reward(stage.threshold)
 
 
+def reached(stage: Stage, rules: Rules) -> Reached:
+    """Whether a stage's achieved goals are as good as the desired ones, [B] bool."""
+    best = 0.0
+    if stage.threshold is None and rules.spec.reward_range is not None:
+        best = rules.spec.reward_range[1]
+    reward = judge(stage, rules.reward)
+    return lambda achieved, desired: reward(achieved, desired) >= best
+
+
 def relabel(
     replay: Replay,
     index: Index,
@@ -148,13 +157,13 @@ def relabel(
             chosen = np.where(given >= 0, given, chosen)
         chosen = chosen[hindsight]
         goal[hindsight] = next_goal[hindsight] = facts(replay, stage.achieved, chosen)
-    reward = judge(stage, rules.reward)
+    reward, there = judge(stage, rules.reward), reached(stage, rules)
     achieved = facts(replay, stage.achieved, index.row + 1)
     total = reward(achieved, next_goal)
     after = index.row + 1
     discount = np.full(len(index.row), rules.gamma, np.float32)
     for step in range(1, steps):
-        going = (index.time + step < index.length) & (reward(achieved, next_goal) < 0)
+        going = (index.time + step < index.length) & ~there(achieved, next_goal)
         after = after + going
         achieved = facts(replay, stage.achieved, after)
         total = total + going * discount * reward(achieved, next_goal)
@@ -166,18 +175,19 @@ def relabel(
 
 
 def innr(replay: Replay, index: Index, stage: Stage, rules: Rules, meaning: Meaning) -> float:
-    """Share of relabelled steps with identical non-negative rewards (INNR), on up to 256 of them.
+    """Share of relabelled steps with identical non-negative rewards (INNR), on some 256 of them.
 
     RHER's diagnosis: while the object lies still, all hindsight goals of an episode coincide with
-    what is achieved; whatever goal is drawn the reward is non-negative, and the step teaches
-    nothing. NaN where nothing is relabelled.
+    what is achieved; whatever goal is drawn it is reached already, and the step teaches nothing.
+    NaN where nothing is relabelled.
     """
-    chosen = np.flatnonzero(meaning.hindsight)[:DIAGNOSED]
+    chosen = np.flatnonzero(meaning.hindsight)
+    chosen = chosen[:: max(1, len(chosen) // DIAGNOSED)]
     if not len(chosen):
         return float("nan")
     row, left = index.row[chosen], (index.length - index.time)[chosen]
     offsets = np.minimum(np.arange(1, left.max() + 1), left[:, None])  # [B, L]: later moments
     goals = facts(replay, stage.achieved, (row[:, None] + offsets).reshape(-1))
     now = np.repeat(facts(replay, stage.achieved, row + 1), offsets.shape[1], axis=0)
-    rewards = judge(stage, rules.reward)(now, goals).reshape(offsets.shape)
-    return float((rewards >= 0).all(axis=1).mean())
+    useless = reached(stage, rules)(now, goals).reshape(offsets.shape)
+    return float(useless.all(axis=1).mean())

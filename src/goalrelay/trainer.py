@@ -33,7 +33,7 @@ from goalrelay.learners.cycle import run_cycle
 from goalrelay.networks import to_numpy
 from goalrelay.policy import Policy
 from goalrelay.priority import WEIGHTS
-from goalrelay.relabel import Rules
+from goalrelay.relabel import Rules, reached, whole
 from goalrelay.replay import Replay
 from goalrelay.tasks.gym_task import open_task
 from goalrelay.types import Array, Episode
@@ -162,7 +162,8 @@ class Trainer:
         method = self.experiment.method
         weigh = WEIGHTS[method.priority]
         self._average()
-        index = self.replay.add(episodes, [weigh(e, self.task.reward) for e in episodes])
+        there = reached(whole(self.task.spec), self.rules)
+        index = self.replay.add(episodes, [weigh(e, there) for e in episodes])
         if self.config.normalize:
             rng = self._rng(STATISTICS, self.counters.cycle)
             inputs = self.method.observed(method, self.rules, self.replay, index, rng)

@@ -16,6 +16,9 @@ Array: TypeAlias = Any
 Judge: TypeAlias = Callable[[np.ndarray, np.ndarray], np.ndarray]
 """Rewards of achieved goals under desired ones: [B, G], [B, G] -> [B] float32."""
 
+Reached: TypeAlias = Callable[[np.ndarray, np.ndarray], np.ndarray]
+"""Whether achieved goals are as good as desired ones: [B, G], [B, G] -> [B] bool."""
+
 
 class Part(NamedTuple):
     """Some columns of what a task shows."""

@@ -13,13 +13,13 @@ from typing import Any, Literal
 
 import numpy as np
 
-from goalrelay.exploration import Exploration, explore, for_episode
+from goalrelay.exploration import Exploration, annealed, explore
 from goalrelay.goals import Progress
 from goalrelay.methods import Act, Network, Preset
 from goalrelay.priority import Name as PriorityName
 from goalrelay.priority import check as check_priority
 from goalrelay.priority import draw
-from goalrelay.relabel import Rules, innr, relabel, whole
+from goalrelay.relabel import Rules, innr, reached, relabel, whole
 from goalrelay.replay import Replay
 from goalrelay.settings import number
 from goalrelay.types import Batch, Index, Observation, Spec
@@ -137,7 +137,7 @@ def begin(
     config: Any, spec: Spec, network: Network, progress: Progress, rng: np.random.Generator
 ) -> Act:
     """The policy with exploration noise."""
-    exploration = for_episode(config.exploration, rng)
+    exploration = annealed(config.exploration, progress.success)
 
     def step(observation: Observation) -> np.ndarray:
         action = network(_inputs(observation.observation, observation.desired), rng)
@@ -155,7 +155,9 @@ def sample(
 ) -> tuple[Batch, dict[str, float]]:
     """A cycle of batches [updates, B], a share of the steps under hindsight goals."""
     stage, count = whole(rules.spec), shape[0] * shape[1]
-    index, goals = draw(config.priority, 1.0, replay, count, rules.reward, config.cell, rng)
+    index, goals = draw(
+        config.priority, 1.0, replay, count, reached(stage, rules), config.cell, rng
+    )
     meaning = relabel(replay, index, stage, config.strategy, config.share, rules, rng, given=goals)
     batch = Batch(
         _inputs(replay.observation[index.row], meaning.goal),

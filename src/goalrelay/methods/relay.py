@@ -17,13 +17,13 @@ from typing import Literal, NamedTuple
 import numpy as np
 
 from goalrelay.errors import UsageError
-from goalrelay.exploration import Exploration, add_noise, explore, for_episode
+from goalrelay.exploration import Exploration, add_noise, annealed, explore
 from goalrelay.goals import Guidance, Progress, choose, controller, current, part
 from goalrelay.methods import Act, Network, Preset
 from goalrelay.priority import Name as PriorityName
 from goalrelay.priority import check as check_priority
 from goalrelay.priority import draw
-from goalrelay.relabel import Rules, facts, innr, relabel
+from goalrelay.relabel import Rules, facts, innr, reached, relabel
 from goalrelay.replay import Replay
 from goalrelay.settings import number
 from goalrelay.types import Batch, Index, Observation, Part, Spec, Symmetry, Turn
@@ -81,7 +81,7 @@ PRESETS: Mapping[str, Preset] = {
         {
             "learner.hidden": (128, 128, 128),
             "learner.init": "glorot",
-            "learner.polyak": 0.8,
+            "learner.polyak": 0.7,
             "learner.action_l2": 0.1,
             "collect.updates": 80,
             "evaluate.average": 0.9,
@@ -90,8 +90,9 @@ PRESETS: Mapping[str, Preset] = {
             "method.priority": "rare",
             "method.prioritized": 0.8,
             "method.guidance.switch": 0.05,
+            "method.exploration.noise": 0.2,
             "method.exploration.random": 0.2,
-            "method.exploration.vary": True,
+            "method.exploration.anneal": 0.8,
         },
     ),
     "rher-paper": Preset(
@@ -163,6 +164,8 @@ def check(config: Config, rules: Rules) -> None:
         )
     if config.shares and (min(config.shares) < 0 or sum(config.shares) <= 0):
         raise UsageError("--method.shares must not be negative, nor all 0")
+    if config.guidance.guide == "controller" and spec.discrete:
+        raise UsageError("--method.guidance.guide controller needs continuous actions")
     unguided = [s.name for s in spec.stages[:-1] if s.gain is None]
     if config.guidance.guide == "controller" and unguided:
         raise UsageError(
@@ -213,7 +216,7 @@ def begin(
     config: Config, spec: Spec, network: Network, progress: Progress, rng: np.random.Generator
 ) -> Act:
     """Self-guided exploration for one episode."""
-    exploration = for_episode(config.exploration, rng)
+    exploration = annealed(config.exploration, progress.success)
     time = 0
 
     def step(observation: Observation) -> np.ndarray:
@@ -251,7 +254,7 @@ def sample(
             config.prioritized,
             replay,
             len(place),
-            rules.reward,
+            reached(stage, rules),
             stage.scale,
             rng,
         )

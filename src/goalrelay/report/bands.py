@@ -27,12 +27,13 @@ from goalrelay.logbook import Row, read_table
 from goalrelay.run import RunFolder
 
 X = Literal["episodes", "steps", "seconds"]
-Y = Literal["success", "return", "distance"]
+Y = str
 COLUMNS: dict[Y, str] = {
     "success": "eval_success",
     "return": "eval_mean_return",
     "distance": "eval_distance",
 }
+"""Short names; any column of progress.csv goes by its own."""
 NOT_LEARNING = (
     *("task", "seed", "steps", "episodes", "until"),
     *("collect.threads", "evaluate.", "save."),
@@ -125,7 +126,7 @@ def curve(run: Run, x: X, y: Y) -> Curve:
         UsageError: a column is missing or damaged, or has no figure at all.
     """
     file, rows = run.path / "progress.csv", run.progress
-    value, trials = _column(file, rows, COLUMNS[y]), _column(file, rows, "eval_episodes")
+    value, trials = _column(file, rows, COLUMNS.get(y, y)), _column(file, rows, "eval_episodes")
     position = _seconds(run) if x == "seconds" else _column(file, rows, x)
     kept = np.isfinite(value) & np.isfinite(position)
     if not kept.any():
@@ -233,7 +234,8 @@ def _table(file: Path) -> list[Row]:
 def _column(file: Path, rows: Sequence[Row], name: str) -> np.ndarray:
     """[N] float64"""
     if name not in rows[0]:
-        raise UsageError(f"{file} lacks the column '{name}'")
+        near = settings.suggest(name, [*COLUMNS, *rows[0]])
+        raise UsageError(f"{file} lacks the column '{name}'{near}")
     try:
         return np.array([float(row[name]) for row in rows])
     except ValueError as error:

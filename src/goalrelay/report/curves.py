@@ -8,7 +8,7 @@ matplotlib's figure objects alone, so that nothing of a session's own plots is t
 import math
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -26,7 +26,12 @@ Y_LABELS: dict[Y, str] = {
     "success": "success rate",
     "return": "return of an episode",
     "distance": "final distance to goal\n(task units)",
+    "innr": "identical non-negative rewards\n(share of relabelled steps)",
+    "train_moved": "training episodes in which\nthe object moved",
+    "eval_moved": "test episodes in which\nthe object moved",
 }
+RATES = ("success", "innr", "moved", "reached")
+"""Figures that are shares: what their names contain."""
 TIME_UNITS = ((3 * 3600, 3600, "h"), (180, 60, "min"), (0, 1, "s"))
 """From this many seconds on, so many make one of these."""
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
@@ -79,7 +84,7 @@ def plot(
     runs: Sequence[Path],
     out: Path,
     x: X = "episodes",
-    y: Literal["auto"] | Y = "auto",
+    y: Y = "auto",
 ) -> None:
     """Draw the learning curves of runs.
 
@@ -87,7 +92,8 @@ def plot(
         runs: run folders, or folders below which there are some.
         out: the picture, .png, .svg or .pdf; it appears whole or not at all.
         x: what the curve runs against: training episodes, environment steps, wall-clock time.
-        y: what it shows; auto is success, or return for a task that has no success.
+        y: success, return, distance or a column of progress.csv; auto is success, or return for
+            a task that has no success.
 
     Raises:
         UsageError: no run, a run that cannot be read, nothing to show, matplotlib is missing, or
@@ -177,11 +183,11 @@ def _finish(axes: "Axes", x_label: str, y: Y) -> None:
     from matplotlib.ticker import EngFormatter, MaxNLocator, PercentFormatter
 
     axes.set_xlabel(x_label)
-    axes.set_ylabel(Y_LABELS[y])
+    axes.set_ylabel(Y_LABELS.get(y, y.replace("_", " ")))
     axes.set_xlim(left=0)
     axes.xaxis.set_major_locator(MaxNLocator(6, steps=[1, 2, 5, 10]))
     axes.xaxis.set_major_formatter(EngFormatter(sep=""))
-    if y == "success":
+    if any(name in y for name in RATES):
         axes.set_ylim(0, 1.02)
         axes.yaxis.set_major_formatter(PercentFormatter(xmax=1))
     elif y == "distance":

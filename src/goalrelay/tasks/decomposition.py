@@ -14,8 +14,6 @@ For an environment of somebody else's: `declare("PandaPush-v3", Decomposition(st
 from collections.abc import Sequence
 from typing import Any, Literal, NamedTuple
 
-import numpy as np
-
 from goalrelay.errors import UsageError
 from goalrelay.types import Part, Stage, Symmetry, Turn
 
@@ -35,7 +33,12 @@ _declared: dict[str, Decomposition] = {}
 
 def declare(task_id: str, decomposition: Decomposition) -> None:
     """Tell how the task of a Gymnasium id decomposes; replaces what was declared before."""
-    _declared[task_id] = decomposition
+    _declared[_bare(task_id)] = decomposition
+
+
+def _bare(task_id: str) -> str:
+    """The id without the module that registers it."""
+    return task_id.rpartition(":")[2]
 
 
 def part(
@@ -66,7 +69,7 @@ def of_task(task_id: str, env: Any, sizes: dict[str, int], stock: Decomposition)
     Args:
         task_id: for messages, and the name under which it may have been declared.
         env: the environment, unwrapped.
-        sizes: how many columns each key has.
+        sizes: how many columns each key has, and `action`.
         stock: what comes with the library.
 
     Raises:
@@ -80,31 +83,77 @@ def of_task(task_id: str, env: Any, sizes: dict[str, int], stock: Decomposition)
             tuple(getattr(env, "absolute", ())),
         )
     else:
-        found = _declared.get(task_id.rpartition(":")[2], stock)
-    for stage in found.stages:
-        _check(stage, task_id, sizes)
-    return found
+        found = _declared.get(_bare(task_id), stock)
+    where = f"task '{task_id}'"
+    stages = tuple(_stage(stage, where, sizes) for stage in found.stages)
+    names = [stage.name for stage in stages]
+    if len(set(names)) < len(names):
+        raise UsageError(f"{where}: two stages have the same name, of {', '.join(names)}")
+    if stages and not _is_task(stages[-1], sizes):
+        raise UsageError(
+            f"{where}: the last stage, '{names[-1]}', must be the task itself: the whole "
+            "achieved_goal and the whole desired_goal"
+        )
+    for symmetry in found.symmetries:
+        _check_symmetry(symmetry, stages, where, sizes)
+    if not set(found.absolute) <= set(range(sizes["observation"])):
+        raise UsageError(f"{where}: absolute names columns that the observation does not have")
+    return Decomposition(stages, tuple(found.symmetries), tuple(found.absolute))
 
 
-def _check(stage: Stage, task_id: str, sizes: dict[str, int]) -> None:
-    where = f"task '{task_id}', stage '{getattr(stage, 'name', stage)}'"
+def _stage(stage: Stage, where: str, sizes: dict[str, int]) -> Stage:
+    """The stage, with its columns as tuples.
+
+    Raises:
+        UsageError: what is wrong with it.
+    """
     if not isinstance(stage, Stage):
-        raise UsageError(f"{where} is not a goalrelay.Stage")
+        raise UsageError(f"{where}: {stage!r} is not a goalrelay.Stage")
+    where = f"{where}, stage '{stage.name}'"
+    pieces: list[Part] = []
     for what, piece in (("achieved", stage.achieved), ("desired", stage.desired)):
+        if not isinstance(piece, Part):
+            raise UsageError(f"{where}: {what} is not a part; write part(source, start, stop)")
         if piece.source not in sizes:
             raise UsageError(f"{where}: {what} is a part of {', '.join(sizes)}, not {piece.source}")
-        size = sizes[piece.source]
-        if not piece.columns or not set(piece.columns) <= set(range(size)):
-            raise UsageError(
-                f"{where}: {what} has columns {piece.columns}; {piece.source} has {size}"
-            )
-    if len(stage.achieved.columns) != len(stage.desired.columns):
+        columns, size = tuple(int(c) for c in piece.columns), sizes[piece.source]
+        if not columns or not set(columns) <= set(range(size)):
+            raise UsageError(f"{where}: {what} has columns {columns}; {piece.source} has {size}")
+        pieces.append(Part(piece.source, columns))
+    achieved, desired = pieces
+    if len(achieved.columns) != len(desired.columns):
         raise UsageError(f"{where}: achieved and desired differ in size")
-    if stage.threshold is None and not (
-        stage.achieved.source == "achieved_goal"
-        and stage.desired.source == "desired_goal"
-        and len(stage.desired.columns) == sizes["desired_goal"]
-    ):
+    stage = stage._replace(achieved=achieved, desired=desired)
+    if stage.threshold is None and not _is_task(stage, sizes):
         raise UsageError(f"{where} needs a threshold: only the whole goal has the task's reward")
-    if np.any([value is not None and value < 0 for value in (stage.threshold, stage.switch)]):
-        raise UsageError(f"{where}: threshold and switch are distances, not below 0")
+    if (stage.threshold or 0) < 0 or stage.switch < 0 or stage.scale <= 0:
+        raise UsageError(f"{where}: threshold and switch must not be below 0, scale above 0")
+    if stage.gain is not None and len(desired.columns) > sizes["action"]:
+        raise UsageError(f"{where}: a gain needs at least as many actions as the goal has columns")
+    return stage
+
+
+def _is_task(stage: Stage, sizes: dict[str, int]) -> bool:
+    """Whether a stage is about the whole achieved and desired goal."""
+    return stage.achieved == part(
+        "achieved_goal", 0, sizes["achieved_goal"]
+    ) and stage.desired == part("desired_goal", 0, sizes["desired_goal"])
+
+
+def _check_symmetry(
+    symmetry: Symmetry, stages: Sequence[Stage], where: str, sizes: dict[str, int]
+) -> None:
+    where = f"{where}, symmetry '{symmetry.name}'"
+    turns = {
+        "observation": symmetry.observation,
+        "achieved_goal": symmetry.goal,
+        "action": symmetry.action,
+    }
+    for name, change in turns.items():
+        if {len(piece) for piece in change} != {sizes[name]}:
+            raise UsageError(f"{where}: {name} has {sizes[name]} columns, its turn another number")
+    for stage in stages:
+        columns = stage.achieved.columns
+        order = turns[stage.achieved.source].order
+        if {order[column] for column in columns} != set(columns):
+            raise UsageError(f"{where} mixes columns of stage '{stage.name}' with others")

@@ -105,15 +105,16 @@ class Task:
 
     def _decompose(self) -> None:
         """Learn which stages the task has, if it was told."""
-        sizes = (self.spec.observation_size, self.spec.achieved_size, self.spec.goal_size)
+        spec = self.spec
+        sizes = (spec.observation_size, spec.achieved_size, spec.goal_size, spec.action_size)
         found = decomposition.of_task(
             self.id,
             self._raw,
-            {str(key): size for key, size in zip(GOAL_KEYS, sizes, strict=True)},
+            dict(zip((*GOAL_KEYS, "action"), sizes, strict=True)),
             fetch_stages.find(self.id),
         )
         self.symmetries = found.symmetries
-        self.spec = self.spec._replace(stages=found.stages, absolute=found.absolute)
+        self.spec = spec._replace(stages=found.stages, absolute=found.absolute)
 
     def _check_contract(self) -> None:
         """Raise unless rewards can be recomputed in batches and agree with `step`."""
