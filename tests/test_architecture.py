@@ -21,7 +21,7 @@ ALLOWED: dict[str, set[str]] = {
     "collect": BASE | {"tasks"},
     "learners": BASE | {"networks", "normalizer"},
     "goals": BASE,
-    "priority": BASE,
+    "priority": BASE | {"replay"},
     "methods": BASE | {"relabel", "replay", "exploration", "goals", "priority"},
     "policy": BASE | {"files", "goals", "learners", "methods", "networks", "normalizer"},
     "evaluation": BASE | {"collect", "policy"},

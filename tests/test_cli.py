@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from goalrelay import cli, session
+from relay_task import CARRY
 
 POINT = "goalrelay/PointReach-v0"
 QUICK = ["--episodes", "5", "--learner.hidden", "16", "16", "--evaluate.every", "5"]
@@ -54,6 +55,16 @@ QUICK += ["--evaluate.confirm", "4", "--collect.updates", "4", "--save.no-tensor
         (["train", "her", POINT, "--episodes", "0"], "--episodes must be at least 1"),
         (["train", "her", POINT, "--task-options", "n"], "--task-options takes name=value"),
         (["train", "her", "Pendulum-v1"], "has no goals for hindsight; use the method flat"),
+        (["train", "relay", POINT], "this task declares no stages, which relay needs"),
+        (["train", "relay", "goalrelay/BitFlip-v0", "--learner", "dqn"], "declares no stages"),
+        (["train", "relay", "Pendulum-v1"], "has no goals for hindsight; use the method flat"),
+        (["train", "rely", CARRY], "unknown method 'rely'; did you mean 'relay'?"),
+        (["train", "relay", CARRY, "--method.shares", "1"], "--method.shares takes one number"),
+        (["train", "relay", CARRY, "--method.symmetries", "flop"], "--method.symmetries: this"),
+        (["train", "relay", CARRY, "--method.priority", "energy"], "--method.priority energy"),
+        (["train", "relay", CARRY, "--method.n-step", "0"], "--method.n-step must be at least 1"),
+        (["train", "relay", CARRY, "--method.guidance.switch", "-1"], "guidance.switch must be"),
+        (["train", "relay", CARRY, "--method.guidance.before", "both"], "--method.guidance.before"),
         (["resume", "nowhere"], "nowhere is not a run folder"),
         (["evaluate", "nowhere"], "no such run or policy: nowhere"),
         (["evaluate", "nowhere", "--episodes", "0"], "--episodes must be at least 1"),
@@ -143,7 +154,7 @@ def test_version_tasks_and_methods(capsys: pytest.CaptureFixture[str]) -> None:
     assert "FetchPush-v4" in capsys.readouterr().out
     assert cli.main(["methods"]) == 0
     listed = capsys.readouterr().out
-    for name in ("her", "flat", "baselines", "zoo"):
+    for name in ("her", "flat", "relay", "baselines", "zoo", "rher-paper"):
         assert name in listed
 
 
@@ -159,7 +170,7 @@ def test_version_tasks_and_methods(capsys: pytest.CaptureFixture[str]) -> None:
         ("evaluate", "policy.safetensors", b"no", "cannot read the policy"),
         ("evaluate", "policy.safetensors", b"", "cannot read the policy"),
         ("evaluate", "policy.json", b"{}", "is not a goalrelay policy"),
-        ("evaluate", "policy.json", b'{"format": 1}', "cannot read the policy"),
+        ("evaluate", "policy.json", b'{"format": 2}', "cannot read the policy"),
         ("evaluate", "policy.json", b"\xff", "cannot read"),
     ],
 )

@@ -1,20 +1,26 @@
 """Episodes are facts: what was seen, done and achieved, in order, from a seed alone."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
-from goalrelay.collect import Collector, rollout
-from goalrelay.exploration import Exploration, explore, random_action
+from goalrelay.collect import Begin, Collector, rollout
+from goalrelay.exploration import Exploration, explore, for_episode, random_action
 from goalrelay.tasks.gym_task import open_task
-from goalrelay.types import Observation
+from goalrelay.types import Observation, Spec
 
 POINT = "goalrelay/PointReach-v0"
 BITS = "goalrelay/BitFlip-v0"
 
 
+def at_random(spec: Spec) -> Begin:
+    return lambda rng: lambda _: random_action(spec, rng)
+
+
 def test_an_episode_replays_to_itself() -> None:
     task = open_task(POINT)
-    episode = rollout(task, lambda _, rng: random_action(task.spec, rng), seed=4)
+    episode = rollout(task, at_random(task.spec), seed=4)
     assert episode.length == 25
     assert not episode.terminal
     again = task.reset(4)
@@ -32,10 +38,10 @@ def test_an_episode_replays_to_itself() -> None:
 def test_an_episode_ends_where_the_task_ends_it() -> None:
     task = open_task(BITS, ["n=5"])
 
-    def flip_what_differs(moment: Observation, rng: np.random.Generator) -> np.ndarray:
+    def flip_what_differs(moment: Observation) -> np.ndarray:
         return np.asarray(np.argmax(moment.achieved != moment.desired), np.int32)
 
-    episode = rollout(task, flip_what_differs, seed=1)
+    episode = rollout(task, lambda _: flip_what_differs, seed=1)
     differing = int((episode.achieved[0] != episode.desired[0]).sum())
     assert episode.length == differing
     assert episode.terminal
@@ -48,8 +54,7 @@ def test_episodes_come_in_the_order_of_their_seeds_on_any_number_of_threads() ->
     collected = []
     for threads in (1, 4):
         collector = Collector(lambda: open_task(POINT), threads)
-        spec = open_task(POINT).spec
-        collected.append(collector.collect(lambda _, rng, s=spec: random_action(s, rng), seeds))
+        collected.append(collector.collect(at_random(open_task(POINT).spec), seeds))
         collector.close()
     for a, b in zip(*collected, strict=True):
         np.testing.assert_array_equal(a.observation, b.observation)
@@ -58,18 +63,29 @@ def test_episodes_come_in_the_order_of_their_seeds_on_any_number_of_threads() ->
 
 def test_exploration_is_not_the_noise_the_environment_started_from() -> None:
     task = open_task(POINT)
-    episode = rollout(task, lambda _, rng: random_action(task.spec, rng), seed=3)
+    episode = rollout(task, at_random(task.spec), seed=3)
     assert not np.allclose(episode.action[0], episode.observation[0])
 
 
 def test_a_crash_names_the_task_and_the_episode() -> None:
     task = open_task(POINT)
 
-    def crash(moment: Observation, rng: np.random.Generator) -> np.ndarray:
+    def crash(moment: Observation) -> np.ndarray:
         raise ValueError("the arm fell off")
 
     with pytest.raises(RuntimeError, match=r"PointReach-v0' failed .* seed 9, step 0: the arm"):
-        rollout(task, crash, seed=9)
+        rollout(task, lambda _: crash, seed=9)
+
+
+def test_exploration_that_varies_is_scaled_by_one_number_an_episode() -> None:
+    plain = Exploration(0.2, 0.3, random_steps=7)
+    rng = np.random.default_rng(0)
+    assert for_episode(plain, rng) == plain
+    drawn = [for_episode(replace(plain, vary=True), rng) for _ in range(1000)]
+    scales = np.array([one.noise / 0.2 for one in drawn])
+    np.testing.assert_allclose([one.random / 0.3 for one in drawn], scales)
+    np.testing.assert_allclose(np.histogram(scales, 4, (0, 1))[0] / 1000, 0.25, atol=0.05)
+    assert {one.random_steps for one in drawn} == {7}
 
 
 def test_gaussian_noise_has_its_deviation_and_random_actions_their_share() -> None:

@@ -5,8 +5,12 @@ import math
 import numpy as np
 import pytest
 
-from goalrelay.evaluation import summarize, wilson
-from goalrelay.types import Episode
+from goalrelay.evaluation import diagnose, diagnosed, summarize, wilson
+from goalrelay.types import Episode, Part, Spec, Stage
+
+PLAIN = Spec(1, 2, 2, 1, False, 5, (-1.0, 0.0))
+TASK = Stage("task", Part("achieved_goal", (0, 1)), Part("desired_goal", (0, 1)), switch=1.0)
+NEAR = Stage("near", Part("observation", (0,)), Part("achieved_goal", (1,)), 0.5, switch=2.0)
 
 
 def test_the_interval_holds_the_rate_and_stays_a_probability() -> None:
@@ -31,19 +35,53 @@ def ended(success: float, achieved: list[float], desired: list[float]) -> Episod
 
 
 def test_the_interval_of_an_evaluation_counts_its_episodes() -> None:
-    result = summarize([ended(1.0, [0.0], [0.0])] * 19 + [ended(0.0, [0.0], [0.0])])
+    result = summarize([ended(1.0, [0.0], [0.0])] * 19 + [ended(0.0, [0.0], [0.0])], PLAIN)
     assert result.success == pytest.approx(0.95)
     assert (result.low, result.high) == pytest.approx(wilson(19, 20))
 
 
 def test_the_distance_is_straight_and_from_the_last_moment() -> None:
     # (5, 6) - (2, 2) = (3, 4), which is 5 long; the second episode is 1 away.
-    result = summarize([ended(0.0, [5.0, 6.0], [2.0, 2.0]), ended(1.0, [1.0, 0.0], [0.0, 0.0])])
+    result = summarize(
+        [ended(0.0, [5.0, 6.0], [2.0, 2.0]), ended(1.0, [1.0, 0.0], [0.0, 0.0])], PLAIN
+    )
     assert result.distance == pytest.approx(3.0)
 
 
 def test_a_task_without_goals_has_no_distance() -> None:
-    result = summarize([ended(math.nan, [4.0], [])])
+    result = summarize([ended(math.nan, [4.0], [])], PLAIN)
     assert math.isnan(result.distance)
     assert (math.isnan(result.low), math.isnan(result.high)) == (True, True)
     assert result.score == result.mean_return == -1.0
+
+
+def test_a_diagnosis_tells_where_episodes_got_to_at_any_moment() -> None:
+    # The object moves by 4 and then is 1 from its goal; the other lies still, 5 away.
+    there = ended(0.0, [4.0, 0.0], [5.0, 0.0])
+    still = ended(0.0, [0.0, 0.0], [3.0, 4.0])
+    # The part that stage `near` brings to the object's second number, 0, is 2 away at the start.
+    near = there._replace(observation=np.array([[2.0], [9.0]], np.float32))
+    far = still._replace(observation=np.array([[-3.0], [2.1]], np.float32))
+    spec = PLAIN._replace(stages=(NEAR, TASK))
+    result = summarize([near, far, far, far], spec).diagnosis
+    assert result == {"moved": 0.25, "reached_near": 0.25, "reached_task": 0.25}
+    assert list(result) == diagnosed(spec)
+
+
+@pytest.mark.parametrize(("distance", "moved"), [(0.0099, 0.0), (0.0101, 1.0)])
+def test_a_centimetre_is_movement_even_if_the_object_comes_back(
+    distance: float, moved: float
+) -> None:
+    episode = ended(0.0, [0.0, 0.0], [1.0, 1.0])
+    there_and_back = np.array([[0, 0], [0, distance], [0, 0]], np.float32)
+    episode = episode._replace(
+        observation=np.zeros((3, 1), np.float32),
+        achieved=there_and_back,
+        desired=np.ones((3, 2), np.float32),
+    )
+    assert diagnose([episode], PLAIN._replace(stages=(TASK,)))["moved"] == moved
+
+
+def test_a_task_without_stages_has_no_diagnosis() -> None:
+    assert diagnose([ended(0.0, [0.0], [1.0])], PLAIN) == {}
+    assert diagnosed(PLAIN) == []

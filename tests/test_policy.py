@@ -1,5 +1,6 @@
 """A saved policy acts the same wherever it is loaded, and loading it runs no code."""
 
+import itertools
 import json
 import pickle
 import subprocess
@@ -12,7 +13,13 @@ import pytest
 
 import goalrelay
 from goalrelay.errors import UsageError
+from goalrelay.goals import Guidance
+from goalrelay.methods import relay
+from goalrelay.networks import MLP
+from goalrelay.normalizer import Moments
+from goalrelay.policy import Policy
 from goalrelay.session import Result
+from goalrelay.tasks.gym_task import open_task
 
 POINT = "goalrelay/PointReach-v0"
 
@@ -73,6 +80,37 @@ def test_actions_are_in_the_tasks_own_units(task: str, learner: str, tmp_path: P
     observation, _ = env.reset(seed=0)
     action = goalrelay.load(run.folder)(observation)
     assert env.action_space.contains(np.int64(action) if learner == "dqn" else action)
+
+
+@pytest.mark.parametrize(
+    "config",
+    [
+        relay.Config(symmetries=("left-right",), shares=(1.0, 2.0)),
+        relay.Config(encoding="absolute", translation=False, guidance=Guidance(test="relay")),
+    ],
+)
+def test_a_relay_policy_keeps_its_stages_and_settings(config: relay.Config, tmp_path: Path) -> None:
+    task, rng = open_task("FetchPush-v4"), np.random.default_rng(0)
+    sizes = [relay.input_size(config, task.spec), 8, 4]
+    weights = [rng.normal(0, 0.3, s).astype("f") for s in itertools.pairwise(sizes)]
+    actor = MLP(tuple(weights), (np.zeros(8, "f"), np.zeros(4, "f")))
+    mean, std = rng.uniform(0.5, 2, (2, sizes[0])).astype("f")
+    scale = Moments(mean, std, np.float32(200), np.float32(5))
+    box = task.env.action_space
+    assert isinstance(box, gymnasium.spaces.Box)
+    policy = Policy(
+        task.id, (), "relay", config, "ddpg", task.spec, box.low, box.high, actor, scale
+    )
+    policy.save(tmp_path)
+    loaded = goalrelay.load(tmp_path)
+    assert (loaded.spec, loaded.method) == (policy.spec, policy.method)
+    seen, _ = task.env.reset(seed=1)
+    first = policy(seen)
+    np.testing.assert_array_equal(loaded(seen), first)
+    seen, *_ = task.env.step(first)
+    np.testing.assert_array_equal(loaded(seen), policy(seen))
+    assert 0 < np.abs(first).max() < 1
+    task.close()
 
 
 class Trap:

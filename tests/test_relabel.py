@@ -1,7 +1,5 @@
 """Old steps get goals they could have had: against a slow reference, one step at a time."""
 
-from typing import Any
-
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -9,12 +7,12 @@ from hypothesis import strategies as st
 
 from goalrelay.collect import rollout
 from goalrelay.exploration import random_action
-from goalrelay.methods import Rules, flat, her
-from goalrelay.relabel import STRATEGIES, relabel
+from goalrelay.methods import flat, her
+from goalrelay.relabel import STRATEGIES, Meaning, Rules, relabel, whole
 from goalrelay.replay import Replay
 from goalrelay.tasks.gym_task import open_task
-from goalrelay.types import Index
-from test_replay import LENGTHS, filled
+from goalrelay.types import Batch, Index
+from test_replay import LENGTHS, SPEC, filled
 
 SEEDS = st.integers(0, 2**32 - 1)
 
@@ -25,6 +23,17 @@ def reward(achieved: np.ndarray, desired: np.ndarray) -> np.ndarray:
 
 def stored(achieved: np.ndarray, desired: np.ndarray, fact: np.ndarray) -> np.ndarray:
     return fact
+
+
+RULES = Rules(SPEC, reward, stored, 0.9)
+
+
+def relabelled(
+    replay: Replay, index: Index, strategy: str, ratio: float, seed: int = 0, rules: Rules = RULES
+) -> Meaning:
+    """Of the task itself."""
+    rng = np.random.default_rng(seed)
+    return relabel(replay, index, whole(SPEC), strategy, ratio, rules, rng)
 
 
 def drawn(lengths: list[int], seed: int, count: int = 60) -> tuple[Replay, Index]:
@@ -120,7 +129,7 @@ def test_rewards_and_ends_are_those_of_a_slow_reference(
     lengths: list[int], seed: int, strategy: str, ratio: float
 ) -> None:
     replay, index = drawn(lengths, seed)
-    meaning = relabel(replay, index, strategy, ratio, reward, stored, np.random.default_rng(seed))
+    meaning = relabelled(replay, index, strategy, ratio, seed)
     # The same random numbers, spent one step at a time.
     rng = np.random.default_rng(seed)
     if strategy == "none":
@@ -137,7 +146,9 @@ def test_rewards_and_ends_are_those_of_a_slow_reference(
         assert meaning.reward[i] == (0.0 if distance <= 1.0 else -1.0)
         last = index.time[i] == index.length[i] - 1
         number = int(replay.observation[row, 0])
-        assert meaning.terminal[i] == (last and number % 2 == 0)
+        assert meaning.discount[i] == (0 if last and number % 2 == 0 else np.float32(0.9))
+        assert meaning.after[i] == row + 1
+        assert meaning.hindsight[i] == chosen[i]
 
 
 @pytest.mark.parametrize("ratio", [0.0, 0.5, 1.0])
@@ -149,18 +160,18 @@ def test_the_task_is_asked_about_what_the_step_brought_and_the_goal_after_it(rat
         return told(achieved, desired) % 2 >= 1
 
     replay, index = drawn([5, 6, 4], 3)
-    meaning = relabel(replay, index, "future", ratio, told, odd, np.random.default_rng(0))
+    meaning = relabelled(replay, index, "future", ratio, 0, Rules(SPEC, told, odd, 0.9))
     for i, row in enumerate(index.row):
         one = slice(i, i + 1)
         achieved, desired = replay.achieved[row + 1][None], meaning.next_goal[one]
         assert meaning.reward[i] == told(achieved, desired)[0]
-        assert meaning.terminal[i] == odd(achieved, desired, np.array([False]))[0]
+        assert (meaning.discount[i] == 0) == odd(achieved, desired, np.array([False]))[0]
 
 
 @pytest.mark.parametrize("strategy", [*STRATEGIES, "none"])
 def test_real_steps_keep_the_goals_that_were_shown(strategy: str) -> None:
     replay, index = drawn([5, 6, 4], 3)
-    meaning = relabel(replay, index, strategy, 0.0, reward, stored, np.random.default_rng(0))
+    meaning = relabelled(replay, index, strategy, 0.0)
     np.testing.assert_array_equal(meaning.goal, replay.desired[index.row])
     np.testing.assert_array_equal(meaning.next_goal, replay.desired[index.row + 1])
 
@@ -169,15 +180,15 @@ def test_the_stored_end_stands_only_at_the_last_step_of_an_episode_that_the_task
     replay = filled([3, 2])  # the task ended episode 0, the time limit episode 1
     index = replay._steps_of(np.arange(2))
     for ratio in (0.0, 1.0):
-        meaning = relabel(replay, index, "final", ratio, reward, stored, np.random.default_rng(0))
-        np.testing.assert_array_equal(meaning.terminal, [False, False, True, False, False])
+        meaning = relabelled(replay, index, "final", ratio)
+        np.testing.assert_array_equal(meaning.discount == 0, [False, False, True, False, False])
 
 
 def test_the_share_relabelled_is_the_ratio() -> None:
     replay = filled([5, 6, 4])
     index = replay.sample(20_000, np.random.default_rng(0))
     for ratio in (0.0, 0.25, 0.8, 1.0):
-        meaning = relabel(replay, index, "future", ratio, reward, stored, np.random.default_rng(1))
+        meaning = relabelled(replay, index, "future", ratio, 1)
         kept = (meaning.goal == replay.desired[index.row]).all(1)  # shown goals end in .5
         assert 1 - kept.mean() == pytest.approx(ratio, abs=0.01)
 
@@ -188,41 +199,61 @@ def test_k_hindsight_goals_for_each_real_one() -> None:
     assert her.Config(k=4, ratio=0.5).share == 0.5
 
 
+def test_goals_that_come_with_a_step_take_the_place_of_those_of_the_strategy() -> None:
+    replay, index = drawn([5, 6, 4], 3)
+    last = index.row + index.length - index.time
+    given = np.where(np.arange(60) % 2, last, -1)
+    meaning, plain = (
+        relabel(
+            replay, index, whole(SPEC), "future", 0.7, RULES, np.random.default_rng(0), 1, goals
+        )
+        for goals in (given, None)
+    )
+    np.testing.assert_array_equal(meaning.hindsight, plain.hindsight)
+    takes = meaning.hindsight & (given >= 0)
+    np.testing.assert_array_equal(meaning.goal[takes], replay.achieved[last][takes])
+    np.testing.assert_array_equal(meaning.next_goal[takes], replay.achieved[last][takes])
+    np.testing.assert_array_equal(meaning.goal[~takes], plain.goal[~takes])
+
+
 def test_relabelling_leaves_the_facts_alone() -> None:
     replay = filled([5, 6, 4])
     before = replay.achieved.copy(), replay.desired.copy()
     index = replay.sample(500, np.random.default_rng(0))
-    relabel(replay, index, "future", 1.0, reward, stored, np.random.default_rng(1))
+    relabelled(replay, index, "future", 1.0, 1)
     np.testing.assert_array_equal(replay.achieved, before[0])
     np.testing.assert_array_equal(replay.desired, before[1])
+
+
+def sampled(config: her.Config, rules: Rules, replay: Replay, count: int = 60) -> Batch:
+    """One batch."""
+    batch, _ = her.sample(config, rules, replay, (1, count), np.random.default_rng(0))
+    return Batch(*(x[0] for x in batch))
 
 
 def test_a_step_that_reaches_its_new_goal_ends_where_the_task_says_so() -> None:
     def at_goal(achieved: np.ndarray, desired: np.ndarray, fact: np.ndarray) -> np.ndarray:
         return reward(achieved, desired) == 0
 
-    replay, index = drawn([5, 6, 4], 3)
-    config: Any = her.Config(strategy="future", ratio=1.0)
-    batch = her.relabel(
-        config, Rules(reward, at_goal), 0.9, replay, index, np.random.default_rng(0)
-    )
+    replay, _ = drawn([5, 6, 4], 3)
+    config = her.Config(strategy="future", ratio=1.0)
+    batch = sampled(config, Rules(SPEC, reward, at_goal, 0.9), replay)
     np.testing.assert_array_equal(batch.discount, np.where(batch.reward == 0, 0.0, 0.9).astype("f"))
     assert 0 < (batch.reward == 0).mean() < 1
 
 
-def of_task(task_id: str, episodes: int) -> tuple[Rules, Replay, Index]:
+def of_task(task_id: str, episodes: int) -> tuple[Rules, Replay]:
     task = open_task(task_id)
     replay = Replay(task.spec, 1000)
     for seed in range(episodes):
-        replay.add([rollout(task, lambda _, rng: random_action(task.spec, rng), seed)])
-    index = replay.sample(500, np.random.default_rng(0))
-    return Rules(task.reward, task.terminal), replay, index
+        replay.add([rollout(task, lambda rng: lambda _: random_action(task.spec, rng), seed)])
+    return Rules(task.spec, task.reward, task.terminal, 0.9), replay
 
 
 def test_a_task_that_can_judge_a_batch_is_asked_where_it_would_have_ended() -> None:
-    rules, replay, index = of_task("goalrelay/BitFlip-v0", 4)
-    assert not index.last_terminal.any()  # twelve bits are not matched by chance
-    batch = her.relabel(her.Config(ratio=1.0), rules, 0.9, replay, index, np.random.default_rng(0))
+    rules, replay = of_task("goalrelay/BitFlip-v0", 4)
+    assert not replay._terminal.any()  # twelve bits are not matched by chance
+    batch = sampled(her.Config(ratio=1.0), rules, replay, 500)
     reached = (batch.next_inputs[:, :12] == batch.next_inputs[:, 12:]).all(1)
     np.testing.assert_array_equal(batch.discount, np.where(reached, 0.0, 0.9).astype("f"))
     np.testing.assert_array_equal(batch.reward, np.where(reached, 0.0, -1.0))
@@ -230,38 +261,29 @@ def test_a_task_that_can_judge_a_batch_is_asked_where_it_would_have_ended() -> N
 
 
 def test_a_task_that_cannot_goes_on_past_a_goal_it_reaches() -> None:
-    rules, replay, index = of_task("goalrelay/PointReach-v0", 2)
-    batch = her.relabel(her.Config(ratio=1.0), rules, 0.9, replay, index, np.random.default_rng(0))
+    rules, replay = of_task("goalrelay/PointReach-v0", 2)
+    batch = sampled(her.Config(ratio=1.0), rules, replay, 500)
     assert (batch.reward == 0).any()
     np.testing.assert_array_equal(batch.discount, np.full(500, 0.9, "f"))
 
 
 def test_without_hindsight_every_goal_is_the_one_that_was_shown() -> None:
-    replay, index = drawn([5, 6, 4], 3)
-    config, rules = flat.Config(), Rules(reward, stored)
-    batch = flat.relabel(config, rules, 0.9, replay, index, np.random.default_rng(0))
-    np.testing.assert_array_equal(batch.inputs[:, 2:], replay.desired[index.row])
-    np.testing.assert_array_equal(batch.next_inputs[:, 2:], replay.desired[index.row + 1])
+    replay, _ = drawn([5, 6, 4], 3)
+    index = replay.sample(60, np.random.default_rng(0))
+    batch, _ = flat.sample(flat.Config(), RULES, replay, (1, 60), np.random.default_rng(0))
+    np.testing.assert_array_equal(batch.inputs[0, :, 2:], replay.desired[index.row])
+    np.testing.assert_array_equal(batch.next_inputs[0, :, 2:], replay.desired[index.row + 1])
 
 
 def test_a_batch_is_single_precision() -> None:
-    replay, index = drawn([5, 6, 4], 3)
-    batch = her.relabel(
-        her.Config(), Rules(reward, stored), 0.9, replay, index, np.random.default_rng(0)
-    )
-    assert {x.dtype for x in batch} == {np.dtype(np.float32)}
+    replay, _ = drawn([5, 6, 4], 3)
+    assert {x.dtype for x in sampled(her.Config(), RULES, replay)} == {np.dtype(np.float32)}
 
 
 def test_a_batch_lays_observation_and_goal_side_by_side() -> None:
-    replay, index = drawn([5, 6, 4], 3)
-    batch = her.relabel(
-        her.Config(strategy="none"),
-        Rules(reward, stored),
-        0.9,
-        replay,
-        index,
-        np.random.default_rng(0),
-    )
+    replay, _ = drawn([5, 6, 4], 3)
+    index = replay.sample(60, np.random.default_rng(0))
+    batch = sampled(her.Config(strategy="none"), RULES, replay)
     np.testing.assert_array_equal(
         batch.inputs, np.hstack([replay.observation[index.row], replay.desired[index.row]])
     )
@@ -270,3 +292,12 @@ def test_a_batch_lays_observation_and_goal_side_by_side() -> None:
         np.hstack([replay.observation[index.row + 1], replay.desired[index.row + 1]]),
     )
     np.testing.assert_array_equal(batch.action, replay.action[index.row])
+
+
+def test_the_batches_of_a_cycle_are_drawn_apart() -> None:
+    replay, _ = drawn([5, 6, 4], 3)
+    batch, _ = her.sample(her.Config(), RULES, replay, (3, 40), np.random.default_rng(0))
+    assert batch.inputs.shape == (3, 40, 5)
+    assert batch.action.shape == (3, 40, 1)
+    assert batch.reward.shape == batch.discount.shape == (3, 40)
+    assert not np.array_equal(batch.inputs[0], batch.inputs[1])

@@ -183,7 +183,7 @@ def test_discrete_actions_are_stored_as_whole_numbers() -> None:
 def test_memory_is_what_the_rows_take() -> None:
     replay = Replay(SPEC, 600)
     rows = 600 + 100  # one more row an episode
-    assert replay.bytes == rows * 4 * (2 + 3 + 3 + 1)
+    assert replay.bytes == rows * 4 * (2 + 3 + 3 + 1 + 1)  # the last is the weight
 
 
 def test_a_replay_too_small_for_an_episode_is_refused() -> None:

@@ -19,6 +19,7 @@ from goalrelay.files import read_json
 from goalrelay.logbook import read_table
 from goalrelay.run import RunFolder
 from goalrelay.trainer import Trainer
+from relay_task import CARRY
 
 POINT = "goalrelay/PointReach-v0"
 
@@ -39,6 +40,7 @@ def same_parameters(a: Path, b: Path, name: str = "policy-last.safetensors") -> 
         ("her", POINT, {"learner": "sac"}),
         ("her", "goalrelay/BitFlip-v0", {"learner": "dqn"}),
         ("flat", "Pendulum-v1", {}),
+        ("relay", CARRY, {}),
     ],
 )
 def test_stop_and_resume_equals_an_unbroken_run(
@@ -47,6 +49,10 @@ def test_stop_and_resume_equals_an_unbroken_run(
     settings: dict[str, Any] = SMALL | {"collect.episodes": 2, "replay.capacity": 400}
     if method == "flat":
         settings |= {"collect.updates_per": "step", "collect.updates": 0.15}
+    if method == "relay":
+        settings |= {"method.symmetries": ("flip",), "method.guidance.after": "mixed"}
+        settings |= {"method.guidance.jump_start": 6, "method.guidance.jump_start_episodes": 20}
+        settings |= {"method.exploration.vary": True, "evaluate.average": 0.5}
     length = 200 if task == "Pendulum-v1" else 25 if task == POINT else 12
     whole, broken = tmp_path / "whole", tmp_path / "broken"
     more = more | {"seed": 11, "settings": settings}
@@ -56,6 +62,15 @@ def test_stop_and_resume_equals_an_unbroken_run(
     goalrelay.resume(broken, steps=24 * length)
     assert progress(broken) == progress(whole)
     assert same_parameters(whole, broken)
+
+
+def test_a_run_of_relay_logs_its_diagnosis(tmp_path: Path) -> None:
+    run = goalrelay.train("relay", CARRY, episodes=10, out=tmp_path / "r", settings=SMALL)
+    for row in read_table(run.folder / "progress.csv"):
+        for name in ("moved", "reached_reach", "reached_task"):
+            assert 0 <= float(row[f"eval_{name}"]) <= 1
+            assert 0 <= float(row[f"train_{name}"]) <= 1
+        assert 0 < float(row["innr"]) <= 1
 
 
 def test_one_seed_gives_one_curve_and_another_seed_another(

@@ -81,18 +81,21 @@ def untrained(folder: Path, task_id: str) -> Path:
     """A policy that does nothing, for any task with continuous actions."""
     task = open_task(task_id)
     name = "flat" if task.flat else "her"
-    inputs, actions = methods.find(name).input_size(task.spec), task.spec.action_size
+    method = methods.find(name)
+    config, actions = method.Config(), task.spec.action_size
+    inputs = method.input_size(config, task.spec)
     box: Any = task.env.action_space
     policy = Policy(
         task_id,
         (),
         name,
+        config,
         "ddpg",
         task.spec,
         box.low,
         box.high,
         MLP((np.zeros((inputs, actions), np.float32),), (np.zeros(actions, np.float32),)),
-        normalizer.moments(normalizer.empty(inputs), np.inf, np.inf),
+        normalizer.moments(normalizer.empty(inputs), np.inf, np.inf, np.ones(inputs, bool)),
     )
     task.close()
     policy.save(folder)
@@ -161,7 +164,7 @@ def test_a_film_shows_the_episodes_that_it_reports(small_run: Result, tmp_path: 
     result = video.record(small_run.folder, tmp_path / "out.mp4", episodes=2, seed=7)
     policy = load(small_run.folder)
     task = open_task(policy.task, render_mode="rgb_array")
-    episodes = [rollout(task, lambda o, _: policy.act(o), seed) for seed in (7, 8)]
+    episodes = [rollout(task, lambda _: policy.act, seed) for seed in (7, 8)]
     gaps = [np.linalg.norm(e.achieved[-1] - e.desired[-1]) for e in episodes]
     assert result.episodes == 2
     assert result.distance == pytest.approx(np.mean(gaps))

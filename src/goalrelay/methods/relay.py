@@ -81,7 +81,7 @@ PRESETS: Mapping[str, Preset] = {
         {
             "learner.hidden": (128, 128, 128),
             "learner.init": "glorot",
-            "learner.polyak": 0.7,
+            "learner.polyak": 0.75,
             "learner.action_l2": 0.1,
             "collect.updates": 80,
             "evaluate.average": 0.9,
