@@ -58,7 +58,7 @@ def goalrelay_side() -> tuple[Callable[[int], None], Progress, int]:
 
     def learn(episodes: int) -> None:
         for _ in range(episodes):
-            trainer.cycle(trainer.policy())  # what `run_loop` does
+            trainer.cycle()  # what `run_loop` does
 
     def progress() -> tuple[int, int]:
         return trainer.counters.steps, trainer.counters.updates

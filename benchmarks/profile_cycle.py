@@ -1,6 +1,6 @@
 """Where the time of a training cycle goes: each part alone, then the cycle in which they overlap.
 
-    python benchmarks/profile_cycle.py [TASK] [--preset baselines] [--cycles 40]
+    python benchmarks/profile_cycle.py [METHOD] [TASK] [--preset baselines] [--cycles 40]
 
 Sampling and relabelling come first, then the updates run on XLA's threads while an episode is
 collected; a cycle near the longer of the two means that the other is hidden behind it.
@@ -50,42 +50,46 @@ class Physics:
 def main() -> None:
     """Print the table."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("method", nargs="?", default="her")
     parser.add_argument("task", nargs="?", default="FetchPush-v4")
     parser.add_argument("--preset", default="baselines")
     parser.add_argument("--cycles", type=int, default=40)
     arguments = parser.parse_args()
     use_compilation_cache()
-    trainer = Trainer(experiment.make("her", arguments.task, preset=arguments.preset))
+    trainer = Trainer(experiment.make(arguments.method, arguments.task, preset=arguments.preset))
     for _ in range(WARM_UP):
-        trainer.cycle(trainer.policy())
-    policy, task = trainer.policy(), trainer.task
+        trainer.cycle()
+    policy, task = trainer.newest(), trainer.task
     updates = int(trainer.experiment.collect.updates)
-    drawn = updates * trainer.config.batch_size
+    shape = (updates, trainer.config.batch_size)
     parts: dict[str, list[float]] = {}
     physics = Physics()
     for i in range(arguments.cycles):
         rng = np.random.default_rng(i)
 
         def relabel(rng: np.random.Generator = rng) -> Any:
-            return trainer._relabel(trainer.replay.sample(drawn, rng), rng)
+            settings = trainer.experiment.method
+            return trainer.method.sample(settings, trainer.rules, trainer.replay, shape, rng)[0]
 
         def record(name: str, value: float) -> None:
             parts.setdefault(name, []).append(1e3 * value)
 
-        record(f"sample and relabel {drawn:,} steps", seconds(relabel))
+        record(f"sample and relabel {shape[0] * shape[1]:,} steps", seconds(relabel))
         record(f"the same, and {updates} updates", seconds(trainer._start_updates))
         start = physics.total
         mujoco.mj_step = physics
-        act = trainer._explorer(policy)
-        record("collect an episode", seconds(lambda i=i, act=act: rollout(task, act, i)))
+        begin = trainer._explorer(policy)
+        record("collect an episode", seconds(lambda i=i, begin=begin: rollout(task, begin, i)))
         mujoco.mj_step = physics.original
         record("  of it mj_step", physics.total - start)
         moment = task.reset(i)
-        acting = seconds(lambda m=moment, act=act, r=rng: [act(m, r) for _ in range(50)])
+        act = begin(rng)
+        acting = seconds(lambda m=moment, act=act: [act(m) for _ in range(50)])
         record("  of it 50 actions of the policy", acting)
-        record("a whole cycle, overlapped", seconds(lambda: trainer.cycle(trainer.policy())))
+        record("a whole cycle, overlapped", seconds(trainer.cycle))
     trainer.close()
-    print(f"{arguments.task}, preset {arguments.preset}, {os.cpu_count()} cores; milliseconds")
+    what = f"{arguments.method} on {arguments.task}, preset {arguments.preset}"
+    print(f"{what}, {os.cpu_count()} cores; milliseconds")
     print(f"{'':36}{'min':>8}{'median':>8}{'max':>8}")
     for name, values in parts.items():
         low, middle, high = min(values), statistics.median(values), max(values)
