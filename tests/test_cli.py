@@ -65,6 +65,14 @@ QUICK += ["--evaluate.confirm", "4", "--collect.updates", "4", "--save.no-tensor
         (["train", "relay", CARRY, "--method.n-step", "0"], "--method.n-step must be at least 1"),
         (["train", "relay", CARRY, "--method.guidance.switch", "-1"], "guidance.switch must be"),
         (["train", "relay", CARRY, "--method.guidance.before", "both"], "--method.guidance.before"),
+        (
+            ["train", "relay", CARRY, "--method.guidance.stop-at", "2"],
+            "--method.guidance.stop-at must be",
+        ),
+        (
+            ["train", "relay", CARRY, "--method.exploration.anneal", "1.5"],
+            "--method.exploration.anneal must be",
+        ),
         (["resume", "nowhere"], "nowhere is not a run folder"),
         (["evaluate", "nowhere"], "no such run or policy: nowhere"),
         (["evaluate", "nowhere", "--episodes", "0"], "--episodes must be at least 1"),

@@ -1,12 +1,10 @@
 """Episodes are facts: what was seen, done and achieved, in order, from a seed alone."""
 
-from dataclasses import replace
-
 import numpy as np
 import pytest
 
 from goalrelay.collect import Begin, Collector, rollout
-from goalrelay.exploration import Exploration, explore, for_episode, random_action
+from goalrelay.exploration import Exploration, annealed, explore, random_action
 from goalrelay.tasks.gym_task import open_task
 from goalrelay.types import Observation, Spec
 
@@ -77,15 +75,21 @@ def test_a_crash_names_the_task_and_the_episode() -> None:
         rollout(task, lambda _: crash, seed=9)
 
 
-def test_exploration_that_varies_is_scaled_by_one_number_an_episode() -> None:
-    plain = Exploration(0.2, 0.3, random_steps=7)
-    rng = np.random.default_rng(0)
-    assert for_episode(plain, rng) == plain
-    drawn = [for_episode(replace(plain, vary=True), rng) for _ in range(1000)]
-    scales = np.array([one.noise / 0.2 for one in drawn])
-    np.testing.assert_allclose([one.random / 0.3 for one in drawn], scales)
-    np.testing.assert_allclose(np.histogram(scales, 4, (0, 1))[0] / 1000, 0.25, atol=0.05)
-    assert {one.random_steps for one in drawn} == {7}
+@pytest.mark.parametrize(
+    ("anneal", "success", "scale"),
+    [(1.0, 0.0, 1.0), (1.0, 0.25, 0.75), (1.0, 1.0, 0.0), (0.8, 0.5, 0.6), (0.0, 1.0, 1.0)],
+)
+def test_noise_shrinks_as_tests_succeed(anneal: float, success: float, scale: float) -> None:
+    config = Exploration(0.2, 0.3, anneal=anneal, random_steps=7)
+    shrunk = annealed(config, success)
+    assert (shrunk.noise, shrunk.random) == pytest.approx((0.2 * scale, 0.3 * scale))
+    assert (shrunk.anneal, shrunk.random_steps) == (anneal, 7)
+
+
+@pytest.mark.parametrize("score", [-np.inf, np.nan, -30.0, 250.0])
+def test_noise_is_as_configured_while_no_rate_of_success_is_known(score: float) -> None:
+    config = Exploration(0.2, 0.3, anneal=1.0)
+    assert annealed(config, score) == config
 
 
 def test_gaussian_noise_has_its_deviation_and_random_actions_their_share() -> None:

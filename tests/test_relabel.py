@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from goalrelay.collect import rollout
 from goalrelay.exploration import random_action
 from goalrelay.methods import flat, her
-from goalrelay.relabel import STRATEGIES, Meaning, Rules, relabel, whole
+from goalrelay.relabel import STRATEGIES, Meaning, Rules, reached, relabel, whole
 from goalrelay.replay import Replay
 from goalrelay.tasks.gym_task import open_task
 from goalrelay.types import Batch, Index
@@ -216,6 +216,46 @@ def test_goals_that_come_with_a_step_take_the_place_of_those_of_the_strategy() -
     np.testing.assert_array_equal(meaning.goal[~takes], plain.goal[~takes])
 
 
+def test_rewards_of_one_and_nothing_add_up_until_the_goal_is_reached() -> None:
+    def one(achieved: np.ndarray, desired: np.ndarray) -> np.ndarray:
+        return reward(achieved, desired) + 1
+
+    replay, index = drawn([5, 6, 4], 3, 200)
+    zero_one = Rules(SPEC._replace(reward_range=(0.0, 1.0)), one, stored, 0.5)
+    rng = np.random.default_rng
+    whole_ = whole(SPEC)
+    meaning = relabel(replay, index, whole_, "future", 1.0, zero_one, rng(0), 6)
+    usual = relabel(replay, index, whole_, "future", 1.0, RULES._replace(gamma=0.5), rng(0), 6)
+    np.testing.assert_array_equal(meaning.after, usual.after)
+    np.testing.assert_array_equal(meaning.discount, usual.discount)
+    taken = meaning.after - index.row
+    there = one(replay.achieved[meaning.after], meaning.goal) == 1
+    assert there.any()
+    np.testing.assert_array_equal(meaning.reward, np.where(there, 0.5 ** (taken - 1.0), 0.0))
+    assert len(set(taken)) > 2
+
+
+@pytest.mark.parametrize(
+    ("limits", "rewards", "expected"),
+    [
+        ((-1.0, 0.0), [-1, -0.5, 0], [False, False, True]),
+        ((0.0, 1.0), [0, 0.5, 1], [False, False, True]),
+        (None, [-0.1, 0, 3], [False, True, True]),
+    ],
+)
+def test_a_goal_is_reached_where_the_task_gives_its_best_reward(
+    limits: tuple[float, float] | None, rewards: list[float], expected: list[bool]
+) -> None:
+    def given(achieved: np.ndarray, desired: np.ndarray) -> np.ndarray:
+        return np.array(rewards, np.float32)
+
+    rules, goals = Rules(SPEC._replace(reward_range=limits), given, stored, 0.9), np.zeros((3, 3))
+    np.testing.assert_array_equal(reached(whole(SPEC), rules)(goals, goals), expected)
+    near = whole(SPEC)._replace(threshold=0.5)  # has rewards of its own
+    achieved = goals + np.array([[0.0], [0.2], [0.4]])
+    np.testing.assert_array_equal(reached(near, rules)(achieved, goals), [True, True, False])
+
+
 def test_relabelling_leaves_the_facts_alone() -> None:
     replay = filled([5, 6, 4])
     before = replay.achieved.copy(), replay.desired.copy()
@@ -254,10 +294,10 @@ def test_a_task_that_can_judge_a_batch_is_asked_where_it_would_have_ended() -> N
     rules, replay = of_task("goalrelay/BitFlip-v0", 4)
     assert not replay._terminal.any()  # twelve bits are not matched by chance
     batch = sampled(her.Config(ratio=1.0), rules, replay, 500)
-    reached = (batch.next_inputs[:, :12] == batch.next_inputs[:, 12:]).all(1)
-    np.testing.assert_array_equal(batch.discount, np.where(reached, 0.0, 0.9).astype("f"))
-    np.testing.assert_array_equal(batch.reward, np.where(reached, 0.0, -1.0))
-    assert 0 < reached.mean() < 1
+    there = (batch.next_inputs[:, :12] == batch.next_inputs[:, 12:]).all(1)
+    np.testing.assert_array_equal(batch.discount, np.where(there, 0.0, 0.9).astype("f"))
+    np.testing.assert_array_equal(batch.reward, np.where(there, 0.0, -1.0))
+    assert 0 < there.mean() < 1
 
 
 def test_a_task_that_cannot_goes_on_past_a_goal_it_reaches() -> None:

@@ -13,11 +13,13 @@ import pytest
 
 import goalrelay
 from conftest import SMALL
+from goalrelay import experiment as experiments
 from goalrelay import session
 from goalrelay.errors import Diverged, UsageError
 from goalrelay.files import read_json
 from goalrelay.logbook import read_table
 from goalrelay.run import RunFolder
+from goalrelay.settings import replace_at
 from goalrelay.trainer import Trainer
 from relay_task import CARRY
 
@@ -52,7 +54,7 @@ def test_stop_and_resume_equals_an_unbroken_run(
     if method == "relay":
         settings |= {"method.symmetries": ("flip",), "method.guidance.after": "mixed"}
         settings |= {"method.guidance.jump_start": 6, "method.guidance.jump_start_episodes": 20}
-        settings |= {"method.exploration.vary": True, "evaluate.average": 0.5}
+        settings |= {"method.exploration.anneal": 1.0, "evaluate.average": 0.5}
     length = 200 if task == "Pendulum-v1" else 25 if task == POINT else 12
     whole, broken = tmp_path / "whole", tmp_path / "broken"
     more = more | {"seed": 11, "settings": settings}
@@ -71,6 +73,24 @@ def test_a_run_of_relay_logs_its_diagnosis(tmp_path: Path) -> None:
             assert 0 <= float(row[f"eval_{name}"]) <= 1
             assert 0 <= float(row[f"train_{name}"]) <= 1
         assert 0 < float(row["innr"]) <= 1
+
+
+def test_what_is_tested_and_exported_is_a_running_mean_of_the_weights() -> None:
+    settings = SMALL | {"evaluate.average": 0.75}
+    experiment = experiments.make("her", POINT)
+    for name, value in settings.items():
+        experiment = replace_at(experiment, name, value)
+    trainer = Trainer(experiment)
+    mean = new = trainer.newest().actor
+    for _ in range(3):
+        trainer.cycle()
+        new = trainer.newest().actor
+        mean = jax.tree.map(lambda old, now: 0.75 * old + 0.25 * now, mean, new)
+    tested = jax.tree.leaves(trainer.policy().actor)
+    for shown, expected in zip(tested, jax.tree.leaves(mean), strict=True):
+        np.testing.assert_allclose(shown, expected, rtol=1e-5, atol=1e-7)
+    assert any(not np.allclose(a, b) for a, b in zip(mean.weights, new.weights, strict=True))
+    trainer.close()
 
 
 def test_one_seed_gives_one_curve_and_another_seed_another(

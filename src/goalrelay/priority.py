@@ -82,8 +82,6 @@ def draw(
 ) -> tuple[Index, np.ndarray]:
     """`count` steps, a share of them by a priority and the others uniformly.
 
-    With `rare` the others are drawn as `moving` draws them.
-
     Args:
         name: the priority.
         share: of the steps drawn by it; they come first.

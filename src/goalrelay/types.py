@@ -45,8 +45,9 @@ class Stage(NamedTuple):
     switch: float = 0.05
     """Distance within which the stage counts as reached when the robot acts, and the next one
     takes over (RHER: 0.03 m)."""
-    scale: float = 1.0
-    """Unit in which relative goals are shown to the network; the threshold is a good one."""
+    scale: float = 0.0
+    """Unit in which relative goals are shown to the network, and size of a place for the priority
+    `rare`; 0 stands for the switch distance."""
     gain: float | None = None
     """Scripted guide: the first entries of the action are gain * (desired - achieved)."""
 

@@ -247,6 +247,27 @@ def test_a_task_without_success_shows_its_return(
         plot([run], tmp_path / "out.png", y="success")
 
 
+def test_any_column_of_the_progress_can_be_shown(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = write_run(tmp_path / "run", [0.5, 1.0])
+    head, first, second = (run / "progress.csv").read_text().splitlines()
+    rows = [head + ",innr,critic_loss", first + ",1.0,7.5", second + ",0.25,3.5"]
+    (run / "progress.csv").write_text("\n".join(rows) + "\n")
+    for y, label, values, percent in (
+        ("innr", "identical non-negative rewards\n(share of relabelled steps)", [1, 0.25], True),
+        ("critic_loss", "critic loss", [7.5, 3.5], False),
+    ):
+        with monkeypatch.context() as patch:
+            figure = drawn(patch, lambda y=y: plot([run], tmp_path / "out.svg", y=y))
+        axes = figure.axes[0]
+        assert axes.get_ylabel() == label
+        np.testing.assert_allclose(points(axes.get_lines()[0])[:, 1], values)
+        assert (axes.get_ylim() == (0, 1.02)) == percent
+    with pytest.raises(UsageError, match=r"progress\.csv lacks the column 'nope'"):
+        plot([run], tmp_path / "out.png", y="nope")
+
+
 @pytest.mark.parametrize(
     ("ending", "start"), [("png", b"\x89PNG"), ("svg", b"<?xml"), ("pdf", b"%PDF")]
 )

@@ -17,6 +17,9 @@ from typing import Any, Literal, NamedTuple
 from goalrelay.errors import UsageError
 from goalrelay.types import Part, Stage, Symmetry, Turn
 
+SOURCES = ("observation", "achieved_goal", "desired_goal")
+"""What a part can be a part of."""
+
 
 class Decomposition(NamedTuple):
     """What relay can know of a task."""
@@ -114,8 +117,10 @@ def _stage(stage: Stage, where: str, sizes: dict[str, int]) -> Stage:
     for what, piece in (("achieved", stage.achieved), ("desired", stage.desired)):
         if not isinstance(piece, Part):
             raise UsageError(f"{where}: {what} is not a part; write part(source, start, stop)")
-        if piece.source not in sizes:
-            raise UsageError(f"{where}: {what} is a part of {', '.join(sizes)}, not {piece.source}")
+        if piece.source not in SOURCES:
+            raise UsageError(
+                f"{where}: {what} is a part of {', '.join(SOURCES)}, not {piece.source}"
+            )
         columns, size = tuple(int(c) for c in piece.columns), sizes[piece.source]
         if not columns or not set(columns) <= set(range(size)):
             raise UsageError(f"{where}: {what} has columns {columns}; {piece.source} has {size}")
@@ -123,7 +128,7 @@ def _stage(stage: Stage, where: str, sizes: dict[str, int]) -> Stage:
     achieved, desired = pieces
     if len(achieved.columns) != len(desired.columns):
         raise UsageError(f"{where}: achieved and desired differ in size")
-    stage = stage._replace(achieved=achieved, desired=desired)
+    stage = stage._replace(achieved=achieved, desired=desired, scale=stage.scale or stage.switch)
     if stage.threshold is None and not _is_task(stage, sizes):
         raise UsageError(f"{where} needs a threshold: only the whole goal has the task's reward")
     if (stage.threshold or 0) < 0 or stage.switch < 0 or stage.scale <= 0:
@@ -143,6 +148,8 @@ def _is_task(stage: Stage, sizes: dict[str, int]) -> bool:
 def _check_symmetry(
     symmetry: Symmetry, stages: Sequence[Stage], where: str, sizes: dict[str, int]
 ) -> None:
+    if not isinstance(symmetry, Symmetry):
+        raise UsageError(f"{where}: {symmetry!r} is not a goalrelay.Symmetry")
     where = f"{where}, symmetry '{symmetry.name}'"
     turns = {
         "observation": symmetry.observation,
@@ -152,6 +159,8 @@ def _check_symmetry(
     for name, change in turns.items():
         if {len(piece) for piece in change} != {sizes[name]}:
             raise UsageError(f"{where}: {name} has {sizes[name]} columns, its turn another number")
+        if sorted(change.order) != list(range(sizes[name])):
+            raise UsageError(f"{where}: the order of {name} must name each of its columns once")
     for stage in stages:
         columns = stage.achieved.columns
         order = turns[stage.achieved.source].order

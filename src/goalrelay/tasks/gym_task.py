@@ -177,7 +177,9 @@ def open_task(task_id: str, options: Sequence[str] = (), render_mode: str | None
         register_stock()
     if name not in gymnasium.registry:
         raise UsageError(f"unknown task '{task_id}'{suggest(name, gymnasium.registry)}")
-    arguments = {"render_mode": render_mode, **_parse_options(options)}
+    arguments = _parse_options(options)
+    if render_mode is not None:  # a user's environment need not know the word
+        arguments["render_mode"] = render_mode
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")

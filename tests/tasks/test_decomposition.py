@@ -1,0 +1,240 @@
+"""Stages are declared in a few lines, on an environment or for its id, and checked at once."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import goalrelay
+from goalrelay.errors import UsageError
+from goalrelay.tasks import decomposition, fetch_stages
+from goalrelay.tasks.decomposition import Decomposition, about, declare, part, turn
+from goalrelay.tasks.gym_task import open_task
+from goalrelay.types import Part, Stage, Symmetry
+from relay_task import CARRY, Carry
+
+POINT = "goalrelay/PointReach-v0"
+WHOLE = Stage("task", part("achieved_goal", 0, 2), part("desired_goal", 0, 2))
+HALF = Stage("half", part("observation", 0, 1), part("desired_goal", 1, 2), 0.1)
+FLIP = Symmetry("flip", turn(2, (1,)), turn(2, (1,)), turn(2, (1,)))
+
+MODULE = """
+import gymnasium
+from goalrelay.tasks.decomposition import part
+from goalrelay.tasks.toy.point_reach import Environment
+from goalrelay.types import Stage
+
+class Own(Environment):
+    stages = [
+        Stage("half", part("observation", 0, 1), part("desired_goal", 1, 2), threshold=0.1),
+        Stage("task", part("achieved_goal", 0, 2), part("desired_goal", 0, 2)),
+    ]
+
+gymnasium.register("Own-v0", Own, max_episode_steps=5)
+gymnasium.register("Other-v0", Environment, max_episode_steps=5)
+"""
+
+
+@pytest.fixture(autouse=True)
+def nothing_declared() -> Iterator[None]:
+    before = dict(decomposition._declared)
+    yield
+    decomposition._declared.clear()
+    decomposition._declared.update(before)
+
+
+@pytest.fixture
+def users_tasks(user_module: Path) -> None:
+    (user_module / "own_stages.py").write_text(MODULE)
+
+
+def test_stages_on_a_users_environment_are_known_to_the_learner(users_tasks: None) -> None:
+    task = open_task("own_stages:Own-v0")
+    assert task.spec.stages == (HALF, WHOLE)
+    assert task.spec.absolute == ()
+    assert task.symmetries == ()
+
+
+def test_symmetries_and_hidden_columns_on_an_environment_are_known_too() -> None:
+    task = open_task(CARRY)
+    assert (task.spec.stages, task.spec.absolute) == (Carry.stages, Carry.absolute)
+    assert task.symmetries == Carry.symmetries
+
+
+def test_stages_are_declared_for_the_id_of_somebody_elses_task(users_tasks: None) -> None:
+    assert open_task("own_stages:Other-v0").spec.stages == ()
+    declare("Other-v0", Decomposition((HALF, WHOLE), (FLIP,), (0,)))
+    task = open_task("own_stages:Other-v0")
+    assert (task.spec.stages, task.spec.absolute) == ((HALF, WHOLE), (0,))
+    assert task.symmetries == (FLIP,)
+    declare("Other-v0", Decomposition((WHOLE,)))
+    assert open_task("own_stages:Other-v0").spec.stages == (WHOLE,)
+
+
+def test_what_was_declared_stands_over_what_comes_with_the_library() -> None:
+    whole = fetch_stages.REACH_A_POINT
+    declare("FetchReach-v4", whole._replace(absolute=()))
+    assert open_task("FetchReach-v4").spec.absolute == ()
+    assert open_task("FetchReachDense-v4").spec.absolute == (0, 1)
+
+
+def test_all_that_a_user_needs_is_in_the_package_itself() -> None:
+    for name in ("Stage", "part", "declare", "Decomposition", "Symmetry"):
+        assert name in goalrelay.__all__
+        assert hasattr(goalrelay, name), name
+
+
+@pytest.mark.parametrize(
+    ("stage", "complaint"),
+    [
+        (WHOLE._replace(achieved=(0, 1)), "achieved is not a part; write part(source, start"),
+        (WHOLE._replace(achieved=part("achieved_goal", 0, 3)), "achieved has columns (0, 1, 2)"),
+        (WHOLE._replace(desired=part("desired_goal", 2, 4)), "desired has columns (2, 3)"),
+        (WHOLE._replace(achieved=Part("observation", (-1, 0))), "achieved has columns (-1, 0)"),
+        (WHOLE._replace(achieved=Part("observation", ())), "achieved has columns ()"),
+        (HALF._replace(achieved=part("observation", 0, 2)), "achieved and desired differ in size"),
+        (HALF._replace(threshold=None), "'half' needs a threshold"),
+        (WHOLE._replace(achieved=part("observation", 0, 2)), "'task' needs a threshold"),
+        (HALF._replace(threshold=-0.1), "threshold and switch must not be below 0"),
+        (HALF._replace(switch=-0.1), "threshold and switch must not be below 0"),
+        (HALF._replace(scale=0.0), "scale above 0"),
+        (
+            HALF._replace(
+                achieved=Part("observation", (0, 1, 0)),
+                desired=Part("desired_goal", (0, 1, 1)),
+                gain=1.0,
+            ),
+            "a gain needs at least as many actions",
+        ),
+    ],
+)
+def test_a_stage_that_does_not_fit_is_refused_in_one_line(stage: Any, complaint: str) -> None:
+    declare(POINT, Decomposition((stage, WHOLE)))
+    expect_refusal(complaint)
+
+
+def test_an_unknown_source_is_refused_and_the_known_ones_named() -> None:
+    source: Any = "goal"
+    declare(POINT, Decomposition((WHOLE._replace(desired=Part(source, (0, 1))),)))
+    expect_refusal("desired is a part of observation, achieved_goal, desired_goal")
+
+
+def expect_refusal(complaint: str, where: str = ", stage '") -> None:
+    with pytest.raises(UsageError) as refused:
+        open_task(POINT)
+    assert complaint in str(refused.value)
+    assert f"task '{POINT}'{where}" in str(refused.value)
+    assert "\n" not in str(refused.value)
+
+
+def test_actions_are_no_source_of_goals() -> None:
+    source: Any = "action"
+    declare(POINT, Decomposition((HALF._replace(achieved=Part(source, (0,))), WHOLE)))
+    expect_refusal("achieved is a part of observation, achieved_goal, desired_goal, not action")
+
+
+@pytest.mark.parametrize(
+    ("found", "complaint"),
+    [
+        ((("a", "b", "c"),), "('a', 'b', 'c') is not a goalrelay.Stage"),
+        ((HALF, HALF, WHOLE), "two stages have the same name, of half, half, task"),
+        ((WHOLE, HALF), "the last stage, 'half', must be the task itself"),
+        ((HALF,), "the last stage, 'half', must be the task itself"),
+    ],
+)
+def test_stages_that_are_no_way_to_the_task_are_refused(found: Any, complaint: str) -> None:
+    declare(POINT, Decomposition(found))
+    expect_refusal(complaint, ": ")
+
+
+@pytest.mark.parametrize(
+    ("symmetry", "complaint"),
+    [
+        (FLIP._replace(observation=turn(3)), "observation has 2 columns, its turn another number"),
+        (FLIP._replace(goal=turn(1)), "achieved_goal has 2 columns, its turn another number"),
+        (FLIP._replace(action=turn(4)), "action has 2 columns, its turn another number"),
+        (
+            FLIP._replace(goal=turn(2)._replace(sign=(1.0,))),
+            "achieved_goal has 2 columns, its turn another number",
+        ),
+        (FLIP._replace(observation=turn(2, swap=((0, 1),))), "mixes columns of stage 'half' with"),
+    ],
+)
+def test_a_symmetry_that_does_not_fit_is_refused(symmetry: Symmetry, complaint: str) -> None:
+    declare(POINT, Decomposition((HALF, WHOLE), (symmetry,)))
+    expect_refusal(complaint, ", symmetry 'flip'")
+
+
+@pytest.mark.parametrize("absolute", [(2,), (-1,), (0, 5)])
+def test_hidden_columns_must_be_of_the_observation(absolute: tuple[int, ...]) -> None:
+    declare(POINT, Decomposition((WHOLE,), (), absolute))
+    expect_refusal("absolute names columns that the observation does not have", ": ")
+
+
+def test_lists_of_columns_become_tuples() -> None:
+    columns: Any = [0, np.int64(1)]
+    whole = WHOLE._replace(
+        achieved=Part("achieved_goal", columns), desired=Part("desired_goal", columns)
+    )
+    stages: Any = [whole]
+    declare(POINT, Decomposition(stages))
+    found = open_task(POINT).spec.stages
+    assert found == (WHOLE,)
+    assert {type(c) for stage in found for c in stage.achieved.columns} == {int}
+
+
+def test_a_declaration_may_name_the_module_that_registers_the_task(users_tasks: None) -> None:
+    declare("own_stages:Other-v0", Decomposition((HALF, WHOLE)))
+    assert open_task("own_stages:Other-v0").spec.stages == (HALF, WHOLE)
+
+
+def test_the_stages_that_fit_are_taken() -> None:
+    near = WHOLE._replace(name="near", threshold=0.3)
+    declare(POINT, Decomposition((HALF, near, WHOLE)))
+    assert [s.threshold for s in open_task(POINT).spec.stages] == [0.1, 0.3, None]
+
+
+@pytest.mark.parametrize(
+    ("task_id", "names"),
+    [
+        ("FetchReach-v4", ["task"]),
+        ("FetchPush-v4", ["reach", "task"]),
+        ("FetchPickAndPlace-v4", ["reach", "task"]),
+        ("FetchSlide-v4", ["reach", "task"]),
+        ("FetchPushDense-v4", ["reach", "task"]),
+        ("HandReach-v3", []),
+        (POINT, []),
+    ],
+)
+def test_stock_fetch_tasks_have_stages_and_others_none(task_id: str, names: list[str]) -> None:
+    task = open_task(task_id)
+    assert [stage.name for stage in task.spec.stages] == names
+    assert sorted(s.name for s in task.symmetries) == (
+        ["front-back", "left-right"] if names else []
+    )
+    for symmetry in task.symmetries:
+        assert len(symmetry.observation.order) == task.spec.observation_size
+        assert len(symmetry.goal.order) == task.spec.goal_size
+        assert len(symmetry.action.order) == task.spec.action_size
+    task.close()
+
+
+def test_the_hand_reaches_for_the_block_where_the_observation_says_they_are() -> None:
+    task = open_task("FetchPush-v4")
+    moment, raw = task.reset(5), task.env.unwrapped
+    data: Any = raw
+    grip = data._utils.get_site_xpos(data.model, data.data, "robot0:grip")
+    block = data._utils.get_site_xpos(data.model, data.data, "object0")
+    reach, whole = task.spec.stages
+    np.testing.assert_allclose(moment.observation[list(reach.achieved.columns)], grip, atol=1e-6)
+    np.testing.assert_allclose(moment.achieved[list(reach.desired.columns)], block, atol=1e-6)
+    assert (whole.achieved.source, whole.desired.source) == ("achieved_goal", "desired_goal")
+    assert (reach.threshold, reach.switch, whole.threshold) == (0.05, 0.03, None)
+    task.close()
+
+
+def test_a_turn_says_what_flips_what_trades_places_and_about_which_centre() -> None:
+    change = about(turn(4, flip=(1, 2), swap=((0, 3),)), {1: 0.75, 3: 9.0})
+    assert change == ((3, 1, 2, 0), (1.0, -1.0, -1.0, 1.0), (0.0, 1.5, 0.0, 0.0))
