@@ -16,8 +16,8 @@ from goalrelay.types import Part, Stage, Symmetry
 from relay_task import CARRY, Carry
 
 POINT = "goalrelay/PointReach-v0"
-WHOLE = Stage("task", part("achieved_goal", 0, 2), part("desired_goal", 0, 2))
-HALF = Stage("half", part("observation", 0, 1), part("desired_goal", 1, 2), 0.1)
+WHOLE = Stage("task", part("achieved_goal", 0, 2), part("desired_goal", 0, 2), scale=0.05)
+HALF = Stage("half", part("observation", 0, 1), part("desired_goal", 1, 2), 0.1, scale=0.05)
 FLIP = Symmetry("flip", turn(2, (1,)), turn(2, (1,)), turn(2, (1,)))
 
 MODULE = """
@@ -99,7 +99,7 @@ def test_all_that_a_user_needs_is_in_the_package_itself() -> None:
         (WHOLE._replace(achieved=part("observation", 0, 2)), "'task' needs a threshold"),
         (HALF._replace(threshold=-0.1), "threshold and switch must not be below 0"),
         (HALF._replace(switch=-0.1), "threshold and switch must not be below 0"),
-        (HALF._replace(scale=0.0), "scale above 0"),
+        (HALF._replace(scale=-1.0), "scale above 0"),
         (
             HALF._replace(
                 achieved=Part("observation", (0, 1, 0)),
