@@ -84,9 +84,30 @@ relay_reach() { # a test every 5 episodes
     done
 }
 
+relay_comparison() { # who brings the hand to the object: the paper's comparison, on our learner
+    for seed in ${SEEDS:-0 1 2 3 4}; do
+        for task in FetchPush FetchPickAndPlace; do
+            common="--episodes 1000 --until 0.95 --evaluate.every 50 --seed $seed"
+            same="--learner td3 --learner.hidden 128 128 128 --learner.polyak 0.75
+                --learner.target-move cycle --learner.action-l2 0.1 --collect.updates 80
+                --evaluate.average 0.9 --method.exploration.random 0.2"
+            name=relay_comparison/$task
+            # shellcheck disable=SC2086  # the options are words
+            run "$name-relay-$seed" relay $task-v4 $common
+            run "$name-controller-$seed" relay $task-v4 $common --method.guidance.guide controller
+            run "$name-jump-start-$seed" relay $task-v4 $common --method.guidance.jump-start 25 \
+                --method.guidance.jump-start-episodes 500
+            run "$name-unguided-$seed" relay $task-v4 $common --method.guidance.before next
+            run "$name-her-$seed" her $task-v4 $common $same
+            run "$name-ebp-$seed" her $task-v4 $common $same --method.priority energy
+        done
+    done
+}
+
 relay_slide() { # strokes are unsuitable, says the paper
     run relay_slide/seed-0 relay FetchSlide-v4 --episodes 2000 --evaluate.every 100
 }
 
-[ $# -gt 0 ] || set -- bit_flip fetch_reach fetch_reach_curves inverted_double_pendulum fetch_push_baselines
+[ $# -gt 0 ] || set -- bit_flip fetch_reach fetch_reach_curves inverted_double_pendulum \
+    fetch_push_baselines relay_paper relay_push relay_pick relay_reach relay_slide relay_comparison
 for claim in "$@"; do "$claim"; done
