@@ -231,7 +231,7 @@ def test_the_hand_reaches_for_the_block_where_the_observation_says_they_are() ->
     np.testing.assert_allclose(moment.observation[list(reach.achieved.columns)], grip, atol=1e-6)
     np.testing.assert_allclose(moment.achieved[list(reach.desired.columns)], block, atol=1e-6)
     assert (whole.achieved.source, whole.desired.source) == ("achieved_goal", "desired_goal")
-    assert (reach.threshold, reach.switch, whole.threshold) == (0.05, 0.03, None)
+    assert (reach.threshold, reach.switch, whole.threshold) == (0.05, 0.05, None)
     task.close()
 
 

@@ -14,8 +14,9 @@ from goalrelay.types import Stage, Symmetry
 
 THRESHOLD = 0.05
 """Stock success distance, m."""
-SWITCH = 0.03
-"""RHER: the object counts as reached within this distance, m."""
+SWITCH = 0.05
+"""The object counts as reached within this distance, m. RHER has 0.03, which a closed gripper
+beside a block does not get to: the guide would never let go while it pushes."""
 MIDDLE = {0: 1.3, 1: 0.75, 3: 1.3, 4: 0.75}
 """Middle of the table, m, for columns that hold a position."""
 GAIN = 1 / 0.05
