@@ -22,7 +22,8 @@ ALLOWED: dict[str, set[str]] = {
     "learners": BASE | {"networks", "normalizer"},
     "goals": BASE,
     "priority": BASE | {"replay"},
-    "methods": BASE | {"relabel", "replay", "exploration", "goals", "priority"},
+    "symmetry": BASE,
+    "methods": BASE | {"relabel", "replay", "exploration", "goals", "priority", "symmetry"},
     "policy": BASE | {"files", "goals", "learners", "methods", "networks", "normalizer"},
     "evaluation": BASE | {"collect", "policy"},
 }

@@ -19,9 +19,10 @@ from goalrelay.methods import her, relay
 from goalrelay.normalizer import Moments, empty, moments, normalize, observe
 from goalrelay.relabel import Meaning, Rules, innr
 from goalrelay.replay import Replay
+from goalrelay.symmetry import turned
 from goalrelay.tasks import fetch_stages
 from goalrelay.tasks.gym_task import open_task
-from goalrelay.types import Batch, Index, Observation, Spec, Symmetry, Turn
+from goalrelay.types import Batch, Index, Observation, Spec, Symmetry
 from relay_task import CARRY, NEAR
 
 SEEDS = st.integers(0, 2**32 - 1)
@@ -399,10 +400,6 @@ def test_the_share_of_useless_steps_does_not_depend_on_which_steps_come_first() 
 
 
 # --- symmetries ---
-
-
-def turned(array: np.ndarray, change: Turn) -> np.ndarray:
-    return relay._turned(array, change)
 
 
 @pytest.mark.parametrize(("size", "symmetry"), SYMMETRIES)

@@ -26,7 +26,8 @@ from goalrelay.priority import draw
 from goalrelay.relabel import Rules, facts, innr, reached, relabel
 from goalrelay.replay import Replay
 from goalrelay.settings import number
-from goalrelay.types import Batch, Index, Observation, Part, Spec, Symmetry, Turn
+from goalrelay.symmetry import Steps, mirror
+from goalrelay.types import Batch, Index, Observation, Spec, Symmetry
 
 NEEDS_GOALS = True
 FIGURES = ("innr",)
@@ -244,56 +245,66 @@ def sample(
 ) -> tuple[Batch, dict[str, float]]:
     """A cycle of batches [updates, B] with steps for every stage."""
     whose = _stage_of_each(config, len(rules.spec.stages), shape).reshape(-1)
-    last = len(rules.spec.stages) - 1
     pieces, places, figures = [], [], {"innr": float("nan")}
-    for number_, stage in enumerate(rules.spec.stages):
-        place = np.flatnonzero(whose == number_)
+    for stage in range(len(rules.spec.stages)):
+        place = np.flatnonzero(whose == stage)
         if not len(place):
             continue
-        index, goals = draw(
-            config.priority if number_ == last else "uniform",
-            config.prioritized,
-            replay,
-            len(place),
-            reached(stage, rules),
-            stage.scale,
-            rng,
-        )
+        index, goals = _draw(config, rules, replay, stage, len(place), rng)
         rng.shuffle(place)  # prioritised steps come first in the index, not in the batches
-        meaning = relabel(
-            replay, index, stage, config.strategy, config.share, rules, rng, config.n_step, goals
-        )
-        if number_ == last:
-            figures["innr"] = innr(replay, index, stage, rules, meaning)
-        now = Moment(replay.observation[index.row], replay.achieved[index.row])
-        after = Moment(replay.observation[meaning.after], replay.achieved[meaning.after])
-        goal, next_goal, action = meaning.goal, meaning.next_goal, replay.action[index.row]
-        for symmetry in _chosen(config, rules):
-            some = np.flatnonzero(rng.random(len(place)) < 0.5)
-            goal_turn = _goal_turn(symmetry, stage.achieved)
-            for array, change in (
-                (now.observation, symmetry.observation),
-                (after.observation, symmetry.observation),
-                (now.achieved, symmetry.goal),
-                (after.achieved, symmetry.goal),
-                (goal, goal_turn),
-                (next_goal, goal_turn),
-                (action, symmetry.action),
-            ):
-                array[some] = _turned(array[some], change)
-        pieces.append(
-            Batch(
-                encode(config, rules.spec, now, goal, number_),
-                action,
-                meaning.reward,
-                meaning.discount,
-                encode(config, rules.spec, after, next_goal, number_),
-            )
-        )
+        pieces.append(_batch(config, rules, replay, stage, (index, goals), rng, figures))
         places.append(place)
     order = np.argsort(np.concatenate(places))
     fields = (np.concatenate(field_)[order] for field_ in zip(*pieces, strict=True))
     return Batch(*(x.reshape(*shape, *x.shape[1:]) for x in fields)), figures
+
+
+def _draw(
+    config: Config, rules: Rules, replay: Replay, stage: int, count: int, rng: np.random.Generator
+) -> tuple[Index, np.ndarray]:
+    """Steps for a stage and the rows of goals that come with them; only the last has a priority."""
+    last = stage == len(rules.spec.stages) - 1
+    pursued = rules.spec.stages[stage]
+    name = config.priority if last else "uniform"
+    there = reached(pursued, rules)
+    return draw(name, config.prioritized, replay, count, there, pursued.scale, rng)
+
+
+def _batch(
+    config: Config,
+    rules: Rules,
+    replay: Replay,
+    number_: int,
+    drawn: tuple[Index, np.ndarray],
+    rng: np.random.Generator,
+    figures: dict[str, float],
+) -> Batch:
+    """Drawn steps [B] as what they mean to a stage; the last stage's INNR goes to the figures."""
+    (index, goals), stage = drawn, rules.spec.stages[number_]
+    meaning = relabel(
+        replay, index, stage, config.strategy, config.share, rules, rng, config.n_step, goals
+    )
+    if number_ == len(rules.spec.stages) - 1:
+        figures["innr"] = innr(replay, index, stage, rules, meaning)
+    steps = Steps(
+        replay.observation[index.row],
+        replay.observation[meaning.after],
+        replay.achieved[index.row],
+        replay.achieved[meaning.after],
+        meaning.goal,
+        meaning.next_goal,
+        replay.action[index.row],
+    )
+    mirror(steps, stage, _chosen(config, rules), rng)
+    now = Moment(steps.observation, steps.achieved)
+    after = Moment(steps.next_observation, steps.next_achieved)
+    return Batch(
+        encode(config, rules.spec, now, steps.goal, number_),
+        steps.action,
+        meaning.reward,
+        meaning.discount,
+        encode(config, rules.spec, after, steps.next_goal, number_),
+    )
 
 
 def observed(
@@ -363,19 +374,3 @@ def _chosen(config: Config, rules: Rules) -> list[Symmetry]:
                 f"--method.symmetries: this task declares {', '.join(known) or 'none'}, not {name}"
             )
     return [known[name] for name in config.symmetries]
-
-
-def _goal_turn(symmetry: Symmetry, achieved: Part) -> Turn:
-    """How a symmetry changes a stage's goal: as it changes what the stage achieves."""
-    whole = symmetry.observation if achieved.source == "observation" else symmetry.goal
-    columns = achieved.columns
-    return Turn(
-        tuple(columns.index(whole.order[column]) for column in columns),
-        tuple(whole.sign[column] for column in columns),
-        tuple(whole.shift[column] for column in columns),
-    )
-
-
-def _turned(array: np.ndarray, change: Turn) -> np.ndarray:
-    turned = array[:, change.order] * np.array(change.sign, np.float32)
-    return turned + np.array(change.shift, np.float32)
