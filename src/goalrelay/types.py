@@ -27,6 +27,31 @@ class Part(NamedTuple):
     columns: tuple[int, ...]
 
 
+class Pair(NamedTuple):
+    """Something and where it is to be."""
+
+    achieved: Part
+    desired: Part
+
+
+class Turn(NamedTuple):
+    """How a symmetry changes one array: x -> x[order] * sign + shift, column by column."""
+
+    order: tuple[int, ...]
+    sign: tuple[float, ...]
+    shift: tuple[float, ...]
+
+
+class Symmetry(NamedTuple):
+    """A copy of a task that is as true as the original: a mirror, a rotation."""
+
+    name: str
+    observation: Turn
+    goal: Turn
+    """for achieved and desired goals"""
+    action: Turn
+
+
 class Stage(NamedTuple):
     """One sub-task of an ordered decomposition: bring `achieved` to `desired`.
 
@@ -50,24 +75,12 @@ class Stage(NamedTuple):
     `rare`; 0 stands for the switch distance."""
     gain: float | None = None
     """Scripted guide: the first entries of the action are gain * (desired - achieved)."""
-
-
-class Turn(NamedTuple):
-    """How a symmetry changes one array: x -> x[order] * sign + shift, column by column."""
-
-    order: tuple[int, ...]
-    sign: tuple[float, ...]
-    shift: tuple[float, ...]
-
-
-class Symmetry(NamedTuple):
-    """A copy of a task that is as true as the original: a mirror, a rotation."""
-
-    name: str
-    observation: Turn
-    goal: Turn
-    """for achieved and desired goals"""
-    action: Turn
+    also: tuple[Pair, ...] = ()
+    """What must hold besides, each within the same threshold: objects that earlier stages brought
+    to their goals."""
+    view: Symmetry | None = None
+    """How the network may be shown this stage so that it looks like the first of its kind: the
+    object that it is about trades places with the first one. The action must stay as it is."""
 
 
 class Spec(NamedTuple):

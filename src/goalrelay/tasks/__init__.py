@@ -1,7 +1,8 @@
 """The tasks: any Gymnasium environment by id, and our own under `goalrelay/`.
 
-ONE FILE = ONE TASK. A module in a folder of this package that has an `ID` is a task; importing
-`goalrelay` registers them all with Gymnasium. `gym_task.open_task` turns an id into a `Task`.
+ONE FILE = ONE TASK. A module in a folder of this package that has `REGISTRATIONS` is a task, or a
+family of them; importing `goalrelay` registers them all with Gymnasium. `gym_task.open_task` turns
+an id into a `Task`.
 """
 
 import importlib
@@ -16,8 +17,7 @@ def own_tasks() -> dict[str, ModuleType]:
     found = {}
     for info in pkgutil.walk_packages(__path__, f"{__name__}."):
         module = importlib.import_module(info.name)
-        if hasattr(module, "ID"):
-            found[module.ID] = module
+        found.update(dict.fromkeys(getattr(module, "REGISTRATIONS", ()), module))
     return found
 
 
@@ -25,4 +25,4 @@ def register() -> None:
     """Make our tasks known to Gymnasium; harmless when repeated."""
     for task_id, module in own_tasks().items():
         if task_id not in gymnasium.registry:
-            gymnasium.register(task_id, module.Environment, **module.REGISTRATION)
+            gymnasium.register(task_id, module.Environment, **module.REGISTRATIONS[task_id])

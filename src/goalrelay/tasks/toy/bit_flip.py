@@ -19,9 +19,8 @@ from gymnasium import spaces
 
 from goalrelay.errors import UsageError
 
-ID = "goalrelay/BitFlip-v0"
 MOST_BITS = 40
-REGISTRATION: dict[str, Any] = {}
+REGISTRATIONS: dict[str, dict[str, Any]] = {"goalrelay/BitFlip-v0": {}}
 
 
 class Environment(gymnasium.Env[Any, Any]):

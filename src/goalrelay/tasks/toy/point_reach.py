@@ -16,8 +16,7 @@ import gymnasium
 import numpy as np
 from gymnasium import spaces
 
-ID = "goalrelay/PointReach-v0"
-REGISTRATION: dict[str, Any] = {"max_episode_steps": 25}
+REGISTRATIONS: dict[str, dict[str, Any]] = {"goalrelay/PointReach-v0": {"max_episode_steps": 25}}
 
 
 class Environment(gymnasium.Env[Any, Any]):

@@ -1,0 +1,47 @@
+"""Bring the gripper to a point.
+
+The stock task `FetchReach-v4`, faster: same starts, goals, observations and rewards for the same
+seed and actions.
+
+| column | observation (10) | unit |
+| --- | --- | --- |
+| 0-2 | grip position | m |
+| 3-4 | right and left finger | m |
+| 5-7 | velocity of the grip | m a step |
+| 8-9 | velocity of the fingers | m a step |
+
+Goals lie within 15 cm of the start in x, y and z. Success: closer than 5 cm at the last of 50
+steps.
+"""
+
+from typing import Any
+
+import numpy as np
+
+from goalrelay.tasks import fetch_stages
+from goalrelay.tasks.fetch.environment import Environment as Fetch
+from goalrelay.tasks.fetch.environment import registrations
+from goalrelay.tasks.fetch.scene import begin_of_stock
+
+REGISTRATIONS = registrations("FetchReach", 50)
+AROUND = 0.15
+"""Goals lie within this distance of the start in x, y and z, m."""
+
+
+class Environment(Fetch):
+    """The environment; see the module."""
+
+    stages = fetch_stages.REACH_A_POINT.stages
+    symmetries = fetch_stages.REACH_A_POINT.symmetries
+    absolute = fetch_stages.REACH_A_POINT.absolute
+
+    def __init__(self, **settings: Any):
+        super().__init__(begin_of_stock("reach", base=0.4049, height=0.2), blocked=True, **settings)
+
+    def _sample_goal(self) -> np.ndarray:
+        return self.begin.grip + self.np_random.uniform(-AROUND, AROUND, size=3)
+
+    def _observe(self) -> np.ndarray:
+        return np.concatenate(
+            (self.grip, self.fingers, self.grip_velocity(), self.finger_velocity())
+        )
