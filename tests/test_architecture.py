@@ -23,7 +23,9 @@ ALLOWED: dict[str, set[str]] = {
     "goals": BASE,
     "priority": BASE | {"replay"},
     "symmetry": BASE,
-    "methods": BASE | {"relabel", "replay", "exploration", "goals", "priority", "symmetry"},
+    "encoding": BASE,
+    "methods": BASE
+    | {"encoding", "relabel", "replay", "exploration", "goals", "priority", "symmetry"},
     "policy": BASE | {"files", "goals", "learners", "methods", "networks", "normalizer"},
     "evaluation": BASE | {"collect", "policy"},
 }

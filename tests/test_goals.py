@@ -121,7 +121,7 @@ def test_the_guide_acts_with_its_probability_at_every_step_anew(probability: flo
 
 
 def test_the_published_setting_mixes_evenly_and_leaves_the_last_stage_to_its_policy() -> None:
-    assert Guidance() == Guidance("mixed", "next", 0.5, None, "last")
+    assert Guidance() == Guidance("mixed", "next", 0.5, None, None, "last")
     assert {chosen(Guidance(), 0, 0, 1, seed=s) for s in range(20)} == {Choice(2, False)}
 
 

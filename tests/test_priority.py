@@ -16,6 +16,8 @@ from test_relabel import stored
 from test_replay import CAPACITY, LENGTHS, SPEC, episode, filled
 
 SEEDS = st.integers(0, 2**32 - 1)
+ALL = range(SPEC.achieved_size)
+"""Columns of the goals."""
 
 
 def near(achieved: np.ndarray, desired: np.ndarray) -> np.ndarray:
@@ -124,7 +126,7 @@ def test_rare_goals_are_drawn_from_all_places_alike_but_the_first() -> None:
     replay = Replay(SPEC._replace(horizon=100), 1000)
     one, other = places((0.0, 60), (0.5, 30)), places((0.7, 4), (0.9, 1))
     replay.add([with_path(one), with_path(other, (1.0, 0.0, 0.0))])
-    index, goals = draw("rare", 1.0, replay, 30_000, near, 0.05, np.random.default_rng(0))
+    index, goals = draw("rare", 1.0, replay, 30_000, near, 0.05, ALL, np.random.default_rng(0))
     where, counts = np.unique(replay.achieved[goals, 0].round(3), return_counts=True)
     np.testing.assert_allclose(where, [0.5, 0.7, 0.9], rtol=1e-6)
     np.testing.assert_allclose(counts / 30_000, 1 / 3, atol=0.02)
@@ -139,7 +141,7 @@ def test_rare_goals_are_such_as_the_task_asks_for_or_not_a_cell_beyond() -> None
     away = path + np.array([0.0, 0.0, 0.4]) * (path[:, :1] == 0.5)  # as far as any goal, but high
     for one in (path, away):
         replay.add([with_path(one, (0.2, 0.0, 0.0)), with_path(one, (1.0, 0.0, 0.0))])
-    _, goals = draw("rare", 1.0, replay, 2000, near, 0.05, np.random.default_rng(0))
+    _, goals = draw("rare", 1.0, replay, 2000, near, 0.05, ALL, np.random.default_rng(0))
     seen = np.unique(replay.achieved[goals][:, [0, 2]].round(3), axis=0)
     np.testing.assert_allclose(seen, [[0.5, 0], [0.98, 0], [1.04, 0]], rtol=1e-6)
 
@@ -149,7 +151,7 @@ def test_draws_that_are_not_rare_pairs_keep_to_the_weights() -> None:
     path[3:, 0] = 0.5  # step 2 brings it there
     one = with_path(path, (0.5, 0.0, 0.0))
     replay.add([one], [moving(one, near)])
-    index, goals = draw("rare", 0.25, replay, 4000, near, 0.05, np.random.default_rng(0))
+    index, goals = draw("rare", 0.25, replay, 4000, near, 0.05, ALL, np.random.default_rng(0))
     assert ((goals >= 0) == (np.arange(4000) < 1000)).all()
     times, counts = np.unique(index.time[1000:], return_counts=True)
     np.testing.assert_array_equal(times, [0, 1])  # at step 2 it is there
@@ -162,7 +164,7 @@ def test_rare_draws_are_steps_that_are_held_and_goals_later_in_their_episodes(
     lengths: list[int], seed: int, share: float
 ) -> None:
     replay, rng = filled(lengths), np.random.default_rng(seed)
-    index, goals = draw("rare", share, replay, 40, near, 7.0, rng)
+    index, goals = draw("rare", share, replay, 40, near, 7.0, ALL, rng)
     held = {int(row) for row in replay.steps().row}
     first = round(40 * share)
     assert (goals[:first] >= 0).all()
@@ -180,7 +182,7 @@ def test_rare_draws_are_steps_that_are_held_and_goals_later_in_their_episodes(
 def test_while_nothing_has_moved_rare_goals_are_none_and_steps_uniform() -> None:
     replay = Replay(SPEC, CAPACITY)
     replay.add([with_path(np.ones((7, 3))), with_path(np.ones((5, 3)))])
-    index, goals = draw("rare", 1.0, replay, 20_000, near, 0.05, np.random.default_rng(0))
+    index, goals = draw("rare", 1.0, replay, 20_000, near, 0.05, ALL, np.random.default_rng(0))
     assert (goals == -1).all()
     _, counts = np.unique(index.row, return_counts=True)
     np.testing.assert_allclose(counts / 20_000, np.full(10, 0.1), rtol=0.1)
@@ -190,7 +192,7 @@ def test_while_nothing_has_moved_rare_goals_are_none_and_steps_uniform() -> None
 def test_other_priorities_draw_by_weight_and_bring_no_goals(name: Any) -> None:
     replay = Replay(SPEC, CAPACITY)
     replay.add([episode(0, 6)], [np.eye(6, dtype="f")[2]])
-    index, goals = draw(name, 0.5, replay, 4000, near, 0.05, np.random.default_rng(0))
+    index, goals = draw(name, 0.5, replay, 4000, near, 0.05, ALL, np.random.default_rng(0))
     assert (goals == -1).all()
     expected = 1 / 6 if name == "uniform" else 0.5 + 0.5 / 6
     assert (index.row == 2).mean() == pytest.approx(expected, abs=0.03)

@@ -8,7 +8,7 @@ import numpy as np
 
 from goalrelay.collect import Collector
 from goalrelay.policy import Policy
-from goalrelay.types import Episode, Part, Spec
+from goalrelay.types import Episode, Part, Spec, Stage
 
 MOVED = 0.01
 """Displacement of the achieved goal that counts as movement (RHER: 1 cm)."""
@@ -58,11 +58,15 @@ def diagnose(episodes: Sequence[Episode], spec: Spec) -> dict[str, float]:
     if not spec.stages:
         return {}
     moved = [np.linalg.norm(e.achieved - e.achieved[0], axis=1).max() > MOVED for e in episodes]
-    shares = [moved]
-    for stage in spec.stages:
-        gaps = [_columns(e, stage.desired) - _columns(e, stage.achieved) for e in episodes]
-        shares.append([np.linalg.norm(gap, axis=1).min() <= stage.switch for gap in gaps])
+    there = [[(_gap(e, s) <= s.switch).any() for e in episodes] for s in spec.stages]
+    shares = [moved, *there]
     return {n: float(np.mean(s)) for n, s in zip(diagnosed(spec), shares, strict=True)}
+
+
+def _gap(episode: Episode, stage: Stage) -> np.ndarray:
+    """[L + 1] the largest distance of a pair of the stage."""
+    pairs = [_columns(episode, p.desired) - _columns(episode, p.achieved) for p in stage.pairs]
+    return np.max([np.linalg.norm(gap, axis=1) for gap in pairs], axis=0)
 
 
 def _columns(episode: Episode, part: Part) -> np.ndarray:

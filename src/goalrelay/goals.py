@@ -1,8 +1,9 @@
 """Forward: which goal to pursue now, and who acts (RHER's self-guided exploration, SGES).
 
 At every step the current stage is the first one that is not reached: the gripper is not yet at
-the object. While it is not the last stage, its own policy brings the robot on (the guide), mixed
-step by step with the policy of the stage after it (the learner):
+the object; an object is not yet at its goal, and the gripper not yet at it. On the way to an object
+the stage's own policy brings the robot on (the guide), mixed step by step with the policy of the
+stage after it (the learner):
 
     guide with probability p, else the learner     `mixed`, RHER's published setting
     the guide alone                                `stage`
@@ -19,7 +20,7 @@ from typing import Literal, NamedTuple
 import numpy as np
 
 from goalrelay.settings import number
-from goalrelay.types import Observation, Part, Stage
+from goalrelay.types import Observation, Pair, Part, Stage
 
 Role = Literal["mixed", "stage", "next"]
 
@@ -39,9 +40,14 @@ class Guidance:
     """Share of steps on which the guide acts where both do (RHER: 0.5)."""
     switch: float | None = number(None, 0)
     """Distance within which a stage counts as reached, instead of the stage's own."""
-    test: Literal["last", "relay"] = "last"
-    """In tests: the last stage's policy from the first step on, or each stage's own policy until
-    it is reached."""
+    learned: float | None = number(None, 0, 1)
+    """Stages that this share of the last test's episodes reached are not gone through one by one:
+    the highest of them, or the current stage if that is later, guides to the one after it (RHER
+    for several objects: 0.8, each stage tested alone). Without it a stage guides to the next on
+    the way to an object, and an object's own stage acts once it is at hand."""
+    test: Literal["last", "unfinished", "relay"] = "last"
+    """In tests: the last stage's policy from the first step on; that of the first object that is
+    not at its goal; or each stage's own policy until it is reached."""
     guide: Literal["policy", "controller"] = "policy"
     """The guide: the stage's learned policy, or a scripted proportional controller."""
     jump_start: int = number(0, 0)
@@ -61,6 +67,8 @@ class Progress(NamedTuple):
     success: float
     """Best score of a test so far: a success rate in [0, 1], or, in a task without success, a
     return; minus infinity before the first test."""
+    reached: tuple[float, ...] = ()
+    """For each stage, the share of the last test's episodes that reached it."""
 
 
 class Choice(NamedTuple):
@@ -82,18 +90,46 @@ def part(observation: Observation, wanted: Part) -> np.ndarray:
     return source[list(wanted.columns)]
 
 
-def gap(observation: Observation, stage: Stage) -> np.ndarray:
-    """Desired minus achieved of a stage, [G]."""
-    return part(observation, stage.desired) - part(observation, stage.achieved)
+def pursued(observation: Observation, stage: Stage) -> np.ndarray:
+    """The goals of all pairs of a stage at one moment: [G]."""
+    return np.concatenate([part(observation, pair.desired) for pair in stage.pairs])
+
+
+def gap(observation: Observation, pair: Pair) -> np.ndarray:
+    """Desired minus achieved, [G]."""
+    return part(observation, pair.desired) - part(observation, pair.achieved)
+
+
+def is_end(stages: Sequence[Stage], number_: int) -> bool:
+    """Whether a stage is an end, which must hold to the last: an object at its goal.
+
+    Other stages are means to the end after them: the gripper at an object.
+    """
+    return stages[number_].pairs[0] in stages[-1].pairs
+
+
+def first_end(config: Guidance, stages: Sequence[Stage], observation: Observation) -> int:
+    """The first end that is not reached; the last stage when all before it are.
+
+    Reached is what has all its pairs within the switch distance.
+    """
+    for number_ in range(len(stages) - 1):
+        if is_end(stages, number_) and not _reached(config, stages[number_], observation):
+            return number_
+    return len(stages) - 1
 
 
 def current(config: Guidance, stages: Sequence[Stage], observation: Observation) -> int:
-    """The first stage that is not reached; the last one when all before it are."""
-    for number_, stage in enumerate(stages[:-1]):
-        switch = stage.switch if config.switch is None else config.switch
-        if np.linalg.norm(gap(observation, stage)) > switch:
+    """The first stage that is not reached: of the first end that is not, and the means to it."""
+    end = first_end(config, stages, observation)
+    first = end
+    while first and not is_end(stages, first - 1):
+        first -= 1
+    for number_ in range(first, end):
+        means = stages[number_]._replace(also=())  # what else it asks for, the ends before watch
+        if not _reached(config, means, observation):
             return number_
-    return len(stages) - 1
+    return end
 
 
 def choose(
@@ -106,22 +142,32 @@ def choose(
 ) -> Choice:
     """Who acts at step `time` of a training episode."""
     now, last = current(config, stages, observation), len(stages) - 1
-    learned = config.stop_at is not None and config.stop_at <= progress.success <= 1
-    if last == 0 or learned:
+    solved = config.stop_at is not None and config.stop_at <= progress.success <= 1
+    if last == 0 or solved:
         return Choice(last, False)
-    guide, learner = (now, now + 1) if now < last else (last - 1, last)
+    before = not is_end(stages, now)
+    guide, learner = (now, now + 1) if before else (max(now - 1, 0), now)
+    if config.learned is not None:
+        known = [n for n, share in enumerate(progress.reached) if share >= config.learned]
+        now = max([now, *known])
+        guide, learner, before = now, min(now + 1, last), now < last
     if config.jump_start:
         share = max(0.0, 1 - progress.episodes / config.jump_start_episodes)
-        guides = now < last and time < round(config.jump_start * share)
+        guides = before and time < round(config.jump_start * share)
     else:
-        role = config.before if now < last else config.after
+        role = config.before if before else config.after
         guides = role == "stage" or (role == "mixed" and rng.random() < config.probability)
     return Choice(guide if guides else learner, bool(guides))
+
+
+def _reached(config: Guidance, stage: Stage, observation: Observation) -> bool:
+    switch = stage.switch if config.switch is None else config.switch
+    return all(np.linalg.norm(gap(observation, pair)) <= switch for pair in stage.pairs)
 
 
 def controller(observation: Observation, stage: Stage, action_size: int) -> np.ndarray:
     """A proportional controller toward the stage's goal: [A] float32 in [-1, 1]."""
     action = np.zeros(action_size, np.float32)
-    error = gap(observation, stage)
+    error = gap(observation, stage.pairs[0])
     action[: len(error)] = ((stage.gain or 0.0) * error).clip(-1, 1)
     return action

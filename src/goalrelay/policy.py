@@ -8,7 +8,7 @@ import itertools
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 from safetensors.numpy import load_file, save_file
@@ -20,7 +20,7 @@ from goalrelay.goals import Progress
 from goalrelay.networks import MLP
 from goalrelay.normalizer import Moments, normalize
 from goalrelay.settings import from_dict, to_dict
-from goalrelay.types import Observation, Part, Spec, Stage
+from goalrelay.types import Observation, Pair, Part, Spec, Stage, Symmetry, Turn
 
 FORMAT = 2
 BEST, LAST = "policy", "policy-last"
@@ -150,16 +150,24 @@ def load(path: str | Path) -> Policy:
 def _spec(about: dict[str, Any]) -> Spec:
     """The spec as it was before JSON made lists of its tuples."""
     spec = Spec(**about)
-    stages = []
-    for values in spec.stages:
-        stage = Stage(*values)
-        parts = (
-            Part(source, tuple(columns)) for source, columns in (stage.achieved, stage.desired)
-        )
-        achieved, desired = parts
-        stages.append(stage._replace(achieved=achieved, desired=desired))
+    stages = tuple(_stage(values) for values in spec.stages)
     limits = None if spec.reward_range is None else tuple(spec.reward_range)
-    return spec._replace(reward_range=limits, stages=tuple(stages), absolute=tuple(spec.absolute))
+    return spec._replace(reward_range=limits, stages=stages, absolute=tuple(spec.absolute))
+
+
+def _stage(values: Any) -> Stage:
+    stage = Stage(*values)
+    first, *also = (
+        Pair(*(Part(source, tuple(columns)) for source, columns in pair))
+        for pair in ((stage.achieved, stage.desired), *stage.also)
+    )
+    view = None
+    if stage.view is not None:
+        name, *turns = cast(Any, stage.view)
+        view = Symmetry(name, *(Turn(*(tuple(column) for column in turn)) for turn in turns))
+    return stage._replace(
+        achieved=first.achieved, desired=first.desired, also=tuple(also), view=view
+    )
 
 
 def _stem(path: Path) -> Path:

@@ -10,7 +10,7 @@ proportion. `rare` draws pairs of a step and its goal, so that all places where 
 serve as goals equally often, the few moments in the air as much as the many on the table.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Literal
 
 import numpy as np
@@ -40,12 +40,16 @@ def uniform(episode: Episode, reached: Reached) -> np.ndarray:
 def energy(episode: Episode, reached: Reached) -> np.ndarray:
     """[L] the trajectory energy of the episode, at each of its steps.
 
-    Energy is m g (z - z0) + m v^2 / 2 of the achieved position (metres, 25 steps a second); the
+    Energy is m g (z - z0) + m v^2 / 2 of every achieved position (metres, 25 steps a second); the
     trajectory energy is the sum over steps of its increase, clipped to [0, 0.5].
     """
-    height = episode.achieved[1:, 2] - episode.achieved[0, 2]
-    velocity = np.diff(episode.achieved[:, :3], axis=0) / STEP_SECONDS
-    total: np.ndarray = MASS * GRAVITY * height + 0.5 * MASS * np.square(velocity).sum(-1)
+    size = episode.achieved.shape[1]
+    objects = 1 if size % 3 else size // 3  # a position and a rotation, or nothing but positions
+    places = episode.achieved[:, : 3 * objects].reshape(-1, objects, 3)
+    height = places[1:, :, 2] - places[0, :, 2]
+    velocity = np.diff(places, axis=0) / STEP_SECONDS
+    each = MASS * GRAVITY * height + 0.5 * MASS * np.square(velocity).sum(-1)
+    total: np.ndarray = each.sum(-1)
     increase = np.diff(total, prepend=np.float32(0)).clip(0, CLIP_ENERGY)
     return np.full(episode.length, increase.sum(), np.float32)
 
@@ -78,6 +82,7 @@ def draw(
     count: int,
     reached: Reached,
     cell: float,
+    columns: Sequence[int],
     rng: np.random.Generator,
 ) -> tuple[Index, np.ndarray]:
     """`count` steps, a share of them by a priority and the others uniformly.
@@ -87,8 +92,10 @@ def draw(
         share: of the steps drawn by it; they come first.
         replay: the facts.
         count: how many.
-        reached: the task's, to see whether an achieved goal differs from the episode's first.
+        reached: for `rare`, whether those columns of an achieved goal are as good as of another,
+            to see whether they differ from the episode's first.
         cell: for `rare`, the size of a place in goal space, in the goal's units.
+        columns: for `rare`, of the goal: those of one object.
         rng: decides.
 
     Returns:
@@ -99,7 +106,7 @@ def draw(
         return replay.sample(count, rng, share if name != "uniform" else 0.0), goals
     index = replay.sample(count, rng, 1.0)
     first = round(share * count)
-    pairs = _rare(replay, first, reached, cell, rng)
+    pairs = _rare(replay, first, reached, cell, list(columns), rng)
     if pairs is not None:
         chosen, goals[:first] = pairs
         for field, values in zip(index, chosen, strict=True):
@@ -108,7 +115,12 @@ def draw(
 
 
 def _rare(
-    replay: Replay, count: int, reached: Reached, cell: float, rng: np.random.Generator
+    replay: Replay,
+    count: int,
+    reached: Reached,
+    cell: float,
+    columns: list[int],
+    rng: np.random.Generator,
 ) -> tuple[Index, np.ndarray] | None:
     """Rare goals and a uniformly drawn step before each; None while nothing has moved.
 
@@ -117,10 +129,11 @@ def _rare(
     """
     steps = replay.steps()
     moment = steps.row + 1
-    started = replay.achieved[steps.row - steps.time]
-    wanted = replay.desired[steps.row[steps.time == 0]]
+    everywhere = replay.achieved[:, columns]
+    started = everywhere[steps.row - steps.time]
+    wanted = replay.desired[steps.row[steps.time == 0]][:, columns]
     low, high = wanted.min(axis=0) - cell, wanted.max(axis=0) + cell
-    achieved = replay.achieved[moment]
+    achieved = everywhere[moment]
     within = ((achieved >= low) & (achieved <= high)).all(axis=1)
     moved = np.flatnonzero(within & ~reached(achieved, started))
     if not len(moved):

@@ -11,7 +11,7 @@ A strategy names, for each drawn step, the row whose achieved goal replaces the 
 pass through it too (design law 1). It does so for a `Stage`: the task itself, or a sub-task of it.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -100,16 +100,60 @@ def facts(replay: Replay, part: Part, rows: np.ndarray) -> np.ndarray:
     return source[rows[:, None], part.columns]
 
 
-def distance_reward(threshold: float) -> Judge:
-    """Sparse reward of a stage: -1 beyond the threshold, 0 within."""
-    return lambda achieved, desired: (
-        -(np.linalg.norm(achieved - desired, axis=-1) > threshold).astype(np.float32)
-    )
+def achievements(replay: Replay, stage: Stage, rows: np.ndarray) -> np.ndarray:
+    """What a stage is about at the rows, of all its pairs: [B] -> [B, G]."""
+    return _joined([facts(replay, pair.achieved, rows) for pair in stage.pairs])
+
+
+def pursuits(replay: Replay, stage: Stage, rows: np.ndarray, after: bool = False) -> np.ndarray:
+    """The goals that a stage pursued at the rows, of all its pairs: [B] -> [B, G].
+
+    Args:
+        replay: the facts.
+        stage: the stage.
+        rows: of the steps.
+        after: a moment later: the task may have moved its own goals by then; goals that are parts
+            of the observation stay as they were when they were pursued.
+    """
+    moved = {pair: after and pair.desired.source == "desired_goal" for pair in stage.pairs}
+    return _joined([facts(replay, pair.desired, rows + moved[pair]) for pair in stage.pairs])
+
+
+def _joined(pieces: list[np.ndarray]) -> np.ndarray:
+    return pieces[0] if len(pieces) == 1 else np.concatenate(pieces, axis=1)
+
+
+def distance_reward(threshold: float, sizes: Sequence[int] = ()) -> Judge:
+    """Sparse reward of a stage: 0 with every pair within the threshold, else -1.
+
+    Args:
+        threshold: distance, in the units of the parts.
+        sizes: columns of each pair, in order; one pair by default.
+    """
+    bounds = np.cumsum(sizes)[:-1]
+
+    def reward(achieved: np.ndarray, desired: np.ndarray) -> np.ndarray:
+        gaps = np.split(achieved - desired, bounds, axis=-1) if sizes else [achieved - desired]
+        beyond = [np.linalg.norm(gap, axis=-1) > threshold for gap in gaps]
+        return -np.any(beyond, axis=0).astype(np.float32)
+
+    return reward
 
 
 def judge(stage: Stage, reward: Judge) -> Judge:
     """Who rewards a stage: its threshold, or the task."""
-    return reward if stage.threshold is None else distance_reward(stage.threshold)
+    if stage.threshold is not None:
+        return distance_reward(stage.threshold, [len(pair.desired.columns) for pair in stage.pairs])
+    places = task_order(stage)
+    if places is None:
+        return reward
+    return lambda achieved, desired: reward(achieved[..., places], desired[..., places])
+
+
+def task_order(stage: Stage) -> np.ndarray | None:
+    """Where a whole-task stage has the columns of the task's goal; None: they are in order."""
+    columns = [column for pair in stage.pairs for column in pair.desired.columns]
+    return None if columns == sorted(columns) else np.argsort(columns)
 
 
 def reached(stage: Stage, rules: Rules) -> Reached:
@@ -146,9 +190,8 @@ def relabel(
             reached or the episode is over (n-step returns; 1 is the usual update).
         given: rows of hindsight goals that were drawn with the steps; -1 leaves it to the strategy.
     """
-    goal = facts(replay, stage.desired, index.row)
-    moving = stage.desired.source == "desired_goal"  # only the task itself may move its goal
-    next_goal = facts(replay, stage.desired, index.row + 1) if moving else goal.copy()
+    goal = pursuits(replay, stage, index.row)
+    next_goal = pursuits(replay, stage, index.row, after=True)
     hindsight = np.zeros(len(index.row), bool)
     if strategy != "none":
         hindsight = rng.random(len(index.row)) < ratio
@@ -156,21 +199,22 @@ def relabel(
         if given is not None:
             chosen = np.where(given >= 0, given, chosen)
         chosen = chosen[hindsight]
-        goal[hindsight] = next_goal[hindsight] = facts(replay, stage.achieved, chosen)
+        goal[hindsight] = next_goal[hindsight] = achievements(replay, stage, chosen)
     reward, there = judge(stage, rules.reward), reached(stage, rules)
-    achieved = facts(replay, stage.achieved, index.row + 1)
+    achieved = achievements(replay, stage, index.row + 1)
     total = reward(achieved, next_goal)
     after = index.row + 1
     discount = np.full(len(index.row), rules.gamma, np.float32)
     for step in range(1, steps):
         going = (index.time + step < index.length) & ~there(achieved, next_goal)
         after = after + going
-        achieved = facts(replay, stage.achieved, after)
+        achieved = achievements(replay, stage, after)
         total = total + going * discount * reward(achieved, next_goal)
         discount = np.where(going, discount * rules.gamma, discount)
     ended = index.last_terminal & (after == index.row + index.length - index.time)
     if stage.desired.source == "desired_goal" and stage.threshold is None:
-        ended = rules.terminal(achieved, next_goal, ended)
+        places = slice(None) if (order := task_order(stage)) is None else order
+        ended = rules.terminal(achieved[:, places], next_goal[:, places], ended)
     return Meaning(goal, next_goal, hindsight, total.astype(np.float32), discount * ~ended, after)
 
 
@@ -187,7 +231,7 @@ def innr(replay: Replay, index: Index, stage: Stage, rules: Rules, meaning: Mean
         return float("nan")
     row, left = index.row[chosen], (index.length - index.time)[chosen]
     offsets = np.minimum(np.arange(1, left.max() + 1), left[:, None])  # [B, L]: later moments
-    goals = facts(replay, stage.achieved, (row[:, None] + offsets).reshape(-1))
-    now = np.repeat(facts(replay, stage.achieved, row + 1), offsets.shape[1], axis=0)
+    goals = achievements(replay, stage, (row[:, None] + offsets).reshape(-1))
+    now = np.repeat(achievements(replay, stage, row + 1), offsets.shape[1], axis=0)
     useless = reached(stage, rules)(now, goals).reshape(offsets.shape)
     return float(useless.all(axis=1).mean())

@@ -220,8 +220,7 @@ class _Session:
         progress |= {f"eval_{name}": value for name, value in figures.items()}
         progress |= trainer.take_window()
         self.logbook.write(progress, position | self._speeds())
-        if evaluation.score >= counters.best:
-            trainer.counters = counters._replace(best=evaluation.score)
+        if trainer.judged(evaluation):
             policy.save(self.folder.path, BEST)
         self.display.evaluation(counters, evaluation)
 

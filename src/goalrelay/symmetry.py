@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from goalrelay.types import Part, Stage, Symmetry, Turn
+from goalrelay.types import Stage, Symmetry, Turn
 
 
 class Steps(NamedTuple):
@@ -37,7 +37,7 @@ def mirror(
     """
     for symmetry in symmetries:
         some = np.flatnonzero(rng.random(len(steps.action)) < 0.5)
-        goal = of_goal(symmetry, stage.achieved)
+        goal = of_goal(symmetry, stage)
         changes = (
             symmetry.observation,
             symmetry.observation,
@@ -51,15 +51,19 @@ def mirror(
             array[some] = turned(array[some], change)
 
 
-def of_goal(symmetry: Symmetry, achieved: Part) -> Turn:
-    """How a symmetry changes a stage's goal."""
-    whole = symmetry.observation if achieved.source == "observation" else symmetry.goal
-    columns = achieved.columns
-    return Turn(
-        tuple(columns.index(whole.order[column]) for column in columns),
-        tuple(whole.sign[column] for column in columns),
-        tuple(whole.shift[column] for column in columns),
-    )
+def of_goal(symmetry: Symmetry, stage: Stage) -> Turn:
+    """How a symmetry changes a stage's goals, pair by pair."""
+    order: list[int] = []
+    sign: list[float] = []
+    shift: list[float] = []
+    for pair in stage.pairs:
+        observed = pair.achieved.source == "observation"
+        whole = symmetry.observation if observed else symmetry.goal
+        columns, start = pair.achieved.columns, len(order)
+        order += [start + columns.index(whole.order[column]) for column in columns]
+        sign += [whole.sign[column] for column in columns]
+        shift += [whole.shift[column] for column in columns]
+    return Turn(tuple(order), tuple(sign), tuple(shift))
 
 
 def turned(array: np.ndarray, change: Turn) -> np.ndarray:

@@ -97,6 +97,7 @@ class Trainer:
         self.replay = Replay(self.task.spec, experiment.replay.capacity)
         self.counters = Counters()
         self.window = self._empty_window()
+        self.reached = np.zeros(len(self.task.spec.stages))  # shares of the last test's episodes
         self.collector = Collector(
             lambda: open_task(experiment.task, experiment.task_options),
             experiment.collect.threads,
@@ -178,6 +179,7 @@ class Trainer:
             "statistics": self.statistics,
             "replay": self.replay.save(),
             "counters": {k: np.float64(v) for k, v in self.counters._asdict().items()},
+            "reached": self.reached,
             "window": {k: np.float64(v) for k, v in self.window.items()},
         }
 
@@ -186,9 +188,19 @@ class Trainer:
         self.state, self.statistics = saved["state"], saved["statistics"]
         self.average = to_numpy(saved["average"])
         self.replay.restore(saved["replay"])
+        self.reached = np.asarray(saved["reached"], float)
         kinds = {name: type(value) for name, value in Counters()._asdict().items()}
         self.counters = Counters(**{k: kinds[k](v) for k, v in saved["counters"].items()})
         self.window = {name: float(saved["window"][name]) for name in self.window}
+
+    def judged(self, evaluation: Evaluation) -> bool:
+        """Take in what a test showed; whether the policy is as good as the best so far."""
+        names = [f"reached_{stage.name}" for stage in self.task.spec.stages]
+        self.reached = np.array([evaluation.diagnosis[name] for name in names])
+        best = evaluation.score >= self.counters.best
+        if best:
+            self.counters = self.counters._replace(best=evaluation.score)
+        return best
 
     def take_window(self) -> dict[str, float]:
         """Means since the last evaluation, and a fresh start of them."""
@@ -256,7 +268,8 @@ class Trainer:
         spec = self.task.spec
         if self._exploring():
             return lambda rng: lambda _: random_action(spec, rng)
-        progress = Progress(self.counters.episodes, self.counters.best)
+        shares = tuple(self.reached.tolist())
+        progress = Progress(self.counters.episodes, self.counters.best, shares)
         return lambda rng: policy.begin(progress, rng)
 
     def _count(self, episodes: list[Episode], scans: int, seconds: float) -> None:

@@ -80,7 +80,13 @@ class Stage(NamedTuple):
     to their goals."""
     view: Symmetry | None = None
     """How the network may be shown this stage so that it looks like the first of its kind: the
-    object that it is about trades places with the first one. The action must stay as it is."""
+    object that it is about trades places with the first one. Goals only change places, and the
+    action stays as it is."""
+
+    @property
+    def pairs(self) -> tuple[Pair, ...]:
+        """Everything that must hold; what the stage is about comes first."""
+        return (Pair(self.achieved, self.desired), *self.also)
 
 
 class Spec(NamedTuple):

@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from goalrelay.collect import rollout
+from goalrelay.encoding import Moment, encode
 from goalrelay.errors import UsageError
 from goalrelay.exploration import Exploration, random_action
 from goalrelay.goals import Guidance, Progress
@@ -121,14 +122,14 @@ def stage_of(step: Batch) -> int:
 # --- encoding ---
 
 
-def moment(seed: int, count: int = 5) -> tuple[relay.Moment, np.ndarray]:
+def moment(seed: int, count: int = 5) -> tuple[Moment, np.ndarray]:
     """Fetch moments and goals on a grid of 1/64 m, on which float32 sums are exact."""
     rng = np.random.default_rng(seed)
     observation, achieved, goal = (
         (rng.integers(-20, 20, (count, n)) / 64).astype(np.float32) for n in (25, 3, 3)
     )
     observation[:, 3:6] = achieved
-    return relay.Moment(observation, achieved), goal
+    return Moment(observation, achieved), goal
 
 
 @pytest.mark.parametrize("stage", [0, 1])
@@ -139,7 +140,7 @@ def test_the_papers_encoding_is_observation_and_a_zero_slot_for_the_other_stage(
     slots = [np.zeros_like(goal), np.zeros_like(goal)]
     slots[stage] = goal
     expected = np.hstack([now.observation, *slots])
-    np.testing.assert_array_equal(relay.encode(PAPER, FETCH, now, goal, stage), expected)
+    np.testing.assert_array_equal(encode(relay.layout(PAPER, FETCH), now, goal, stage), expected)
     assert relay.input_size(PAPER, FETCH) == 25 + 3 + 3
 
 
@@ -155,7 +156,7 @@ def test_relative_goals_are_what_is_missing_in_units_of_the_stage_and_limited(st
     shown = [min(max(float(m) / 0.05, -5.0), 5.0) for m in missing]
     slots = [*shown, 0, 0, 0] if stage == 0 else [0, 0, 0, *shown]
     told = [1, 0] if stage == 0 else [0, 1]
-    encoded = relay.encode(config, FETCH, relay.Moment(observation, achieved), goal, stage)
+    encoded = encode(relay.layout(config, FETCH), Moment(observation, achieved), goal, stage)
     np.testing.assert_allclose(encoded, [*seen, *slots, *told], rtol=1e-5)
     assert encoded.dtype == np.float32
     assert relay.input_size(config, FETCH) == len(encoded) == 21 + 6 + 2
@@ -166,20 +167,24 @@ def test_relative_goals_are_what_is_missing_in_units_of_the_stage_and_limited(st
 def test_what_is_shown_is_the_same_everywhere_on_the_table(seed: int, stage: int) -> None:
     now, goal = moment(seed)
     move = np.append(np.random.default_rng(seed + 1).integers(-20, 20, 2) / 64, 0).astype("f")
-    there = relay.Moment(now.observation.copy(), now.achieved + move)
+    there = Moment(now.observation.copy(), now.achieved + move)
     there.observation[:, :3] += move
     there.observation[:, 3:6] += move
     config = relay.Config(translation=True)
-    here = relay.encode(config, FETCH, now, goal, stage)
-    np.testing.assert_array_equal(relay.encode(config, FETCH, there, goal + move, stage), here)
-    seen = relay.encode(replace(config, translation=False), FETCH, there, goal + move, stage)
+    here = encode(relay.layout(config, FETCH), now, goal, stage)
+    np.testing.assert_array_equal(
+        encode(relay.layout(config, FETCH), there, goal + move, stage), here
+    )
+    seen = encode(
+        relay.layout(replace(config, translation=False), FETCH), there, goal + move, stage
+    )
     assert (seen[:, [0, 1, 3, 4]] == there.observation[:, [0, 1, 3, 4]]).all()
 
 
 def test_a_task_of_one_stage_is_shown_as_hindsight_shows_it() -> None:
     alone = FETCH._replace(stages=FETCH.stages[1:])
     now, goal = moment(0)
-    shown = relay.encode(PAPER, alone, now, goal, 0)
+    shown = encode(relay.layout(PAPER, alone), now, goal, 0)
     np.testing.assert_array_equal(shown, np.hstack([now.observation, goal]))
     assert relay.input_size(PAPER, alone) == her.input_size(her.Config(), alone)
 
@@ -190,7 +195,7 @@ def test_a_task_of_one_stage_is_shown_as_hindsight_shows_it() -> None:
 def test_sizes_and_masks_fit_what_is_encoded(encoding: Any, translation: bool, tell: bool) -> None:
     config = relay.Config(encoding=encoding, translation=translation, tell_stage=tell)
     now, goal = moment(1)
-    width = relay.encode(config, FETCH, now, goal, 1).shape[1]
+    width = encode(relay.layout(config, FETCH), now, goal, 1).shape[1]
     mask = relay.normalized(config, FETCH)
     assert relay.input_size(config, FETCH) == len(mask) == width
     expected = (21 if translation else 25) + (6 if encoding == "absolute" else 0)
@@ -203,9 +208,9 @@ def test_a_blank_slot_is_a_constant_that_no_goal_of_the_stage_looks_like() -> No
     inputs = relay.observed(TOLD, RULES, replay, index, np.random.default_rng(1)) + 10
     mask = relay.normalized(TOLD, TASK.spec)
     seen = moments(observe(empty(O + 2 * G + S), inputs, 200.0), 200.0, 5.0, mask)
-    now = relay.Moment(replay.observation[index.row], replay.achieved[index.row])
+    now = Moment(replay.observation[index.row], replay.achieved[index.row])
     goal = replay.desired[index.row]
-    shown = normalize(seen, relay.encode(TOLD, TASK.spec, now, goal, 1))
+    shown = normalize(seen, encode(relay.layout(TOLD, TASK.spec), now, goal, 1))
     blank = np.clip((0 - inputs[:, O : O + G].mean(0)) / inputs[:, O : O + G].std(0), -5, 5)
     np.testing.assert_allclose(shown[:, O : O + G], np.tile(blank, (500, 1)), rtol=1e-4)
     assert (blank == -5).all()

@@ -155,9 +155,8 @@ def sample(
 ) -> tuple[Batch, dict[str, float]]:
     """A cycle of batches [updates, B], a share of the steps under hindsight goals."""
     stage, count = whole(rules.spec), shape[0] * shape[1]
-    index, goals = draw(
-        config.priority, 1.0, replay, count, reached(stage, rules), config.cell, rng
-    )
+    there, columns = reached(stage, rules), range(rules.spec.achieved_size)
+    index, goals = draw(config.priority, 1.0, replay, count, there, config.cell, columns, rng)
     meaning = relabel(replay, index, stage, config.strategy, config.share, rules, rng, given=goals)
     batch = Batch(
         _inputs(replay.observation[index.row], meaning.goal),

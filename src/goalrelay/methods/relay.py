@@ -12,18 +12,29 @@ Luo et al. (RHER; arXiv 2208.00843). One network for all stages, with any actor-
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Literal, NamedTuple
+from typing import Literal
 
 import numpy as np
 
+from goalrelay import encoding
+from goalrelay.encoding import Layout, Moment, encode, unzeroed
 from goalrelay.errors import UsageError
 from goalrelay.exploration import Exploration, add_noise, annealed, explore
-from goalrelay.goals import Guidance, Progress, choose, controller, current, part
+from goalrelay.goals import (
+    Guidance,
+    Progress,
+    choose,
+    controller,
+    current,
+    first_end,
+    is_end,
+    pursued,
+)
 from goalrelay.methods import Act, Network, Preset
 from goalrelay.priority import Name as PriorityName
 from goalrelay.priority import check as check_priority
 from goalrelay.priority import draw
-from goalrelay.relabel import Rules, facts, innr, reached, relabel
+from goalrelay.relabel import Rules, innr, pursuits, reached, relabel
 from goalrelay.replay import Replay
 from goalrelay.settings import number
 from goalrelay.symmetry import Steps, mirror
@@ -31,8 +42,6 @@ from goalrelay.types import Batch, Index, Observation, Spec, Symmetry
 
 NEEDS_GOALS = True
 FIGURES = ("innr",)
-FAR = 5.0
-"""Relative goals are clipped to this many units of their stage's scale."""
 
 
 @dataclass(frozen=True)
@@ -46,7 +55,11 @@ class Config:
     encoding: Literal["absolute", "relative"] = "relative"
     """How goals are shown: as they are (the paper), or relative to what must move."""
     tell_stage: bool = True
-    """Also show which stage is pursued, one input a stage; else only by which goal is not zero."""
+    """Also show whose goals count, one input for the gripper and one for each object; else only by
+    which goal is not zero."""
+    focus: bool = True
+    """Show every stage as if its object were the first, where objects are alike, so that what is
+    learned with one is known for all."""
     translation: bool = True
     """Leave out where in the room things are (columns that the task declares), so that what is
     learned in one place is known everywhere."""
@@ -58,10 +71,11 @@ class Config:
     mixing: Literal["batch", "turns"] = "batch"
     """Stages share every batch, or batches belong to one stage each, in turns (the paper)."""
     priority: PriorityName = "uniform"
-    """Which steps are drawn more often for the last stage: all alike, those of energetic episodes
-    (EBP), those from which hindsight can learn, or those that led to rare goals."""
+    """Which steps are drawn more often for the stages that move an object: all alike, those of
+    energetic episodes (EBP), those from which hindsight can learn, or those that led to rare goals
+    of that object."""
     prioritized: float = number(1.0, 0, 1)
-    """Share of the last stage's steps that are drawn by priority."""
+    """Share of those stages' steps that are drawn by priority."""
     n_step: int = number(1, 1, 1000)
     """Rewards are summed over up to this many steps, ending where the goal is reached."""
     guidance: Guidance = field(default_factory=Guidance)
@@ -138,13 +152,6 @@ PRESETS: Mapping[str, Preset] = {
 }
 
 
-class Moment(NamedTuple):
-    """Facts of moments: [..., O], [..., achieved_size]."""
-
-    observation: np.ndarray
-    achieved: np.ndarray
-
-
 def check(config: Config, rules: Rules) -> None:
     """Refuse a task without stages, and options that do not fit its stages.
 
@@ -175,42 +182,30 @@ def check(config: Config, rules: Rules) -> None:
         )
 
 
+def layout(config: Config, spec: Spec) -> Layout:
+    """What the network sees, and where."""
+    return encoding.layout(
+        config.encoding, config.tell_stage, config.translation, config.focus, spec
+    )
+
+
 def input_size(config: Config, spec: Spec) -> int:
-    """What is seen of the observation, a slot for each stage's goal, perhaps the stage."""
-    goals = sum(len(stage.desired.columns) for stage in spec.stages)
-    told = len(spec.stages) if config.tell_stage else 0
-    return len(_seen(config, spec)) + goals + told
+    """Size of the encoding."""
+    return layout(config, spec).size
 
 
 def normalized(config: Config, spec: Spec) -> np.ndarray:
-    """Everything in the paper's encoding; relative goals have their own scale."""
-    mask = np.zeros(input_size(config, spec), bool)
-    mask[: len(_seen(config, spec))] = True
-    if config.encoding == "absolute":
-        mask[: len(mask) - (len(spec.stages) if config.tell_stage else 0)] = True
-    return mask
-
-
-def encode(config: Config, spec: Spec, moment: Moment, goal: np.ndarray, stage: int) -> np.ndarray:
-    """[..., D]: what the network sees of moments whose pursued goal is stage `stage`'s.
-
-    The goal slots of all other stages are zero, before normalisation: with statistics of unzeroed
-    goals this tells the network which stage it is in (RHER's zero padding).
-    """
-    goals = [np.zeros((*goal.shape[:-1], len(s.desired.columns)), np.float32) for s in spec.stages]
-    goals[stage] = _shown(config, spec, moment, goal, stage)
-    pieces = [moment.observation[..., _seen(config, spec)], *goals]
-    if config.tell_stage:
-        told = np.zeros((*goal.shape[:-1], len(spec.stages)), np.float32)
-        told[..., stage] = 1
-        pieces.append(told)
-    return np.concatenate(pieces, axis=-1)
+    """What of the encoding is normalised."""
+    return encoding.normalized(layout(config, spec))
 
 
 def act(config: Config, spec: Spec, network: Network, observation: Observation) -> np.ndarray:
-    """The last stage's policy, or each stage's own until it is reached (guidance.test)."""
-    relay = config.guidance.test == "relay"
-    stage = current(config.guidance, spec.stages, observation) if relay else len(spec.stages) - 1
+    """The policy of the stage that `guidance.test` names."""
+    stage = len(spec.stages) - 1
+    if config.guidance.test == "unfinished":
+        stage = first_end(config.guidance, spec.stages, observation)
+    elif config.guidance.test == "relay":
+        stage = current(config.guidance, spec.stages, observation)
     return network(_inputs(config, spec, observation, stage), None)
 
 
@@ -262,12 +257,14 @@ def sample(
 def _draw(
     config: Config, rules: Rules, replay: Replay, stage: int, count: int, rng: np.random.Generator
 ) -> tuple[Index, np.ndarray]:
-    """Steps for a stage and the rows of goals that come with them; only the last has a priority."""
-    last = stage == len(rules.spec.stages) - 1
-    pursued = rules.spec.stages[stage]
-    name = config.priority if last else "uniform"
-    there = reached(pursued, rules)
-    return draw(name, config.prioritized, replay, count, there, pursued.scale, rng)
+    """Steps for a stage and the rows of goals that come with them; only ends have a priority."""
+    stages = rules.spec.stages
+    name = config.priority if is_end(stages, stage) else "uniform"
+    alone = stages[stage]
+    if alone.also:  # its own object, judged by distance: the task judges all of them
+        alone = alone._replace(also=(), threshold=alone.threshold or alone.switch)
+    there, columns = reached(alone, rules), alone.achieved.columns
+    return draw(name, config.prioritized, replay, count, there, alone.scale, columns, rng)
 
 
 def _batch(
@@ -296,14 +293,15 @@ def _batch(
         replay.action[index.row],
     )
     mirror(steps, stage, _chosen(config, rules), rng)
+    plan = layout(config, rules.spec)
     now = Moment(steps.observation, steps.achieved)
     after = Moment(steps.next_observation, steps.next_achieved)
     return Batch(
-        encode(config, rules.spec, now, steps.goal, number_),
+        encode(plan, now, steps.goal, number_),
         steps.action,
         meaning.reward,
         meaning.discount,
-        encode(config, rules.spec, after, steps.next_goal, number_),
+        encode(plan, after, steps.next_goal, number_),
     )
 
 
@@ -313,40 +311,25 @@ def observed(
     """The inputs of steps [N] with every stage's goal in its slot: nothing is zeroed.
 
     The last stage's goals are relabelled as in training, the others are those pursued (RHER).
+    Steps are shown through the views of all stages in turn.
     """
-    spec = rules.spec
-    now = Moment(replay.observation[index.row], replay.achieved[index.row])
-    pieces = [now.observation[..., _seen(config, spec)]]
-    for number_, stage in enumerate(spec.stages[:-1]):
-        goal = facts(replay, stage.desired, index.row)
-        pieces.append(_shown(config, spec, now, goal, number_))
-    last = len(spec.stages) - 1
-    meaning = relabel(replay, index, spec.stages[last], config.strategy, config.share, rules, rng)
-    pieces.append(_shown(config, spec, now, meaning.goal, last))
-    if config.tell_stage:
-        pieces.append(np.zeros((len(index.row), len(spec.stages)), np.float32))
-    return np.concatenate(pieces, axis=-1)
+    stages = rules.spec.stages
+    last = relabel(replay, index, stages[-1], config.strategy, config.share, rules, rng).goal
+    goals = [*(pursuits(replay, stage, index.row) for stage in stages[:-1]), last]
+    moment = Moment(replay.observation[index.row], replay.achieved[index.row])
+    plan = layout(config, rules.spec)
+    inputs = np.empty((len(index.row), plan.size), np.float32)
+    for stage in range(len(stages)):
+        some = slice(stage, None, len(stages))
+        part = Moment(*(facts[some] for facts in moment))
+        inputs[some] = unzeroed(plan, part, [goal[some] for goal in goals], stage)
+    return inputs
 
 
 def _inputs(config: Config, spec: Spec, observation: Observation, stage: int) -> np.ndarray:
     moment = Moment(observation.observation, observation.achieved)
-    return encode(config, spec, moment, part(observation, spec.stages[stage].desired), stage)
-
-
-def _seen(config: Config, spec: Spec) -> list[int]:
-    """Observation columns that the network sees."""
-    hidden = spec.absolute if config.translation else ()
-    return [column for column in range(spec.observation_size) if column not in hidden]
-
-
-def _shown(config: Config, spec: Spec, moment: Moment, goal: np.ndarray, stage: int) -> np.ndarray:
-    """A stage's goal as the network sees it."""
-    if config.encoding == "absolute":
-        return goal
-    achieved = spec.stages[stage].achieved
-    source = moment.observation if achieved.source == "observation" else moment.achieved
-    difference = goal - source[..., list(achieved.columns)]
-    return (difference / spec.stages[stage].scale).clip(-FAR, FAR).astype(np.float32)
+    goal = pursued(observation, spec.stages[stage])
+    return encode(layout(config, spec), moment, goal, stage)
 
 
 def _stage_of_each(config: Config, stages: int, shape: tuple[int, int]) -> np.ndarray:

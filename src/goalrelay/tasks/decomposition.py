@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from typing import Any, Literal, NamedTuple
 
 from goalrelay.errors import UsageError
-from goalrelay.types import Part, Stage, Symmetry, Turn
+from goalrelay.types import Pair, Part, Stage, Symmetry, Turn
 
 SOURCES = ("observation", "achieved_goal", "desired_goal")
 """What a part can be a part of."""
@@ -97,6 +97,10 @@ def of_task(task_id: str, env: Any, sizes: dict[str, int], stock: Decomposition)
             f"{where}: the last stage, '{names[-1]}', must be the task itself: the whole "
             "achieved_goal and the whole desired_goal"
         )
+    things = {pair.achieved for stage in stages for pair in stage.pairs}
+    for stage in stages:
+        if stage.view is not None:
+            _check_view(stage.view, things, f"{where}, view of stage '{stage.name}'", sizes)
     for symmetry in found.symmetries:
         _check_symmetry(symmetry, stages, where, sizes)
     if not set(found.absolute) <= set(range(sizes["observation"])):
@@ -113,8 +117,25 @@ def _stage(stage: Stage, where: str, sizes: dict[str, int]) -> Stage:
     if not isinstance(stage, Stage):
         raise UsageError(f"{where}: {stage!r} is not a goalrelay.Stage")
     where = f"{where}, stage '{stage.name}'"
+    first, *also = (_pair(pair, where, sizes) for pair in stage.pairs)
+    stage = stage._replace(
+        achieved=first.achieved,
+        desired=first.desired,
+        also=tuple(also),
+        scale=stage.scale or stage.switch,
+    )
+    if stage.threshold is None and not _is_task(stage, sizes):
+        raise UsageError(f"{where} needs a threshold: only the whole goal has the task's reward")
+    if (stage.threshold or 0) < 0 or stage.switch < 0 or stage.scale <= 0:
+        raise UsageError(f"{where}: threshold and switch must not be below 0, scale above 0")
+    if stage.gain is not None and len(first.desired.columns) > sizes["action"]:
+        raise UsageError(f"{where}: a gain needs at least as many actions as the goal has columns")
+    return stage
+
+
+def _pair(pair: Pair, where: str, sizes: dict[str, int]) -> Pair:
     pieces: list[Part] = []
-    for what, piece in (("achieved", stage.achieved), ("desired", stage.desired)):
+    for what, piece in zip(("achieved", "desired"), pair, strict=True):
         if not isinstance(piece, Part):
             raise UsageError(f"{where}: {what} is not a part; write part(source, start, stop)")
         if piece.source not in SOURCES:
@@ -128,25 +149,37 @@ def _stage(stage: Stage, where: str, sizes: dict[str, int]) -> Stage:
     achieved, desired = pieces
     if len(achieved.columns) != len(desired.columns):
         raise UsageError(f"{where}: achieved and desired differ in size")
-    stage = stage._replace(achieved=achieved, desired=desired, scale=stage.scale or stage.switch)
-    if stage.threshold is None and not _is_task(stage, sizes):
-        raise UsageError(f"{where} needs a threshold: only the whole goal has the task's reward")
-    if (stage.threshold or 0) < 0 or stage.switch < 0 or stage.scale <= 0:
-        raise UsageError(f"{where}: threshold and switch must not be below 0, scale above 0")
-    if stage.gain is not None and len(desired.columns) > sizes["action"]:
-        raise UsageError(f"{where}: a gain needs at least as many actions as the goal has columns")
-    return stage
+    return Pair(achieved, desired)
 
 
 def _is_task(stage: Stage, sizes: dict[str, int]) -> bool:
-    """Whether a stage is about the whole achieved and desired goal."""
-    return stage.achieved == part(
-        "achieved_goal", 0, sizes["achieved_goal"]
-    ) and stage.desired == part("desired_goal", 0, sizes["desired_goal"])
+    """Whether a stage's pairs are the whole achieved and desired goal, piece by piece."""
+    alike = all(
+        pair.achieved.source == "achieved_goal"
+        and pair.desired == Part("desired_goal", pair.achieved.columns)
+        for pair in stage.pairs
+    )
+    columns = sorted(column for pair in stage.pairs for column in pair.desired.columns)
+    return alike and columns == list(range(sizes["desired_goal"]))
+
+
+def _check_view(view: Symmetry, things: set[Part], where: str, sizes: dict[str, int]) -> None:
+    """A view changes the places of things, and nothing about goals and actions besides."""
+    _check_symmetry(view, (), where, sizes)
+    identity = tuple(range(sizes["action"]))
+    if view.action.order != identity or set(view.action.sign) != {1} or any(view.action.shift):
+        raise UsageError(f"{where} must leave the action as it is")
+    if set(view.goal.sign) != {1} or any(view.goal.shift):
+        raise UsageError(f"{where} may only change the places of goals")
+    for thing in things:
+        if thing.source == "achieved_goal":
+            image = tuple(view.goal.order.index(column) for column in thing.columns)
+            if Part(thing.source, image) not in things:
+                raise UsageError(f"{where} takes columns {thing.columns} to what no stage is about")
 
 
 def _check_symmetry(
-    symmetry: Symmetry, stages: Sequence[Stage], where: str, sizes: dict[str, int]
+    symmetry: Any, stages: Sequence[Stage], where: str, sizes: dict[str, int]
 ) -> None:
     if not isinstance(symmetry, Symmetry):
         raise UsageError(f"{where}: {symmetry!r} is not a goalrelay.Symmetry")
@@ -162,7 +195,7 @@ def _check_symmetry(
         if sorted(change.order) != list(range(sizes[name])):
             raise UsageError(f"{where}: the order of {name} must name each of its columns once")
     for stage in stages:
-        columns = stage.achieved.columns
-        order = turns[stage.achieved.source].order
-        if {order[column] for column in columns} != set(columns):
-            raise UsageError(f"{where} mixes columns of stage '{stage.name}' with others")
+        for pair in stage.pairs:
+            columns, order = pair.achieved.columns, turns[pair.achieved.source].order
+            if {order[column] for column in columns} != set(columns):
+                raise UsageError(f"{where} mixes columns of stage '{stage.name}' with others")

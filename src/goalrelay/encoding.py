@@ -1,0 +1,174 @@
+"""What the network of a relay sees: one encoding for the goals of all stages.
+
+    [observation | a slot for each other thing that is brought somewhere | goal | which slots count]
+
+A stage's goals lie in the slots of the things that they are about (the gripper; each object), and
+all other slots are zero: RHER's zero padding. `encoding` shows goals as they are or relative to
+what must move; `tell_stage` adds a flag for each thing whose goal counts; `translation` hides where
+in the room things are; `focus` shows every stage through its `view`, so that the object that it is
+about always comes first and what is learned with one object is known for all.
+"""
+
+import functools
+from typing import NamedTuple
+
+import numpy as np
+
+from goalrelay.types import Pair, Part, Spec, Stage
+
+FAR = 5.0
+"""Relative goals are clipped to this many units of their stage's scale."""
+
+
+class Moment(NamedTuple):
+    """Facts of moments: [..., O], [..., achieved_size]."""
+
+    observation: np.ndarray
+    achieved: np.ndarray
+
+
+class Look(NamedTuple):
+    """How one stage is shown."""
+
+    columns: np.ndarray
+    """[S] of the observation, in the order in which they are seen"""
+    sign: np.ndarray
+    """[S]"""
+    shift: np.ndarray
+    """[S]"""
+    places: np.ndarray
+    """[G] slots that the stage's goals fill"""
+    resting: tuple[np.ndarray, np.ndarray]
+    """Slots that show where things are which only later stages move, and their columns of the
+    achieved goal (the paper's encoding)."""
+    told: np.ndarray
+    """[things] 1 for each thing whose goal counts"""
+
+
+class Layout(NamedTuple):
+    """The whole input."""
+
+    stages: tuple[Stage, ...]
+    looks: tuple[Look, ...]
+    slots: int
+    relative: bool
+    tell: bool
+
+    @property
+    def size(self) -> int:
+        """Of the network's input."""
+        look = self.looks[0]
+        return len(look.columns) + self.slots + (len(look.told) if self.tell else 0)
+
+
+@functools.lru_cache(maxsize=64)
+def layout(encoding: str, tell_stage: bool, translation: bool, focus: bool, spec: Spec) -> Layout:
+    """Where everything goes, for the options of a method; see the module."""
+    things = list(dict.fromkeys(pair.achieved for s in spec.stages for pair in s.pairs))
+    others = [thing for thing in things if thing.source != "achieved_goal"]
+    starts = np.cumsum([0, *(len(thing.columns) for thing in others)])
+    slots = int(starts[-1]) + spec.achieved_size
+    hidden = spec.absolute if translation else ()
+    seen = np.array([c for c in range(spec.observation_size) if c not in hidden], int)
+
+    def place(thing: Part, stage: Stage) -> list[int]:
+        if thing.source == "achieved_goal":
+            return [int(starts[-1]) + column for column in _image(thing, stage, focus).columns]
+        start = int(starts[others.index(thing)])
+        return list(range(start, start + len(thing.columns)))
+
+    looks = []
+    for number, stage in enumerate(spec.stages):
+        told = np.zeros(len(things), np.float32)
+        told[[things.index(_image(pair.achieved, stage, focus)) for pair in stage.pairs]] = 1
+        near = {p.achieved for s in spec.stages[: number + 2] for p in s.pairs}
+        later = [t for t in things if t.source == "achieved_goal" and t not in near]
+        resting = (
+            np.array([i for thing in later for i in place(thing, stage)], int),
+            np.array([c for thing in later for c in thing.columns], int),
+        )
+        columns, sign, shift = seen, np.ones(len(seen)), np.zeros(len(seen))
+        if focus and stage.view is not None:
+            turn = stage.view.observation
+            columns = np.array(turn.order)[seen]
+            sign, shift = np.array(turn.sign)[seen], np.array(turn.shift)[seen]
+        places = np.array([i for pair in stage.pairs for i in place(pair.achieved, stage)], int)
+        looks.append(
+            Look(columns, sign.astype(np.float32), shift.astype(np.float32), places, resting, told)
+        )
+    return Layout(spec.stages, tuple(looks), slots, encoding == "relative", tell_stage)
+
+
+def encode(plan: Layout, moment: Moment, goal: np.ndarray, stage: int) -> np.ndarray:
+    """[..., D]: what the network sees of moments that pursue a stage.
+
+    The slots of other goals are zero, before normalisation: with statistics of unzeroed goals this
+    tells the network which stage it is in (RHER's zero padding).
+
+    Args:
+        plan: what is shown, and where.
+        moment: facts.
+        goal: [..., G] the goals of all pairs of the stage, in their order.
+        stage: its number.
+    """
+    look = plan.looks[stage]
+    slots = np.zeros((*goal.shape[:-1], plan.slots), np.float32)
+    slots[..., look.places] = _shown(plan, plan.stages[stage], moment, goal)
+    if not plan.relative and len(look.resting[0]):
+        slots[..., look.resting[0]] = moment.achieved[..., look.resting[1]]
+    pieces = [_seen(look, moment.observation), slots]
+    if plan.tell:
+        pieces.append(np.broadcast_to(look.told, (*goal.shape[:-1], len(look.told))))
+    return np.concatenate(pieces, axis=-1)
+
+
+def unzeroed(plan: Layout, moment: Moment, goals: list[np.ndarray], look: int) -> np.ndarray:
+    """[..., D]: moments with the goals of every stage in their slots, for the statistics.
+
+    Args:
+        plan: what is shown, and where.
+        moment: facts.
+        goals: for each stage [..., G], the goals of its pairs.
+        look: the stage through whose view all is seen.
+    """
+    slots = np.zeros((*moment.observation.shape[:-1], plan.slots), np.float32)
+    for look_, stage, goal in zip(plan.looks, plan.stages, goals, strict=True):
+        slots[..., look_.places] = _shown(plan, stage, moment, goal)
+    pieces = [_seen(plan.looks[look], moment.observation), slots]
+    if plan.tell:
+        pieces.append(np.zeros((*slots.shape[:-1], len(plan.looks[0].told)), np.float32))
+    return np.concatenate(pieces, axis=-1)
+
+
+def normalized(plan: Layout) -> np.ndarray:
+    """What is normalised, [D] bool: not the flags, and not relative goals (see `Stage.scale`)."""
+    mask = np.zeros(plan.size, bool)
+    mask[: len(plan.looks[0].columns)] = True
+    if not plan.relative:
+        mask[: len(plan.looks[0].columns) + plan.slots] = True
+    return mask
+
+
+def _image(thing: Part, stage: Stage, focus: bool) -> Part:
+    """Where a thing of the achieved goal appears in a stage's view."""
+    if not focus or stage.view is None or thing.source != "achieved_goal":
+        return thing
+    order = stage.view.goal.order
+    return Part("achieved_goal", tuple(order.index(column) for column in thing.columns))
+
+
+def _seen(look: Look, observation: np.ndarray) -> np.ndarray:
+    return observation[..., look.columns] * look.sign + look.shift
+
+
+def _shown(plan: Layout, stage: Stage, moment: Moment, goal: np.ndarray) -> np.ndarray:
+    """A stage's goals as the network sees them: [..., G]."""
+    if not plan.relative:
+        return goal
+    now = np.concatenate([_where(pair, moment) for pair in stage.pairs], axis=-1)
+    return ((goal - now) / stage.scale).clip(-FAR, FAR)
+
+
+def _where(pair: Pair, moment: Moment) -> np.ndarray:
+    source = moment.observation if pair.achieved.source == "observation" else moment.achieved
+    return source[..., list(pair.achieved.columns)]
