@@ -101,6 +101,7 @@ PRESETS: Mapping[str, Preset] = {
             "learner.action_l2": 0.1,
             "collect.updates": 80,
             "evaluate.average": 0.9,
+            "method.guidance.test": "unfinished",
             "method.symmetries": ("all",),
             "method.n_step": 3,
             "method.priority": "rare",
@@ -147,6 +148,35 @@ PRESETS: Mapping[str, Preset] = {
             "collect.updates": 80,
             "collect.updates_per": "cycle",
             "replay.capacity": 1_000_000,
+        },
+    ),
+    "rher-paper-multi": Preset(
+        "The authors' PyTorch code for several objects: 40 TD3 updates of 2,048 a stage (of two "
+        "objects), the highest learned stage guides. Learned is what 80% of the last test's "
+        "episodes reached, where the authors test each stage alone; every stage stays in the "
+        "batch; small actions are weighed (their code weighs the value's square by mistake).",
+        "td3",
+        {
+            "learner.hidden": (256, 256),
+            "learner.actor_lr": 1e-3,
+            "learner.critic_lr": 1e-3,
+            "learner.gamma": 0.98,
+            "learner.batch_size": 8192,
+            "learner.polyak": 0.99,
+            "learner.target_move": "update",
+            "learner.action_l2": 1.0,
+            "learner.clip_return": True,
+            "method.encoding": "absolute",
+            "method.tell_stage": False,
+            "method.focus": False,
+            "method.translation": False,
+            "method.guidance.probability": 0.5,
+            "method.guidance.learned": 0.8,
+            "method.guidance.test": "last",
+            "method.exploration.noise": 0.2,
+            "method.exploration.random": 0.2,
+            "method.exploration.anneal": 1.0,
+            "collect.updates": 40,
         },
     ),
 }

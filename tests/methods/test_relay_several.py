@@ -1,0 +1,226 @@
+"""Relay of several objects: every step of a batch against a slow reference, one at a time."""
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+
+from goalrelay.encoding import Moment, encode
+from goalrelay.goals import Guidance, Progress, choose, current, first_end, is_end
+from goalrelay.methods import relay
+from goalrelay.relabel import Rules, relabel
+from goalrelay.replay import Replay
+from goalrelay.symmetry import turned
+from goalrelay.types import Observation
+from two_blocks import FLIP, SPEC, STAGES, episode, observe, reward
+
+GAMMA = 0.9
+
+
+def stored(achieved: np.ndarray, desired: np.ndarray, fact: np.ndarray) -> np.ndarray:
+    return fact
+
+
+RULES = Rules(SPEC, reward, stored, GAMMA, (FLIP,))
+CONFIG = relay.Config()
+
+
+def filled(count: int = 30) -> Replay:
+    replay = Replay(SPEC, 1000)
+    episodes = [episode(seed) for seed in range(count)]
+    replay.add(episodes, [np.ones(e.length, np.float32) for e in episodes])
+    return replay
+
+
+def pairs_at(replay: Replay, stage: int, row: int) -> tuple[list[float], list[float]]:
+    """What the pairs of a stage achieve and pursue at a row, written out."""
+    hand, blocks, wanted = replay.observation[row, 0], replay.achieved[row], replay.desired[row]
+    return [
+        ([hand], [blocks[0]]),
+        ([blocks[0]], [wanted[0]]),
+        ([hand, blocks[0]], [blocks[1], wanted[0]]),
+        ([blocks[1], blocks[0]], [wanted[1], wanted[0]]),
+    ][stage]
+
+
+def good(stage: int, achieved: list[float], goal: list[float]) -> bool:
+    limits = [(0.1,), (0.1,), (0.1, 0.1), (0.05, 0.1)][stage]  # the task is stricter about block 1
+    gaps = np.abs(np.array(achieved) - np.array(goal))
+    return all(gap <= limit for gap, limit in zip(gaps, limits, strict=True))
+
+
+@pytest.mark.parametrize("stage", range(4))
+@pytest.mark.parametrize("steps", [1, 3])
+def test_every_step_means_what_a_slow_reference_says(stage: int, steps: int) -> None:
+    replay = filled()
+    index = replay.sample(300, np.random.default_rng(1))
+    rng = np.random.default_rng(2)
+    meaning = relabel(replay, index, STAGES[stage], "future", 0.8, RULES, rng, steps)
+    hits = 0
+    for i, row in enumerate(index.row):
+        end = row - index.time[i] + index.length[i]
+        goal = meaning.goal[i].tolist()
+        if meaning.hindsight[i]:
+            later = [pairs_at(replay, stage, r)[0] for r in range(row + 1, end + 1)]
+            assert any(np.allclose(goal, achieved) for achieved in later), "all at one moment"
+        else:
+            np.testing.assert_allclose(goal, pairs_at(replay, stage, row)[1])
+        total, discount, after = 0.0, 1.0, row
+        while True:
+            after += 1
+            there = good(stage, pairs_at(replay, stage, after)[0], goal)
+            total -= discount * (not there)
+            discount *= GAMMA
+            if there or after == end or after == row + steps:
+                break
+        hits += there
+        assert meaning.after[i] == after
+        assert meaning.reward[i] == pytest.approx(total, rel=1e-5)
+        assert meaning.discount[i] == pytest.approx(discount, rel=1e-5)
+    assert 20 < hits < 300
+
+
+def test_a_batch_shows_each_stage_its_steps_through_its_view() -> None:
+    replay = filled()
+    config = replace(CONFIG, tell_stage=True, focus=True, translation=False, priority="rare")
+    batch, _ = relay.sample(config, RULES, replay, (3, 40), np.random.default_rng(0))
+    inputs = batch.inputs.reshape(120, -1)
+    told = {(1, 0, 0): 0, (0, 1, 0): 0, (1, 1, 1): 0}
+    kinds = [tuple(int(x) for x in row[-3:]) for row in inputs]
+    # reach0; move0; reach1 (hand, and block 0, second in its view); task (block 1 first, block 0)
+    expected = {(1, 0, 0): 30, (0, 1, 0): 30, (1, 0, 1): 30, (0, 1, 1): 30}
+    assert {kind: kinds.count(kind) for kind in set(kinds)} == expected, told
+    for row, kind in zip(inputs, kinds, strict=True):
+        hand, first, second = row[0], row[1], row[3]
+        np.testing.assert_allclose(
+            row[:6], observe(hand, np.array([first, second])), atol=1e-6
+        )  # a view is a possible world
+        stored = [first, second] if kind[2] == 0 else [second, first]
+        near = np.abs(replay.achieved - stored).max(axis=1).min()
+        assert near < 1e-6, "through no view, block 0 comes first; through the other, block 1"
+
+
+def test_mirrors_hold_for_goals_of_all_pairs() -> None:
+    replay = filled()
+    config = replace(CONFIG, symmetries=("flip",), encoding="relative", translation=False)
+    batch, _ = relay.sample(config, RULES, replay, (1, 200), np.random.default_rng(0))
+    stage_of = {(1, 0, 0): 0, (0, 1, 0): 1, (1, 0, 1): 2, (0, 1, 1): 3}
+    mirrored = 0
+    for inputs in batch.inputs[0]:
+        stage = stage_of[tuple(int(x) for x in inputs[-3:])]
+        seen, slots = inputs[:6], inputs[6:9]
+        if stage > 1:  # undo the view
+            seen, slots = turned(seen[None], STAGES[stage].view.observation)[0], slots[[0, 2, 1]]
+        gaps = [np.abs(sign * seen - replay.observation).max(axis=1) for sign in (1, -1)]
+        sign = 1 if gaps[0].min() < gaps[1].min() else -1
+        row = int(np.argmin(gaps[0 if sign == 1 else 1]))
+        assert gaps[0 if sign == 1 else 1][row] < 1e-6
+        mirrored += sign == -1
+        end = row - row % 9 + 8
+        now, pursued = pairs_at(replay, stage, row)
+        later = [pairs_at(replay, stage, r)[0] for r in range(row + 1, end + 1)]
+        places = [(0,), (1,), (0, 1), (2, 1)][stage]
+        shown = sign * slots[list(places)] * 0.5
+        candidates = [np.array(goal) - np.array(now) for goal in (pursued, *later)]
+        assert min(np.abs(shown - gap).max() for gap in candidates) < 1e-6
+    assert mirrored / 200 == pytest.approx(0.5, abs=0.12)
+
+
+# --- who acts ---
+
+
+def at(hand: float, blocks: tuple[float, float], goals: tuple[float, float]) -> Observation:
+    places = np.array(blocks, np.float32)
+    return Observation(observe(np.array(hand), places), places, np.array(goals, np.float32))
+
+
+FAR_FROM_ALL = at(0.0, (0.5, -0.5), (0.9, -0.9))
+AT_FIRST = at(0.5, (0.5, -0.5), (0.9, -0.9))
+FIRST_DONE = at(0.9, (0.9, -0.5), (0.9, -0.9))
+AT_SECOND = at(-0.5, (0.9, -0.5), (0.9, -0.9))
+ALL_DONE = at(-0.5, (0.9, -0.9), (0.9, -0.9))
+FIRST_LOST = at(-0.5, (0.7, -0.9), (0.9, -0.9))
+
+
+def test_blocks_at_their_goals_are_ends_and_the_hand_at_a_block_is_a_means() -> None:
+    assert [is_end(STAGES, n) for n in range(4)] == [False, True, False, True]
+
+
+@pytest.mark.parametrize(
+    ("moment", "stage", "end"),
+    [
+        (FAR_FROM_ALL, 0, 1),
+        (AT_FIRST, 1, 1),
+        (FIRST_DONE, 2, 3),
+        (AT_SECOND, 3, 3),
+        (ALL_DONE, 2, 3),
+        (FIRST_LOST, 0, 1),
+    ],
+)
+def test_the_first_unfinished_block_is_the_one_to_go_to(
+    moment: Observation, stage: int, end: int
+) -> None:
+    assert current(Guidance(), STAGES, moment) == stage
+    assert first_end(Guidance(), STAGES, moment) == end
+
+
+def actors(config: Guidance, moment: Observation, reached: tuple[float, ...] = ()) -> set[Any]:
+    progress = Progress(10, 0.0, reached)
+    rngs = (np.random.default_rng(seed) for seed in range(30))
+    chosen = [choose(config, STAGES, moment, 0, progress, rng) for rng in rngs]
+    return {(choice.stage, choice.guiding) for choice in chosen}
+
+
+def test_a_means_guides_to_its_end_and_an_end_acts_for_itself() -> None:
+    assert actors(Guidance(), FAR_FROM_ALL) == {(0, True), (1, False)}
+    assert actors(Guidance(), AT_FIRST) == {(1, False)}
+    assert actors(Guidance(), FIRST_DONE) == {(2, True), (3, False)}
+    assert actors(Guidance(), AT_SECOND) == {(3, False)}
+
+
+def test_the_published_rule_skips_what_is_learned_and_mixes_with_the_next() -> None:
+    config = Guidance(learned=0.8)
+    assert actors(config, AT_FIRST, (1.0, 0.5, 0.0, 0.0)) == {(1, True), (2, False)}
+    assert actors(config, FAR_FROM_ALL, (0.1, 0.1, 0.0, 0.0)) == {(0, True), (1, False)}
+    assert actors(config, FAR_FROM_ALL, (1.0, 0.8, 0.3, 0.1)) == {(1, True), (2, False)}
+    assert actors(config, FAR_FROM_ALL, (0.9, 0.9, 0.9, 0.9)) == {(3, False)}
+
+
+@pytest.mark.parametrize(
+    ("test", "moment", "stage"),
+    [
+        ("last", FAR_FROM_ALL, 3),
+        ("unfinished", FAR_FROM_ALL, 1),
+        ("unfinished", FIRST_DONE, 3),
+        ("relay", FAR_FROM_ALL, 0),
+        ("relay", FIRST_DONE, 2),
+    ],
+)
+def test_in_tests_the_named_stage_acts(test: Any, moment: Observation, stage: int) -> None:
+    config = replace(CONFIG, guidance=Guidance(test=test))
+    seen = []
+
+    def network(inputs: np.ndarray, rng: Any) -> np.ndarray:
+        seen.append(inputs)
+        return np.zeros(1, np.float32)
+
+    relay.act(config, SPEC, network, moment)
+    goals = [
+        moment.achieved[:1],
+        moment.desired[:1],
+        np.array([moment.achieved[1], moment.desired[0]]),
+        moment.desired[::-1],
+    ]
+    now = Moment(moment.observation, moment.achieved)
+    expected = encode(relay.layout(config, SPEC), now, goals[stage], stage)
+    np.testing.assert_allclose(seen[0], expected, rtol=1e-6)
+
+
+def test_a_view_is_undone_by_itself() -> None:
+    for stage in STAGES[2:]:
+        assert stage.view is not None
+        seen = observe(np.random.default_rng(0).normal(size=4), np.ones((4, 2)))
+        np.testing.assert_array_equal(
+            turned(turned(seen, stage.view.observation), stage.view.observation), seen
+        )
