@@ -91,15 +91,16 @@ relay_comparison() { # who brings the hand to the object: the paper's comparison
             same="--learner td3 --learner.hidden 128 128 128 --learner.polyak 0.75
                 --learner.target-move cycle --learner.action-l2 0.1 --collect.updates 80
                 --evaluate.average 0.9 --method.exploration.random 0.2"
-            group=relay_comparison/$task
             # shellcheck disable=SC2086  # the options are words
-            run "$group-relay-$seed" relay $task-v4 $common
-            run "$group-controller-$seed" relay $task-v4 $common --method.guidance.guide controller
-            run "$group-jump-start-$seed" relay $task-v4 $common --method.guidance.jump-start 25 \
-                --method.guidance.jump-start-episodes 500
-            run "$group-unguided-$seed" relay $task-v4 $common --method.guidance.before next
-            run "$group-her-$seed" her $task-v4 $common $same
-            run "$group-ebp-$seed" her $task-v4 $common $same --method.priority energy
+            run "relay_comparison/relay/$task-$seed" relay $task-v4 $common
+            run "relay_comparison/controller/$task-$seed" relay $task-v4 $common \
+                --method.guidance.guide controller
+            run "relay_comparison/jump-start/$task-$seed" relay $task-v4 $common \
+                --method.guidance.jump-start 25 --method.guidance.jump-start-episodes 500
+            run "relay_comparison/unguided/$task-$seed" relay $task-v4 $common \
+                --method.guidance.before next
+            run "relay_comparison/her/$task-$seed" her $task-v4 $common $same
+            run "relay_comparison/ebp/$task-$seed" her $task-v4 $common $same --method.priority energy
         done
     done
 }

@@ -104,8 +104,8 @@ class Play:
 class Plot:
     """Learning curves: mean over seeds with an interval band, runs grouped by method."""
 
-    runs: Annotated[tuple[Path, ...], tyro.conf.Positional]
-    """Run folders, or folders that hold some."""
+    runs: Annotated[tuple[str, ...], tyro.conf.Positional]
+    """Run folders, or folders that hold some; LABEL=FOLDER says what they are to be called."""
     out: Path
     """Picture, .png, .svg or .pdf."""
     x: Literal["episodes", "steps", "seconds"] = "episodes"

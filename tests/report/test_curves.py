@@ -168,6 +168,20 @@ def test_an_ablation_is_not_averaged_with_what_it_is_compared_to(tmp_path: Path)
     }
 
 
+def test_runs_are_grouped_by_the_label_that_they_are_given(tmp_path: Path) -> None:
+    write_run(tmp_path / "one" / "a", [1.0])
+    write_run(tmp_path / "one" / "b", [0.0], method__strategy="none")
+    write_run(tmp_path / "other", [0.0], method__strategy="none")
+    write_run(tmp_path / "x=y", [0.0])
+    named = [f"with guide={tmp_path / 'one'}", f"{tmp_path / 'other'}", tmp_path / "x=y"]
+    groups = grouped(read_runs(named))["FetchPush-v4"]
+    assert {label: len(runs) for label, runs in groups.items()} == {
+        "with guide": 2,
+        "her + ddpg, strategy=none": 1,
+        "her + ddpg, strategy=future": 1,
+    }
+
+
 def test_a_run_given_twice_counts_once(tmp_path: Path) -> None:
     run = write_run(tmp_path / "deep" / "down" / "run", [0.5])
     write_run(run / "inside", [0.5])

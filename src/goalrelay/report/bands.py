@@ -4,8 +4,9 @@
     runs of one task, method, learner and preset                    -> `grouped`
     curves of a group                                               -> `aggregate`
 
-Runs of one group that differ in another option that decides what is learned are kept apart, and
-the option joins their label: an ablation is never averaged with what it is compared to.
+Runs that are given a label are grouped by it. Of the others, runs of one group that differ in
+another option that decides what is learned are kept apart, and the option joins their label: an
+ablation is never averaged with what it is compared to.
 
 A mean covers what every run of the group covers, with straight lines between evaluations: nothing
 is extrapolated. The one exception is a run that ended because it reached `--until`: it holds its
@@ -80,28 +81,37 @@ class Run(NamedTuple):
     path: Path
     experiment: AnyExperiment
     progress: list[Row]
+    label: str
+    """What the reader calls it; empty: by its method and options."""
 
 
-def read_runs(folders: Sequence[Path]) -> list[Run]:
+def read_runs(folders: Sequence[Path | str]) -> list[Run]:
     """Every run at or below the folders, each once, in order.
+
+    Args:
+        folders: paths, or `LABEL=PATH` to say what the runs there are to be called.
 
     Raises:
         UsageError: a folder without runs, or a run without a readable evaluation.
     """
-    found: dict[Path, Path] = {}
-    for folder in folders:
+    found: dict[Path, tuple[Path, str]] = {}
+    for named in folders:
+        label, _, path = str(named).rpartition("=")
+        folder = Path(path)
+        if Path(named).exists():  # a folder with = in its name
+            label, folder = "", Path(named)
         if not folder.exists():
             raise UsageError(f"no such run: {folder}")
         try:
-            below = {path.resolve(): path for path in _run_folders(folder)}
+            below = {path.resolve(): (path, label) for path in _run_folders(folder)}
         except OSError as error:
             raise UsageError(f"cannot read {folder}: {error.strerror}") from error
         if not below:
             raise UsageError(f"no runs in {folder}: no folder in it has a config.json")
         found |= below
     return [
-        Run(path, RunFolder.open(path).experiment(), _table(path / "progress.csv"))
-        for path in found.values()
+        Run(path, RunFolder.open(path).experiment(), _table(path / "progress.csv"), label)
+        for path, label in found.values()
     ]
 
 
@@ -109,12 +119,14 @@ def grouped(runs: Sequence[Run]) -> dict[str, dict[str, list[Run]]]:
     """Runs by task, then by what learned it: {title: {label: runs}}, in order of appearance."""
     kinds: dict[str, list[Run]] = {}
     for run in runs:
-        kinds.setdefault(_kind(run.experiment), []).append(run)
+        if not run.label:
+            kinds.setdefault(_kind(run.experiment), []).append(run)
     differing = {kind: _differing(group) for kind, group in kinds.items()}
     panels: dict[str, dict[str, list[Run]]] = {}
     for run in runs:
         options, kind = _learning(run.experiment), _kind(run.experiment)
-        label = kind + "".join(f", {name}={options[name]}" for name in differing[kind])
+        differences = "".join(f", {name}={options[name]}" for name in differing.get(kind, ()))
+        label = run.label or kind + differences
         panels.setdefault(_title(run.experiment), {}).setdefault(label, []).append(run)
     return panels
 

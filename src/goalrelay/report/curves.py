@@ -6,6 +6,7 @@ matplotlib's figure objects alone, so that nothing of a session's own plots is t
 """
 
 import math
+import textwrap
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -81,7 +82,7 @@ Panel = tuple[Y, dict[str, Band]]
 
 
 def plot(
-    runs: Sequence[Path],
+    runs: Sequence[Path | str],
     out: Path,
     x: X = "episodes",
     y: Y = "auto",
@@ -89,7 +90,7 @@ def plot(
     """Draw the learning curves of runs.
 
     Args:
-        runs: run folders, or folders below which there are some.
+        runs: run folders, or folders below which there are some; `LABEL=PATH` names them.
         out: the picture, .png, .svg or .pdf; it appears whole or not at all.
         x: what the curve runs against: training episodes, environment steps, wall-clock time.
         y: success, return, distance or a column of progress.csv; auto is success, or return for
@@ -219,7 +220,8 @@ def _legend(
         counts = sorted({band.runs for name, band in every if name == label})
         seeds = f"n={counts[0]}" + (f" to {counts[-1]}" if len(counts) > 1 else "")
         line = Line2D([], [], color=look.colour, marker=look.marker, markeredgecolor="white")
-        line.set_label(f"{label} ({seeds})")
+        width = int((size[0] - 0.6) / LETTER)  # a long label takes several rows
+        line.set_label("\n".join(textwrap.wrap(f"{label} ({seeds})", width)))
         handles.append(line)
     if text := _interval(band for _, band in every):
         handles.append(Patch(color="#888888", alpha=0.3, label=text))
@@ -228,7 +230,9 @@ def _legend(
         handles.append(Line2D([], [], color="#888888", linestyle=DASHES, label=text))
     longest = max(len(line) for handle in handles for line in handle.get_label().splitlines())
     columns = max(1, min(len(handles), int(size[0] / (longest * LETTER + 0.6))))
-    figure.set_size_inches(size[0], size[1] + ROW * (math.ceil(len(handles) / columns) + 1))
+    heights = [len(handle.get_label().splitlines()) for handle in handles]
+    rows = math.ceil(sum(heights) / columns)
+    figure.set_size_inches(size[0], size[1] + ROW * (rows + 1))
     figure.legend(handles=handles, loc="outside lower center", ncols=columns, frameon=False)
 
 
