@@ -83,14 +83,20 @@ def test_actions_are_in_the_tasks_own_units(task: str, learner: str, tmp_path: P
 
 
 @pytest.mark.parametrize(
-    "config",
+    ("task_id", "config"),
     [
-        relay.Config(symmetries=("left-right",), shares=(1.0, 2.0)),
-        relay.Config(encoding="absolute", translation=False, guidance=Guidance(test="relay")),
+        ("FetchPush-v4", relay.Config(symmetries=("left-right",), shares=(1.0, 2.0))),
+        (
+            "FetchPush-v4",
+            relay.Config(encoding="absolute", translation=False, guidance=Guidance(test="relay")),
+        ),
+        ("goalrelay/FetchDoublePush-v0", relay.Config(guidance=Guidance(test="unfinished"))),
     ],
 )
-def test_a_relay_policy_keeps_its_stages_and_settings(config: relay.Config, tmp_path: Path) -> None:
-    task, rng = open_task("FetchPush-v4"), np.random.default_rng(0)
+def test_a_relay_policy_keeps_its_stages_and_settings(
+    task_id: str, config: relay.Config, tmp_path: Path
+) -> None:
+    task, rng = open_task(task_id), np.random.default_rng(0)
     sizes = [relay.input_size(config, task.spec), 8, 4]
     weights = [rng.normal(0, 0.3, s).astype("f") for s in itertools.pairwise(sizes)]
     actor = MLP(tuple(weights), (np.zeros(8, "f"), np.zeros(4, "f")))

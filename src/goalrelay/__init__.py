@@ -10,12 +10,13 @@ from goalrelay.policy import Policy, load
 from goalrelay.session import Result, evaluate, resume, train
 from goalrelay.tasks import register as _register
 from goalrelay.tasks.decomposition import Decomposition, declare, part
-from goalrelay.types import Stage, Symmetry
+from goalrelay.types import Pair, Stage, Symmetry
 
 __version__ = "0.1.0"
 __all__ = [
     "Decomposition",
     "Diverged",
+    "Pair",
     "Policy",
     "Result",
     "Stage",

@@ -12,7 +12,7 @@ from goalrelay.errors import UsageError
 from goalrelay.tasks import decomposition, fetch_stages
 from goalrelay.tasks.decomposition import Decomposition, about, declare, part, turn
 from goalrelay.tasks.gym_task import open_task
-from goalrelay.types import Part, Stage, Symmetry
+from goalrelay.types import Pair, Part, Stage, Symmetry
 from relay_task import CARRY, Carry
 
 POINT = "goalrelay/PointReach-v0"
@@ -81,7 +81,7 @@ def test_what_was_declared_stands_over_what_comes_with_the_library() -> None:
 
 
 def test_all_that_a_user_needs_is_in_the_package_itself() -> None:
-    for name in ("Stage", "part", "declare", "Decomposition", "Symmetry"):
+    for name in ("Stage", "Pair", "part", "declare", "Decomposition", "Symmetry"):
         assert name in goalrelay.__all__
         assert hasattr(goalrelay, name), name
 
@@ -165,6 +165,40 @@ def test_stages_that_are_no_way_to_the_task_are_refused(found: Any, complaint: s
 def test_a_symmetry_that_does_not_fit_is_refused(symmetry: Symmetry, complaint: str) -> None:
     declare(POINT, Decomposition((HALF, WHOLE), (symmetry,)))
     expect_refusal(complaint, ", symmetry 'flip'")
+
+
+FIRST, SECOND = (part("achieved_goal", i, i + 1) for i in range(2))
+X, Y = (part("desired_goal", i, i + 1) for i in range(2))
+EACH = (
+    Stage("x", FIRST, X, 0.1),
+    Stage("task", SECOND, Y, also=(Pair(FIRST, X),)),
+)
+SWAP = Symmetry("y first", turn(2, swap=((0, 1),)), turn(2, swap=((0, 1),)), turn(2))
+
+
+def test_the_pairs_of_the_last_stage_may_be_the_whole_goal_piece_by_piece() -> None:
+    declare(POINT, Decomposition((EACH[0], EACH[1]._replace(view=SWAP))))
+    last = open_task(POINT).spec.stages[-1]
+    assert last.pairs == (Pair(SECOND, Y), Pair(FIRST, X))
+    assert last.view == SWAP
+
+
+@pytest.mark.parametrize(
+    ("last", "complaint"),
+    [
+        (EACH[1]._replace(also=()), "'task' needs a threshold"),
+        (EACH[1]._replace(also=(Pair(FIRST, Y),)), "'task' needs a threshold"),
+        (EACH[1]._replace(also=((0, 1),)), "also takes pairs; write Pair(achieved, desired)"),
+        (EACH[1]._replace(also=(Pair(FIRST, part("desired_goal", 2, 3)),)), "has columns (2,)"),
+        (EACH[1]._replace(view="swap"), "'swap' is not a goalrelay.Symmetry"),
+        (EACH[1]._replace(view=SWAP._replace(action=turn(2, (0,)))), "leave the action as it is"),
+        (EACH[1]._replace(view=SWAP._replace(goal=turn(2, (0,)))), "only change the places of"),
+        (EACH[1]._replace(view=SWAP._replace(goal=turn(3))), "achieved_goal has 2 columns"),
+    ],
+)
+def test_pairs_and_views_that_do_not_fit_are_refused(last: Any, complaint: str) -> None:
+    declare(POINT, Decomposition((EACH[0], last)))
+    expect_refusal(complaint)
 
 
 @pytest.mark.parametrize("absolute", [(2,), (-1,), (0, 5)])

@@ -100,7 +100,7 @@ def of_task(task_id: str, env: Any, sizes: dict[str, int], stock: Decomposition)
     things = {pair.achieved for stage in stages for pair in stage.pairs}
     for stage in stages:
         if stage.view is not None:
-            _check_view(stage.view, things, f"{where}, view of stage '{stage.name}'", sizes)
+            _check_view(stage.view, things, f"{where}, stage '{stage.name}', its view", sizes)
     for symmetry in found.symmetries:
         _check_symmetry(symmetry, stages, where, sizes)
     if not set(found.absolute) <= set(range(sizes["observation"])):
@@ -134,6 +134,8 @@ def _stage(stage: Stage, where: str, sizes: dict[str, int]) -> Stage:
 
 
 def _pair(pair: Pair, where: str, sizes: dict[str, int]) -> Pair:
+    if not isinstance(pair, Pair):
+        raise UsageError(f"{where}: also takes pairs; write Pair(achieved, desired)")
     pieces: list[Part] = []
     for what, piece in zip(("achieved", "desired"), pair, strict=True):
         if not isinstance(piece, Part):
