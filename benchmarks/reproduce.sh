@@ -106,9 +106,37 @@ relay_comparison() { # who brings the hand to the object: the paper's comparison
 }
 
 relay_slide() { # strokes are unsuitable, says the paper
-    run relay_slide/seed-0 relay FetchSlide-v4 --episodes 2000 --evaluate.every 100
+    run relay_slide/seed-0 relay FetchSlide-v4 --episodes 1000 --evaluate.every 100
+}
+
+notebook() { # docs/notebook.md: the default preset, and the same with one thing changed
+    for seed in ${SEEDS:-100 101 102}; do
+        for task in ${TASKS:-FetchPush FetchPickAndPlace}; do
+            episodes=400
+            [ "$task" = FetchPush ] || episodes=600
+            common="--episodes $episodes --evaluate.every 50 --evaluate.episodes 40
+                --evaluate.confirm 40 --seed $seed"
+            while read -r name change; do
+                # shellcheck disable=SC2086  # the options are words
+                run "notebook/$name/$task-$seed" relay "$task-v4" $common $change </dev/null
+            done <<'CHANGES'
+default
+moving --method.priority moving
+uniform --method.priority uniform
+polyak-0.95 --learner.polyak 0.95
+one-step --method.n-step 1
+no-mirrors --method.symmetries
+action-l2-1 --learner.action-l2 1
+ddpg --learner ddpg
+no-anneal --method.exploration.anneal 0
+positions-shown --method.no-translation
+absolute-goals --method.encoding absolute
+40-updates --collect.updates 40
+CHANGES
+        done
+    done
 }
 
 [ $# -gt 0 ] || set -- bit_flip fetch_reach fetch_reach_curves inverted_double_pendulum \
-    fetch_push_baselines relay_paper relay_push relay_pick relay_reach relay_slide relay_comparison
+    fetch_push_baselines relay_paper relay_push relay_pick relay_reach relay_slide relay_comparison notebook
 for claim in "$@"; do "$claim"; done
