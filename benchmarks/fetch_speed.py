@@ -3,8 +3,9 @@
     python benchmarks/fetch_speed.py [TASK ...] [--rounds 10] [--threads 1 2]
 
 Every round runs one episode of 50 random actions in each environment, resets included, the sides in
-turn; a round's speed is that of its episodes by wall-clock. Printed are the median over the rounds
-and, for the stock and our environments, the share of the time of one thread spent in `mj_step`.
+turn; a round's speed is that of its episodes by wall-clock. Printed are the median over the rounds,
+the median of the ratios to the stock task, and for one thread the share of its processor time that
+`mj_step` takes.
 Stock and ours run one environment a thread, as training does; EnvPool has as many environments as
 threads, its own. Threads are not pinned. On a busy machine only the ratios mean something.
 """
@@ -72,19 +73,20 @@ def in_envpool(name: str, threads: int) -> Round:
 
 
 def physics_share(run: Round) -> float:
-    """Share of a round's time that `mj_step` takes, in one thread."""
+    """Share of this thread's processor time that `mj_step` takes, over five rounds."""
     original, spent = mujoco.mj_step, 0.0
 
     def timed(*arguments: Any, **named: Any) -> None:
         nonlocal spent
-        start = time.perf_counter()
+        start = time.thread_time()
         original(*arguments, **named)
-        spent += time.perf_counter() - start
+        spent += time.thread_time() - start
 
     mujoco.mj_step = late.mujoco.mj_step = timed
-    start = time.perf_counter()
-    run(0)
-    share = spent / (time.perf_counter() - start)
+    start = time.thread_time()
+    for seed in range(5):
+        run(seed)
+    share = spent / (time.thread_time() - start)
     mujoco.mj_step = late.mujoco.mj_step = original
     return share
 

@@ -8,20 +8,25 @@ A task subclasses `Environment` and says what its scene is, how a reset places t
 goals, and what is observed. All look-ups by name happen once, in `__init__`.
 """
 
+from __future__ import annotations
+
 import copy
 import math
 from collections.abc import Mapping, Sequence
-from typing import Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import gymnasium
-import mujoco
 import numpy as np
 from gymnasium import spaces
-from gymnasium.envs.mujoco.mujoco_rendering import MujocoRenderer
 
 from goalrelay.errors import UsageError
-from goalrelay.tasks.fetch.scene import GRIP, HAND, SUBSTEPS, Start
+from goalrelay.tasks.fetch.contacts import Contacts
+from goalrelay.tasks.fetch.late import mujoco
+from goalrelay.tasks.fetch.scene import DOWN, GRIP, HAND, SUBSTEPS, Start
 from goalrelay.types import Stage, Symmetry
+
+if TYPE_CHECKING:
+    from gymnasium.envs.mujoco.mujoco_rendering import MujocoRenderer
 
 STRIDE = 0.05
 """A unit of action asks for this much motion in a step, m."""
@@ -33,11 +38,12 @@ CAMERA = {
     "elevation": -14.0,
     "lookat": np.array((1.3, 0.75, 0.55)),
 }
+_DOWN = np.array(DOWN)
 TINY = 8.9e-16
 """Below this a rotation is a gimbal lock (four times the rounding error, as the stock tasks)."""
 
 
-class Environment(gymnasium.Env[dict[str, np.ndarray], np.ndarray]):
+class Environment(gymnasium.Env[Any, Any]):
     """Base of the Fetch tasks.
 
     Args:
@@ -88,6 +94,7 @@ class Environment(gymnasium.Env[dict[str, np.ndarray], np.ndarray]):
         self._size = (width, height)
         self._renderer: MujocoRenderer | None = None
         self._blocked = blocked
+        self._contacts = Contacts(self.model, self.data)
         self._find()
         self._restart()
         mujoco.mj_forward(self.model, self.data)
@@ -144,14 +151,15 @@ class Environment(gymnasium.Env[dict[str, np.ndarray], np.ndarray]):
 
     def step(self, action: np.ndarray):
         """One step of 0.04 s: [4] motion of the hand and of the fingers, in [-1, 1]."""
-        self._act(np.clip(action, -1.0, 1.0))
+        self._act(np.asarray(action).clip(-1.0, 1.0))
         state = self._state()
-        distance = self._distances(state["achieved_goal"], self.goal)
-        success = bool((distance < self.distance_threshold).all())
+        distances = self._distances(state["achieved_goal"], self.goal).tolist()
+        farthest = max(distances)
+        success = farthest < self.distance_threshold
         if self.reward_type == "sparse":
-            reward = -float((distance > self.distance_threshold).any())
+            reward = -float(farthest > self.distance_threshold)
         else:
-            reward = -float(distance.sum())
+            reward = -math.fsum(distances)
         if self.render_mode == "human":
             self.render()
         return state, reward, False, False, {"is_success": success}
@@ -166,10 +174,11 @@ class Environment(gymnasium.Env[dict[str, np.ndarray], np.ndarray]):
     def render(self):
         """A picture [height, width, 3] uint8, with the goals in it."""
         if self._renderer is None:
+            from gymnasium.envs.mujoco.mujoco_rendering import MujocoRenderer  # imports MuJoCo
+
             self._renderer = MujocoRenderer(self.model, self.data, CAMERA, *self._size)
         for site, goal in zip(self._markers, self.goal.reshape(-1, 3), strict=True):
-            self.model.site_pos[site] = goal - self.data.xpos[self.model.site_bodyid[site]]
-        mujoco.mj_kinematics(self.model, self.data)  # moves the markers and nothing else
+            self.data.site_xpos[site] = goal  # seen only: what follows is the same as without
         return self._renderer.render(self.render_mode)
 
     def close(self) -> None:
@@ -183,7 +192,7 @@ class Environment(gymnasium.Env[dict[str, np.ndarray], np.ndarray]):
     @property
     def grip(self) -> np.ndarray:
         """[3] position between the fingertips, m."""
-        return self.data.site_xpos[self._grip]
+        return self._grip_position
 
     @property
     def positions(self) -> np.ndarray:
@@ -193,7 +202,7 @@ class Environment(gymnasium.Env[dict[str, np.ndarray], np.ndarray]):
     @property
     def fingers(self) -> np.ndarray:
         """[2] opening of the right and the left finger, m."""
-        return self.data.qpos[self._finger_qpos]
+        return self._qpos[self._finger_qpos]
 
     def set_position(self, name: str, position: Any) -> None:
         """Move an object with a free joint to [2] or [3] m, upright and at rest."""
@@ -207,18 +216,17 @@ class Environment(gymnasium.Env[dict[str, np.ndarray], np.ndarray]):
     def grip_velocity(self) -> np.ndarray:
         """[3] velocity of the grip, m a step."""
         mujoco.mj_jacSite(self.model, self.data, self._jacobian, None, self._grip)
-        return self._jacobian @ self.data.qvel * self._dt
+        return self._jacobian.dot(self._qvel) * self._dt
 
     def finger_velocity(self) -> np.ndarray:
         """[2] velocity of the fingers, m a step."""
-        return self.data.qvel[self._finger_dof] * self._dt
+        return self._qvel[self._finger_dof] * self._dt
 
     def motion(self, number: int) -> tuple[np.ndarray, np.ndarray]:
         """Linear [3] and angular [3] velocity of a free object, m and rad a step."""
         dof = self._dofs[number]
-        turning = self.data.site_xmat[self._sites[number]].reshape(3, 3)
-        velocity = self.data.qvel[dof : dof + 6] * self._dt
-        return velocity[:3], turning @ velocity[3:]
+        velocity = self._qvel[dof : dof + 6] * self._dt
+        return velocity[:3], self._turnings[number].dot(velocity[3:])
 
     def orientation(self, number: int) -> tuple[float, float, float]:
         """Euler angles of an object, rad, in the convention of the stock tasks."""
@@ -240,6 +248,12 @@ class Environment(gymnasium.Env[dict[str, np.ndarray], np.ndarray]):
         self._dofs = [int(body.dofadr[0]) for body in bodies]
         self._jacobian = np.zeros((3, model.nv))
         self._dt = SUBSTEPS * model.opt.timestep
+        data = self.data  # what follows are views: MuJoCo writes, steps read, and back
+        self._qpos, self._qvel = data.qpos, data.qvel
+        self._grip_position = data.site_xpos[self._grip]
+        self._turnings = [data.site_xmat[site].reshape(3, 3) for site in self._sites]
+        self._hand_position, self._hand_turning = data.xpos[self._hand], data.xquat[self._hand]
+        self._target_position, self._target_turning = data.mocap_pos[0], data.mocap_quat[0]
 
     def _restart(self) -> None:
         mujoco.mj_resetData(self.model, self.data)
@@ -249,15 +263,17 @@ class Environment(gymnasium.Env[dict[str, np.ndarray], np.ndarray]):
 
     def _act(self, action: np.ndarray) -> None:
         data = self.data
-        data.mocap_pos[0] = data.xpos[self._hand] + self.stride * action[:3]
-        data.mocap_quat[0] = data.xquat[self._hand] + (1.0, 0.0, 1.0, 0.0)
+        np.add(self._hand_position, self.stride * action[:3], out=self._target_position)
+        np.add(self._hand_turning, _DOWN, out=self._target_turning)
         if self.model.nu:  # actuators in the order left, right; targets relative to the fingers
             change = 0.0 if self._blocked else action[3]
-            data.ctrl[:] = data.qpos[self._finger_qpos[::-1]] + change
+            data.ctrl[:] = self._qpos[self._finger_qpos[::-1]] + change
+        self._contacts.choose()
         mujoco.mj_step(self.model, data, nstep=SUBSTEPS)
-        if self._blocked:
-            data.qpos[self._finger_qpos] = 0.0
-            mujoco.mj_forward(self.model, data)
+        if self._blocked:  # forces wait for the next step: it begins with them
+            self._qpos[self._finger_qpos] = 0.0
+            mujoco.mj_kinematics(self.model, data)
+            mujoco.mj_comPos(self.model, data)
 
     def _distances(self, achieved: np.ndarray, desired: np.ndarray) -> np.ndarray:
         """[..., objects] distances of the objects from their goals, m."""

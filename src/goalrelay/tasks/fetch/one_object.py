@@ -69,13 +69,14 @@ class OneObject(Environment):
     def _observe(self) -> np.ndarray:
         seen = np.empty(OBSERVED)
         velocity, turning = self.motion(0)
-        seen[0:3] = self.grip
-        seen[3:6] = self.positions[0]
-        seen[6:9] = seen[3:6] - seen[0:3]
+        grip, place, speed = self.grip, self.positions[0], self.grip_velocity()
+        seen[0:3] = grip
+        seen[3:6] = place
+        seen[6:9] = place - grip
         seen[9:11] = self.fingers
         seen[11:14] = self.orientation(0)
-        seen[20:23] = self.grip_velocity()
-        seen[14:17] = velocity - seen[20:23]
+        seen[14:17] = velocity - speed
         seen[17:20] = turning
+        seen[20:23] = speed
         seen[23:25] = self.finger_velocity()
         return seen

@@ -8,9 +8,13 @@ half of them on the table and half up to 45 cm above it. Success: closer than 5 
 50 steps.
 """
 
+from collections.abc import Mapping
 from typing import Any
 
+import numpy as np
+
 from goalrelay.tasks.fetch.environment import registrations
+from goalrelay.tasks.fetch.experts import Expert, Pick
 from goalrelay.tasks.fetch.one_object import OneObject
 from goalrelay.tasks.fetch.scene import BLOCK_ASIDE, begin_of_stock
 
@@ -23,3 +27,13 @@ class Environment(OneObject):
     def __init__(self, **settings: Any):
         begin = begin_of_stock("pick_and_place", height=0.2, block=BLOCK_ASIDE)
         super().__init__(begin, lifted=0.45, **settings)
+
+
+def expert() -> Expert:
+    """A controller for one episode: grasp the block from above and hold it at the goal."""
+    pick = Pick()
+
+    def act(seen: Mapping[str, np.ndarray]) -> np.ndarray:
+        return pick(seen["observation"][:3], seen["achieved_goal"], seen["desired_goal"])
+
+    return act

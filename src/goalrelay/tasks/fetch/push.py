@@ -19,9 +19,14 @@ The block starts within 15 cm of the hand in x and y, at least 10 cm away; goals
 within 15 cm. Success: closer than 5 cm at the last of 50 steps.
 """
 
+from collections.abc import Mapping
 from typing import Any
 
+import numpy as np
+
+from goalrelay.tasks.fetch import experts
 from goalrelay.tasks.fetch.environment import registrations
+from goalrelay.tasks.fetch.experts import Expert
 from goalrelay.tasks.fetch.one_object import OneObject
 from goalrelay.tasks.fetch.scene import BLOCK_ASIDE, begin_of_stock
 
@@ -33,3 +38,12 @@ class Environment(OneObject):
 
     def __init__(self, **settings: Any):
         super().__init__(begin_of_stock("push", block=BLOCK_ASIDE), blocked=True, **settings)
+
+
+def expert() -> Expert:
+    """A controller for one episode: come down behind the block and push it."""
+
+    def act(seen: Mapping[str, np.ndarray]) -> np.ndarray:
+        return experts.push(seen["observation"][:3], seen["achieved_goal"], seen["desired_goal"])
+
+    return act

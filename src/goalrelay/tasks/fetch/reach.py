@@ -14,6 +14,7 @@ Goals lie within 15 cm of the start in x, y and z. Success: closer than 5 cm at 
 steps.
 """
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -21,6 +22,7 @@ import numpy as np
 from goalrelay.tasks import fetch_stages
 from goalrelay.tasks.fetch.environment import Environment as Fetch
 from goalrelay.tasks.fetch.environment import registrations
+from goalrelay.tasks.fetch.experts import Expert, move
 from goalrelay.tasks.fetch.scene import begin_of_stock
 
 REGISTRATIONS = registrations("FetchReach", 50)
@@ -45,3 +47,12 @@ class Environment(Fetch):
         return np.concatenate(
             (self.grip, self.fingers, self.grip_velocity(), self.finger_velocity())
         )
+
+
+def expert() -> Expert:
+    """A controller for one episode: straight to the goal."""
+
+    def act(seen: Mapping[str, np.ndarray]) -> np.ndarray:
+        return move(seen["desired_goal"] - seen["achieved_goal"])
+
+    return act

@@ -1,0 +1,193 @@
+"""Put the gripper, as a peg, into a hole of 4 cm by 4 cm.
+
+| column | observation (16) | unit |
+| --- | --- | --- |
+| 0-2 | tip: 2 cm below the grip | m |
+| 3-5 | achieved goal | m |
+| 6-8 | achieved goal minus tip | m |
+| 9-10 | right and left finger | m |
+| 11-13 | velocity of the grip | m a step |
+| 14-15 | velocity of the fingers | m a step |
+
+The closed fingers measure 3 cm by 2.7 cm. The hole is in a block of 20 cm by 20 cm, 8 cm high, on
+the table. The goal is 1 cm above the hole's bottom. The achieved goal is the tip where it is in the
+hole or less than 2 cm above it, and else the hole's entrance: what there is to learn from
+elsewhere is to go there. Success: closer than 1 cm at the last of 50 steps.
+
+The hole's middle lies in 1.15-1.45 m by 0.575-0.925 m, at least 10 cm from the start of the hand
+in x and y; with `fixed` it is at (1.3, 0.6) m in every episode. The reset option `goal` moves the
+hole.
+
+The original has 13 columns: it does not show where the hole is from the tip, which must be shown if
+a policy is to be the same everywhere on the table.
+
+Repaired: the hole depends on the seed alone. Repaired: the hand starts 15 cm above the table in
+its middle, in the air; in the original the walls stood in its way while it moved to its start, and
+an episode could begin inside a wall.
+"""
+
+import functools
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from goalrelay.tasks.decomposition import about, part, turn
+from goalrelay.tasks.fetch.environment import STRIDE, registrations
+from goalrelay.tasks.fetch.environment import Environment as Fetch
+from goalrelay.tasks.fetch.experts import Expert, travel
+from goalrelay.tasks.fetch.late import mujoco
+from goalrelay.tasks.fetch.scene import BASE, COLOURS, Start, start, stock
+from goalrelay.types import Stage, Symmetry
+
+REGISTRATIONS = registrations("FetchInsert", 50)
+THRESHOLD = 0.01
+TABLE_TOP, TOP = 0.36, 0.44
+"""Heights of the hole's bottom and of its entrance, m."""
+DEEP = 0.37
+"""Height of the goal, m."""
+MOUTH = 0.46
+"""The tip counts as in the hole below this, m."""
+TIP = np.array((0.0, 0.0, -0.02))
+"""From the grip to the tip, m."""
+LEAST, MOST = (1.15, 0.575), (1.45, 0.925)
+"""Where the middle of the hole may be, m."""
+FIXED = (1.3, 0.6)
+OVER = 0.47
+"""Height of the tip at which the expert looks for the hole, m."""
+CLEAR = 0.1
+"""The hole is at least this far from the start of the hand, m."""
+MIDDLE = {0: 1.3, 1: 0.75, 3: 1.3, 4: 0.75}
+"""Middle of the table, m, for columns that hold a position."""
+WALLS = (
+    ((-0.06, 0.0), (0.04, 0.1)),
+    ((0.04, -0.06), (0.06, 0.04)),
+    ((0.04, 0.06), (0.06, 0.04)),
+    ((0.06, 0.0), (0.04, 0.02)),
+)
+"""Middle, from that of the hole, and half size of the parts of the block, m."""
+CAMERA = {
+    "distance": 1.4,
+    "azimuth": 132.0,
+    "elevation": -35.0,
+    "lookat": np.array((1.28, 0.75, 0.45)),
+}
+
+REACH = Stage(
+    "reach",
+    part("observation", 0, 3),
+    part("achieved_goal", 0, 3),
+    THRESHOLD,
+    THRESHOLD,
+    THRESHOLD,
+    1 / STRIDE,
+)
+TASK = Stage(
+    "task",
+    part("achieved_goal", 0, 3),
+    part("desired_goal", 0, 3),
+    None,
+    THRESHOLD,
+    THRESHOLD,
+    1 / STRIDE,
+)
+LEFT_RIGHT = Symmetry(
+    "left-right",
+    about(turn(16, (1, 4, 7, 12), ((9, 10), (14, 15))), MIDDLE),
+    about(turn(3, (1,)), MIDDLE),
+    turn(4, (1,)),
+)
+FRONT_BACK = Symmetry(
+    "front-back",
+    about(turn(16, (0, 3, 6, 11)), MIDDLE),
+    about(turn(3, (0,)), MIDDLE),
+    turn(4, (0,)),
+)
+
+
+@functools.cache
+def scene() -> Start:
+    """The start, compiled once a process; the block is under the floor until a reset."""
+    spec = stock("reach")
+    table = spec.body("table0")
+    table.pos = (1.3, 0.75, TABLE_TOP / 2)
+    table.first_geom().size = (0.25, 0.35, TABLE_TOP / 2)
+    half = (TOP - TABLE_TOP) / 2
+    block = spec.worldbody.add_body(name="block", pos=(1.3, 0.75, -1))
+    for place, size in WALLS:
+        block.add_geom(
+            type=mujoco.mjtGeom.mjGEOM_BOX,
+            pos=(*place, 0),
+            size=(*size, half),
+            condim=3,
+            rgba=(*COLOURS[1], 0.35),
+        )
+    site = spec.site("target0")
+    site.rgba, site.size = (*COLOURS[0], 1), (0.015, 0.015, 0.015)
+    return start(spec, BASE, extra_height=0.2)
+
+
+class Environment(Fetch):
+    """The environment; see the module.
+
+    Args:
+        fixed: whether the hole is at the same place in every episode.
+        settings: of the environment.
+    """
+
+    stages = (REACH, TASK)
+    symmetries = (LEFT_RIGHT, FRONT_BACK)
+    absolute = (0, 1, 3, 4)
+
+    def __init__(self, fixed: bool = False, **settings: Any):
+        self._fixed = fixed
+        super().__init__(scene(), blocked=True, threshold=THRESHOLD, **settings)
+
+    def render(self):
+        """A picture, from where the hole can be seen."""
+        if self._renderer is None:
+            from gymnasium.envs.mujoco.mujoco_rendering import MujocoRenderer  # imports MuJoCo
+
+            self._renderer = MujocoRenderer(self.model, self.data, CAMERA, *self._size)
+        return super().render()
+
+    def _find(self) -> None:
+        super()._find()
+        self._block = self.model.body("block").id
+
+    def _place(self, options: Mapping[str, Any]) -> None:
+        if "goal" in options:
+            hole = np.array(options["goal"][:2], float)
+        elif self._fixed:
+            hole = np.array(FIXED)
+        else:
+            hole = hand = self.begin.grip[:2]
+            while np.linalg.norm(hole - hand) < CLEAR:
+                hole = self.np_random.uniform(LEAST, MOST)
+        self.model.body_pos[self._block] = (*hole, (TABLE_TOP + TOP) / 2)
+
+    def _sample_goal(self) -> np.ndarray:
+        return np.array((*self.model.body_pos[self._block][:2], DEEP))
+
+    def _tip(self) -> np.ndarray:
+        return self.grip + TIP
+
+    def _achieved(self) -> np.ndarray:
+        tip, hole = self._tip(), self.model.body_pos[self._block][:2]
+        if tip[2] < MOUTH and np.linalg.norm(tip[:2] - hole) < THRESHOLD:
+            return tip
+        return np.array((*hole, TOP))
+
+    def _observe(self) -> np.ndarray:
+        tip, achieved = self._tip(), self._achieved()
+        speeds = (self.grip_velocity(), self.finger_velocity())
+        return np.concatenate((tip, achieved, achieved - tip, self.fingers, *speeds))
+
+
+def expert() -> Expert:
+    """A controller for one episode: over the hole, and down into it."""
+
+    def act(seen: Mapping[str, np.ndarray]) -> np.ndarray:
+        return travel(seen["observation"][:3], seen["desired_goal"], OVER, near=0.004)
+
+    return act

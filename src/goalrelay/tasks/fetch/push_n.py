@@ -1,0 +1,52 @@
+"""Push several blocks to their places on the table, with the fingers closed.
+
+RHER's DPush and TPush (https://github.com/kaixindelele/RHER), for 1 to 6 blocks:
+`goalrelay/FetchPushN-v0` with `objects`, and `FetchDoublePush`, `FetchTriplePush`. Observation,
+stages and symmetries are those of `several`.
+
+Blocks start within 15 cm of the hand in x and y (25 cm in y for more than three), at least 10 cm
+from it and 8 cm from one another; goals lie in the same square, 10 cm from one another and 8 cm
+from all blocks. `paper=True` is the published placement. Success: every block closer than 5 cm to
+its goal at the last step, of 60 for two blocks (`several.horizon`).
+
+Repaired: in the originals blocks start in the corners only, two of them may overlap, 12 % of
+starts have a block at its goal, the success of three blocks ignores the third, the reward of a
+step (0 or 1) contradicts the recomputed one, and two blocks are set up inside one another.
+"""
+
+from typing import Any
+
+import numpy as np
+
+from goalrelay.tasks.fetch import experts_n, several
+from goalrelay.tasks.fetch.environment import registrations
+
+REGISTRATIONS = {
+    **several.registrations_of_any("FetchPushN"),
+    **registrations("FetchDoublePush", several.horizon(2), objects=2),
+    **registrations("FetchTriplePush", several.horizon(3), objects=3),
+}
+
+
+class Environment(several.Several):
+    """The environment; see the module.
+
+    Args:
+        objects: blocks, 1 to 6.
+        settings: of `several.Several` and of the environment.
+
+    Raises:
+        UsageError: another number of blocks.
+    """
+
+    def __init__(self, objects: int = 2, **settings: Any):
+        count = several.checked(objects)
+        super().__init__(several.begin("push", count, 0.0), count, blocked=True, **settings)
+
+    def _sample_goal(self) -> np.ndarray:
+        return self._goals(self.count).reshape(-1)
+
+
+def expert() -> experts_n.Expert:
+    """A script that solves an episode, for tests and as a yardstick."""
+    return experts_n.push()

@@ -1,0 +1,53 @@
+"""Build a tower of several blocks.
+
+RHER's Stack and TStack (https://github.com/kaixindelele/RHER), for 1 to 6 blocks:
+`goalrelay/FetchStackN-v0` with `objects`, and `FetchStack`, `FetchTripleStack`. Observation, stages
+and symmetries are those of `several`.
+
+Blocks start as in `push_n`. The goal of the first block lies on the table, 8 cm from all blocks;
+that of block m is 5 m cm above it. The fingers move. `paper=True` is the published placement.
+Success: every block closer than 5 cm to its goal at the last step, of 60 for two blocks
+(`several.horizon`).
+
+Repaired: as in `push_n`; and a block no longer starts where the tower is to stand.
+"""
+
+from typing import Any
+
+import numpy as np
+
+from goalrelay.tasks.fetch import experts_n, several
+from goalrelay.tasks.fetch.environment import registrations
+from goalrelay.tasks.fetch.scene import BLOCK
+
+REGISTRATIONS = {
+    **several.registrations_of_any("FetchStackN"),
+    **registrations("FetchStack", several.horizon(2), objects=2),
+    **registrations("FetchTripleStack", several.horizon(3), objects=3),
+}
+
+
+class Environment(several.Several):
+    """The environment; see the module.
+
+    Args:
+        objects: blocks, 1 to 6.
+        settings: of `several.Several` and of the environment.
+
+    Raises:
+        UsageError: another number of blocks.
+    """
+
+    def __init__(self, objects: int = 2, **settings: Any):
+        count = several.checked(objects)
+        super().__init__(several.begin("pick_and_place", count, 0.2), count, **settings)
+
+    def _sample_goal(self) -> np.ndarray:
+        tower = np.repeat(self._goals(1), self.count, axis=0)
+        tower[:, 2] += 2 * BLOCK * np.arange(self.count)
+        return tower.reshape(-1)
+
+
+def expert() -> experts_n.Expert:
+    """A script that solves an episode, for tests and as a yardstick."""
+    return experts_n.stack()
