@@ -109,6 +109,24 @@ relay_slide() { # strokes are unsuitable, says the paper
     run relay_slide/seed-0 relay FetchSlide-v4 --episodes 1000 --evaluate.every 100
 }
 
+relay_tasks() { # the paper's tasks with one object
+    for task in ${TASKS:-FetchDrawer FetchInsert FetchObstaclePush}; do
+        for seed in ${SEEDS:-0 1 2}; do
+            run "relay_tasks/$task-$seed" relay "goalrelay/$task-v0" --until 0.95 \
+                --episodes 2000 --evaluate.every 50 --seed "$seed"
+        done
+    done
+}
+
+relay_several() { # and with two
+    for task in ${TASKS:-FetchDoublePush FetchStack FetchDrawerBox}; do
+        for seed in ${SEEDS:-0 1 2}; do
+            run "relay_several/$task-$seed" relay "goalrelay/$task-v0" --until 0.9 \
+                --episodes 8000 --evaluate.every 100 --learner.batch-size 512 --seed "$seed"
+        done
+    done
+}
+
 notebook() { # docs/notebook.md: the default preset, and the same with one thing changed
     for seed in ${SEEDS:-100 101 102}; do
         for task in ${TASKS:-FetchPush FetchPickAndPlace}; do
@@ -138,5 +156,6 @@ CHANGES
 }
 
 [ $# -gt 0 ] || set -- bit_flip fetch_reach fetch_reach_curves inverted_double_pendulum \
-    fetch_push_baselines relay_paper relay_push relay_pick relay_reach relay_slide relay_comparison notebook
+    fetch_push_baselines relay_paper relay_push relay_pick relay_reach relay_slide \
+    relay_comparison notebook relay_tasks relay_several
 for claim in "$@"; do "$claim"; done
