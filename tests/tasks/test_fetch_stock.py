@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from goalrelay.errors import UsageError
+from goalrelay.report.opengl import choose_backend
 from goalrelay.tasks.fetch import contacts
 from goalrelay.tasks.fetch.late import mujoco
 from goalrelay.tasks.gym_task import open_task, register_stock
@@ -18,8 +19,8 @@ from goalrelay.tasks.gym_task import open_task, register_stock
 NAMES = ("FetchReach", "FetchPush", "FetchPickAndPlace", "FetchSlide")
 KINDS = ("random", "chase", "press", "grasp and drop", "one way", "corners")
 SAME = 1e-6
-BEYOND = 0.2
-"""Joints give way beyond their limits by less than this, rad."""
+BEYOND = 0.3
+"""Joints give way beyond their limits by less than this, rad; the most seen is 0.18."""
 
 
 def actions(kind: str, seed: int, env: Any) -> Iterator[np.ndarray]:
@@ -96,25 +97,55 @@ def test_contact_is_looked_for_where_the_shoulder_can_touch_the_body() -> None:
     for _ in range(50):
         env.step(np.array((-1, 1, 0, 0), np.float32))
         for pair in env.data.contact.geom:
-            met.add(frozenset(env.model.geom(g).name.removeprefix("robot0:") for g in pair))
-    assert met & contacts.TURNED
+            met.add(frozenset(short(env.model.geom(g).name) for g in pair))
+    assert met & contacts.WATCHED[0].pairs
 
 
-def test_what_is_never_tested_stays_apart() -> None:
+def short(name: str) -> str:
+    """A name without what the robot's joints and geometry have in common."""
+    return name.removeprefix("robot0:").removesuffix("_joint")
+
+
+def colliding(
+    poses: int, ranges: dict[str, tuple[float, float]] | None = None
+) -> Iterator[frozenset[str]]:
+    """Names of the parts that meet in random poses, every pair tested.
+
+    A third of the angles are the ends of their ranges, which are the joints' unless given.
+    """
     env: Any = gymnasium.make("goalrelay/FetchReach-v0").unwrapped
-    env.reset(seed=0)
     model, data = env.model, env.data
-    model.exclude_signature[:] = model.exclude_signature[0]  # all but one pair are tested
+    model.exclude_signature[:] = model.exclude_signature[0]  # all but one pair, of parent and child
     hinges = np.flatnonzero(model.jnt_type == mujoco.mjtJoint.mjJNT_HINGE)
     ends = np.where(model.jnt_limited[hinges, None], model.jnt_range[hinges], (-np.pi, np.pi))
     ends += (-BEYOND, BEYOND)
+    for i, hinge in enumerate(hinges):
+        low, high = (ranges or {}).get(short(model.joint(hinge).name), (-np.inf, np.inf))
+        ends[i] = max(ends[i, 0], low), min(ends[i, 1], high)
     rng = np.random.default_rng(0)
-    for _ in range(2000):
-        data.qpos[model.jnt_qposadr[hinges]] = rng.uniform(*ends.T)
+    for _ in range(poses):
+        drawn = rng.uniform(*ends.T)
+        extreme = np.where(rng.random(len(hinges)) < 0.5, *ends.T)
+        angles = np.where(rng.random(len(hinges)) < 1 / 3, extreme, drawn)
+        data.qpos[model.jnt_qposadr[hinges]] = angles
         mujoco.mj_fwdPosition(model, data)
         for pair in data.contact.geom:
-            names = frozenset(model.geom(g).name.removeprefix("robot0:") for g in pair)
-            assert names not in contacts.NEVER
+            yield frozenset(short(model.geom(g).name) for g in pair)
+
+
+def test_what_is_never_tested_stays_apart() -> None:
+    for names in colliding(2000):
+        assert names not in contacts.NEVER
+
+
+def test_watched_parts_stay_apart_while_their_joints_are_within_range() -> None:
+    ranges: dict[str, tuple[float, float]] = {}
+    for watch in contacts.WATCHED:
+        low, high = ranges.get(watch.joint, (-np.inf, np.inf))
+        ranges[watch.joint] = max(low, watch.low), min(high, watch.high)
+    watched = frozenset().union(*(watch.pairs for watch in contacts.WATCHED))
+    for names in colliding(2000, ranges):
+        assert names not in watched
 
 
 def test_a_reset_takes_the_goal_and_the_place_of_the_object() -> None:
@@ -164,27 +195,31 @@ def test_an_object_off_the_table_stays_finite() -> None:
     assert seen["achieved_goal"][2] < 0.4
 
 
-def picture(env: Any) -> np.ndarray:
-    """What is seen now; skips the test where nothing can be drawn."""
+@pytest.fixture
+def opengl(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A way to draw without a window; skips where there is none."""
+    for name in ("MUJOCO_GL", "PYOPENGL_PLATFORM"):  # put back after the test
+        monkeypatch.setenv(name, os.environ.get(name, ""))
+        monkeypatch.delenv(name)
     try:
-        return np.asarray(env.render())
-    except Exception as error:  # whatever a machine without OpenGL raises
-        pytest.skip(f"nothing can be drawn here: {error}")
+        choose_backend()
+    except UsageError as error:
+        pytest.skip(str(error))
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_a_picture_shows_the_goal(name: str) -> None:
+def test_a_picture_shows_the_goal(name: str, opengl: None) -> None:
     env = gymnasium.make(f"goalrelay/{name}-v0", render_mode="rgb_array", width=120)
     pictures = []
     for x in (1.3, 1.45):
         env.reset(seed=0, options={"goal": (x, 0.9, 0.6)})
-        pictures.append(picture(env))
+        pictures.append(np.asarray(env.render()))
     env.close()
     assert pictures[0].shape == (480, 120, 3)
     assert (pictures[0] != pictures[1]).any()
 
 
-def test_being_watched_changes_nothing() -> None:
+def test_being_watched_changes_nothing(opengl: None) -> None:
     seen = []
     for watched in (False, True):
         env = gymnasium.make("goalrelay/FetchPickAndPlace-v0", render_mode="rgb_array", width=64)
@@ -193,7 +228,7 @@ def test_being_watched_changes_nothing() -> None:
         for _ in range(10):
             seen.append(env.step(env.action_space.sample())[0]["observation"])
             if watched:
-                picture(env)
+                env.render()
         env.close()
     np.testing.assert_array_equal(seen[:10], seen[10:])
 

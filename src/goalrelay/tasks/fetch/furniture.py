@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from goalrelay.tasks.fetch.environment import Environment
-from goalrelay.tasks.fetch.late import mujoco
+from goalrelay.tasks.fetch.late import Spec, mujoco
 from goalrelay.tasks.fetch.scene import (
     BASE,
     COLOURS,
@@ -62,7 +62,7 @@ CAMERA = {
 }
 
 
-def add_cabinet(spec: mujoco.MjSpec, damping: float, glides: bool) -> None:
+def add_cabinet(spec: Spec, damping: float, glides: bool) -> None:
     """The cabinet `cabinet` with its drawer `drawer` and the knob, site `object0`.
 
     Args:
@@ -133,13 +133,12 @@ def scene(damping: float, box: bool = False, glides: bool = False) -> Start:
     if box:
         _rename_block(spec.body("object0"))
         add_goal(spec, 1)
-        spec.site("target1").pos = (0, 0, -1)  # at its body's place MuJoCo would pin it there
         joints["object1:joint"] = (1.25, 1.0, TABLE_TOP + 0.025, 1, 0, 0, 0)
     add_cabinet(spec, damping, glides)
     return start(spec, joints, extra_height=0.15)
 
 
-def _rename_block(body: mujoco.MjsBody) -> None:
+def _rename_block(body: Any) -> None:
     """Make the stock block `object1`: the knob is `object0`."""
     body.name = "object1"
     body.first_joint().name = "object1:joint"
@@ -157,20 +156,13 @@ class DrawerTask(Environment):
         settings: of the environment.
     """
 
+    camera = CAMERA
     floor = 0.02
     """The grip stays this far above the middle of the knob, m: the fingertips are then 8.5 mm
     below its top, which makes a light press, and the hand cannot wedge itself in beside it."""
 
     def __init__(self, begin: Start, objects: Sequence[str] = ("object0",), **settings: Any):
         super().__init__(begin, objects, **settings)
-
-    def render(self):
-        """A picture, from where the knob can be seen."""
-        if self._renderer is None:
-            from gymnasium.envs.mujoco.mujoco_rendering import MujocoRenderer  # imports MuJoCo
-
-            self._renderer = MujocoRenderer(self.model, self.data, CAMERA, *self._size)
-        return super().render()
 
     def _find(self) -> None:
         super()._find()

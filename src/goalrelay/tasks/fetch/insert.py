@@ -138,18 +138,11 @@ class Environment(Fetch):
     stages = (REACH, TASK)
     symmetries = (LEFT_RIGHT, FRONT_BACK)
     absolute = (0, 1, 3, 4)
+    camera = CAMERA
 
     def __init__(self, fixed: bool = False, **settings: Any):
         self._fixed = fixed
         super().__init__(scene(), blocked=True, threshold=THRESHOLD, **settings)
-
-    def render(self):
-        """A picture, from where the hole can be seen."""
-        if self._renderer is None:
-            from gymnasium.envs.mujoco.mujoco_rendering import MujocoRenderer  # imports MuJoCo
-
-            self._renderer = MujocoRenderer(self.model, self.data, CAMERA, *self._size)
-        return super().render()
 
     def _find(self) -> None:
         super()._find()

@@ -30,7 +30,7 @@ from goalrelay.tasks.fetch.environment import registrations
 from goalrelay.tasks.fetch.experts import BEHIND, Expert, push
 from goalrelay.tasks.fetch.late import mujoco
 from goalrelay.tasks.fetch.one_object import OBSERVED, OneObject
-from goalrelay.tasks.fetch.scene import BASE, BLOCK_ASIDE, COLOURS, Start, start, stock
+from goalrelay.tasks.fetch.scene import BASE, BLOCK_ASIDE, COLOURS, Start, paint, start, stock
 from goalrelay.types import Symmetry, Turn
 
 REGISTRATIONS = registrations("FetchObstaclePush", 50)
@@ -67,7 +67,8 @@ def scene() -> Start:
     """The start, compiled once a process; the obstacle is under the floor until a reset."""
     spec = stock("push")
     obstacle = spec.worldbody.add_body(name="obstacle", pos=(1.3, 0.75, -1))
-    obstacle.add_geom(type=mujoco.mjtGeom.mjGEOM_BOX, size=HALF, condim=3, rgba=(*COLOURS[1], 1))
+    obstacle.add_geom(type=mujoco.mjtGeom.mjGEOM_BOX, size=HALF, condim=3, rgba=(*COLOURS[3], 1))
+    paint(spec)
     return start(spec, {**BASE, "object0:joint": (*BLOCK_ASIDE, 1.0, 0.0, 0.0, 0.0)})
 
 

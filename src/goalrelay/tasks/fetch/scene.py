@@ -8,8 +8,7 @@ show (`tests/tasks/test_fetch_stock.py`):
 
 - bodies without mass that hold cameras are left out, and the cross that marks the weld target;
 - pairs of robot parts that cannot meet are not tested for contact; see `contacts`. No geometry is
-  taken out of collision: all of them still meet tables, floor and objects;
-- push and pick-and-place solve all contacts in one island.
+  taken out of collision: all of them still meet tables, floor and objects.
 """
 
 import functools
@@ -29,9 +28,6 @@ HAND = "robot0:gripper_link"
 GRIP = "robot0:grip"
 CAMERAS = ("robot0:head_camera_link", "robot0:gripper_camera_link", "robot0:external_camera_body_0")
 """Bodies of the stock scenes without mass, which hold nothing but cameras."""
-ONE_SOLVE = ("push", "pick_and_place")
-"""Scenes solved without contact islands: faster, and equal to 1e-11. The puck's motion is chaotic
-enough that it would differ."""
 DOWN = (1.0, 0.0, 1.0, 0.0)
 """Orientation of the hand, as the quaternion (not normalised) that the stock tasks command."""
 BASE = {"robot0:slide0": 0.405, "robot0:slide1": 0.48, "robot0:slide2": 0.0}
@@ -97,8 +93,6 @@ def begin_of_stock(
         block: [3] where `object0` is while the hand moves to its start pose, m.
     """
     spec = stock(name)
-    if name in ONE_SOLVE:
-        spec.option.disableflags |= _island()
     paint(spec)
     joints: dict[str, Any] = {**BASE, "robot0:slide0": base}
     if block:
@@ -106,22 +100,21 @@ def begin_of_stock(
     return start(spec, joints, height)
 
 
-def add_block(spec: Spec, number: int, mass: float = 2.0) -> None:
-    """A block `object{number}` that moves freely, with a site of the same name at its middle.
+def add_block(spec: Spec, number: int) -> None:
+    """A block `object{number}`, as the stock one, with a site of the same name at its middle.
 
-    Blocks are as the stock one: 5 cm, 2 kg, damping 0.01. They start apart from one another;
-    a reset places them.
+    It must be given a place apart from other things: in `start`, and by every reset.
     """
     name = f"object{number}"
-    body = spec.worldbody.add_body(name=name, pos=(1.05, 0.5 + 0.1 * number, 0.43))
+    body = spec.worldbody.add_body(name=name)
     joint = body.add_freejoint(name=f"{name}:joint")
-    joint.damping = 0.01
+    joint.damping = np.resize((0.01, 0.0, 0.0), np.shape(joint.damping))  # newer: a polynomial
     body.add_geom(
         name=name,
         type=mujoco.mjtGeom.mjGEOM_BOX,
         size=(BLOCK, BLOCK, BLOCK),
         condim=3,
-        mass=mass,
+        mass=2.0,
         rgba=(*COLOURS[number], 1),
     )
     body.add_site(name=name, size=(0.005, 0.005, 0.005), rgba=(0, 0, 0, 0))
@@ -158,7 +151,7 @@ def start(
     """
     model = spec.compile()
     everything = model.exclude_signature.copy()
-    model.exclude_signature[:] = contacts.find(model, turned=True, raised=True)
+    model.exclude_signature[:] = contacts.exclusions(model, everything, contacts.ALL)
     data = mujoco.MjData(model)
     for name, value in joints.items():
         data.joint(name).qpos[:] = value
@@ -172,11 +165,3 @@ def start(
     model.exclude_signature[:] = everything  # an environment chooses from it
     places = {model.site(i).name: data.site_xpos[i].copy() for i in range(model.nsite)}
     return Start(model, data.qpos.copy(), data.qvel.copy(), data.time, places)
-
-
-def _island() -> int:
-    """The flag against solving separate islands of contacts; 0 where MuJoCo is older than it.
-
-    One call of the solver for robot and object is faster than two and finds the same forces.
-    """
-    return int(getattr(mujoco.mjtDisableBit, "mjDSBL_ISLAND", 0))

@@ -35,8 +35,7 @@ from goalrelay.errors import UsageError
 from goalrelay.tasks.decomposition import about, part, turn
 from goalrelay.tasks.fetch.environment import STRIDE, THRESHOLD, TINY, registrations
 from goalrelay.tasks.fetch.environment import Environment as Fetch
-from goalrelay.tasks.fetch.late import mujoco
-from goalrelay.tasks.fetch.scene import BASE, BLOCK, COLOURS, Start, add_goal, start, stock
+from goalrelay.tasks.fetch.scene import BASE, Start, add_block, add_goal, start, stock
 from goalrelay.types import Pair, Stage, Symmetry, Turn
 
 MOST = 6
@@ -213,28 +212,10 @@ def begin(name: str, count: int, height: float) -> Start:
     spec.delete(spec.site("target0"))
     joints: dict[str, Any] = dict(BASE)
     for i in range(count):
-        _add_block(spec, i)
+        add_block(spec, i)
         add_goal(spec, i)
-        spec.site(f"target{i}").pos = (0.0, 0.0, 0.5)  # at its body's own place it would stay there
         joints[f"object{i}:joint"] = (1.12, 0.5 + 0.1 * i, 0.425, 1.0, 0.0, 0.0, 0.0)
     return start(spec, joints, height)
-
-
-def _add_block(spec: mujoco.MjSpec, number: int) -> None:
-    """The block `object{number}`, as the stock one, with a site of the same name at its middle."""
-    name = f"object{number}"
-    body = spec.worldbody.add_body(name=name)
-    joint = body.add_freejoint(name=f"{name}:joint")
-    joint.damping = np.resize((0.01, 0.0, 0.0), np.shape(joint.damping))  # newer: a polynomial
-    body.add_geom(
-        name=name,
-        type=mujoco.mjtGeom.mjGEOM_BOX,
-        size=(BLOCK, BLOCK, BLOCK),
-        condim=3,
-        mass=2.0,
-        rgba=(*COLOURS[number], 1),
-    )
-    body.add_site(name=name, size=(0.005, 0.005, 0.005), rgba=(0, 0, 0, 0))
 
 
 def scatter(

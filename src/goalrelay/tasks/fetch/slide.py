@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from goalrelay.tasks.fetch.environment import STRIDE, registrations
+from goalrelay.tasks.fetch.environment import CAMERA, STRIDE, registrations
 from goalrelay.tasks.fetch.experts import Expert, move, travel
 from goalrelay.tasks.fetch.one_object import OneObject
 from goalrelay.tasks.fetch.scene import begin_of_stock
@@ -23,6 +23,8 @@ REGISTRATIONS = registrations("FetchSlide", 50)
 
 class Environment(OneObject):
     """The environment; see the module."""
+
+    camera = CAMERA | {"distance": 2.2, "lookat": np.array((1.4, 0.75, 0.45))}
 
     def __init__(self, **settings: Any):
         begin = begin_of_stock("slide", base=0.05, height=-0.02, block=(1.7, 1.1, 0.41))
