@@ -118,6 +118,18 @@ relay_tasks() { # the paper's tasks with one object
     done
 }
 
+her_tasks() { # plain hindsight on them, for longer than relay took
+    for task in ${TASKS:-FetchDrawer FetchInsert}; do
+        for seed in ${SEEDS:-0 1 2}; do
+            run "her_tasks/$task-$seed" her "goalrelay/$task-v0" --learner td3 \
+                --learner.hidden 128 128 128 --learner.polyak 0.75 --learner.target-move cycle \
+                --learner.action-l2 0.1 --collect.updates 80 --evaluate.average 0.9 \
+                --method.exploration.random 0.2 --until 0.95 --episodes 300 --evaluate.every 50 \
+                --seed "$seed"
+        done
+    done
+}
+
 relay_several() { # and with two
     for task in ${TASKS:-FetchDoublePush FetchStack FetchDrawerBox}; do
         for seed in ${SEEDS:-0 1 2}; do
@@ -157,5 +169,5 @@ CHANGES
 
 [ $# -gt 0 ] || set -- bit_flip fetch_reach fetch_reach_curves inverted_double_pendulum \
     fetch_push_baselines relay_paper relay_push relay_pick relay_reach relay_slide \
-    relay_comparison notebook relay_tasks relay_several
+    relay_comparison notebook relay_tasks her_tasks relay_several
 for claim in "$@"; do "$claim"; done
