@@ -4,7 +4,7 @@ The observation (30 columns) is that of `push`, and behind it
 
 | column | | unit |
 | --- | --- | --- |
-| 25-27 | obstacle position | m |
+| 25-27 | obstacle minus grip | m |
 | 28-29 | cosine and sine of the obstacle's heading, from the hand to the block | |
 
 The obstacle (2 cm by 8 cm, 5 cm high) stands half-way between the start of the hand and that of
@@ -14,7 +14,7 @@ last of 50 steps.
 
 Repaired: in the original the obstacle always lies along the axes of the room, and overlaps the
 block in 18.5% and the hand in 4.3% of the starts. Across the line there is always room. `paper`
-brings the original back, with 28 columns.
+brings the original back, whose 28 columns end with the position of the obstacle.
 """
 
 import functools
@@ -41,25 +41,23 @@ HALF = (0.01, 0.04, 0.025)
 def _with_obstacle(change: Turn, flip: Sequence[int], columns: int) -> Turn:
     """A symmetry of the 25 columns of `push`, with those of the obstacle."""
     extra = turn(columns - OBSERVED, flip)
-    more = Turn(
+    return Turn(
         change.order + tuple(OBSERVED + i for i in extra.order),
         change.sign + extra.sign,
         change.shift + extra.shift,
     )
-    return about(more, {**fetch_stages.MIDDLE, 25: 1.3, 26: 0.75})
 
 
-def _symmetries(columns: int) -> tuple[Symmetry, ...]:
-    # A mirror turns the heading as it turns a direction.
-    pairs = ((fetch_stages.LEFT_RIGHT, (1, 4)), (fetch_stages.FRONT_BACK, (0, 3)))
-    return tuple(
-        old._replace(
-            observation=_with_obstacle(
-                old.observation, [i for i in flip if i < columns - OBSERVED], columns
-            )
-        )
-        for old, flip in pairs
-    )
+def _symmetries(paper: bool) -> tuple[Symmetry, ...]:
+    """Mirrors; one turns the heading as it turns a direction."""
+    found = []
+    for old, axis in ((fetch_stages.LEFT_RIGHT, 1), (fetch_stages.FRONT_BACK, 0)):
+        flip, columns = ((axis,), 28) if paper else ((axis, 3 + axis), 30)
+        observation = _with_obstacle(old.observation, flip, columns)
+        if paper:
+            observation = about(observation, {**fetch_stages.MIDDLE, 25: 1.3, 26: 0.75})
+        found.append(old._replace(observation=observation))
+    return tuple(found)
 
 
 @functools.cache
@@ -80,13 +78,9 @@ class Environment(OneObject):
         settings: of the environment.
     """
 
-    symmetries = _symmetries(OBSERVED + 5)
-    absolute = (*fetch_stages.MOVE_AN_OBJECT.absolute, 25, 26)
-
     def __init__(self, paper: bool = False, **settings: Any):
         self._paper = paper
-        if paper:
-            self.symmetries = _symmetries(OBSERVED + 3)
+        self.symmetries = _symmetries(paper)
         super().__init__(scene(), blocked=True, **settings)
 
     def _find(self) -> None:
@@ -104,10 +98,11 @@ class Environment(OneObject):
             self.model.body_quat[self._obstacle] = (np.cos(angle / 2), 0, 0, np.sin(angle / 2))
 
     def _observe(self) -> np.ndarray:
-        seen = (super()._observe(), self.data.xpos[self._obstacle])
-        if not self._paper:
-            seen += (self.data.xmat[self._obstacle][[0, 3]],)
-        return np.concatenate(seen)
+        seen, place = super()._observe(), self.data.xpos[self._obstacle]
+        if self._paper:
+            return np.concatenate((seen, place))
+        heading = self.data.xmat[self._obstacle][[0, 3]]
+        return np.concatenate((seen, place - self.grip, heading))
 
 
 # The expert: it plans legs, straight pushes that keep clear of the obstacle.
@@ -135,9 +130,9 @@ def expert() -> Expert:
         since += 1
         if not legs or (since > PATIENCE and seen_all[2] > block[2] + 0.05):
             since = 0
-            middle, heading = seen_all[25:27], seen_all[28:30]
-            if len(heading) == 0:
-                heading = np.array((1.0, 0.0))
+            middle, heading = seen_all[25:27], np.array((1.0, 0.0))  # `paper`: along the axes
+            if len(seen_all) > OBSERVED + 3:
+                middle, heading = middle + seen_all[:2], seen_all[28:30]
             axes = np.array(((heading[0], -heading[1]), (heading[1], heading[0])))
             local = [(place[:2] - middle) @ axes for place in (block, goal)]
             legs = [middle + axes @ leg for leg in plan(*local)]
