@@ -122,7 +122,7 @@ def test_the_obstacle_stands_between_hand_and_block_and_touches_neither() -> Non
         seen, _ = env.reset(seed=seed)
         observed = seen["observation"]
         middle = (env.begin.grip[:2] + observed[3:5]) / 2
-        np.testing.assert_allclose(observed[25:27], middle, atol=1e-9)
+        np.testing.assert_allclose(observed[:2] + observed[25:27], middle, atol=1e-9)
         across = observed[28:30] @ (observed[3:5] - middle)
         assert across == pytest.approx(np.linalg.norm(observed[3:5] - middle))
         touching = [c for c in env.data.contact if geom in (c.geom1, c.geom2)]
