@@ -75,7 +75,7 @@ def test_distances_are_straight_lines_between_the_parts() -> None:
     moment = Observation(
         np.array([1.0, 9.0, 2.0], "f"), np.array([5.0, 5.0], "f"), np.zeros(1, "f")
     )
-    np.testing.assert_array_equal(gap(moment, away), [3.0, 4.0])
+    np.testing.assert_array_equal(gap(moment, away.pairs[0]), [3.0, 4.0])
     assert current(Guidance(), (away, STAGES[0]), moment) == 1
     assert current(Guidance(switch=4.9), (away, STAGES[0]), moment) == 0
 
