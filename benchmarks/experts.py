@@ -12,7 +12,6 @@ from types import ModuleType
 import gymnasium
 import numpy as np
 
-import goalrelay  # noqa: F401  registers the tasks
 from goalrelay.tasks import own_tasks
 
 

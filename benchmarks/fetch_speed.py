@@ -23,7 +23,6 @@ from typing import Any
 import gymnasium
 import numpy as np
 
-import goalrelay  # noqa: F401  registers our tasks
 from goalrelay.tasks.fetch import late
 from goalrelay.tasks.gym_task import register_stock
 

@@ -30,7 +30,8 @@ SEEDS = st.integers(0, 2**32 - 1)
 START = Progress(0, -np.inf)
 TASK = open_task(CARRY)
 GAMMA = np.float32(0.9)
-O, G, S = 6, 2, 2  # noqa: E741  (sizes of observation and goal, number of stages)
+SEEN, G, S = 6, 2, 2
+"""Sizes of observation and goal, number of stages."""
 PAPER = relay.Config(encoding="absolute", tell_stage=False, translation=False)
 TOLD = replace(PAPER, tell_stage=True)
 FETCH = Spec(
@@ -207,12 +208,14 @@ def test_a_blank_slot_is_a_constant_that_no_goal_of_the_stage_looks_like() -> No
     index = replay.sample(500, np.random.default_rng(0))
     inputs = relay.observed(TOLD, RULES, replay, index, np.random.default_rng(1)) + 10
     mask = relay.normalized(TOLD, TASK.spec)
-    seen = moments(observe(empty(O + 2 * G + S), inputs, 200.0), 200.0, 5.0, mask)
+    seen = moments(observe(empty(SEEN + 2 * G + S), inputs, 200.0), 200.0, 5.0, mask)
     now = Moment(replay.observation[index.row], replay.achieved[index.row])
     goal = replay.desired[index.row]
     shown = normalize(seen, encode(relay.layout(TOLD, TASK.spec), now, goal, 1))
-    blank = np.clip((0 - inputs[:, O : O + G].mean(0)) / inputs[:, O : O + G].std(0), -5, 5)
-    np.testing.assert_allclose(shown[:, O : O + G], np.tile(blank, (500, 1)), rtol=1e-4)
+    blank = np.clip(
+        (0 - inputs[:, SEEN : SEEN + G].mean(0)) / inputs[:, SEEN : SEEN + G].std(0), -5, 5
+    )
+    np.testing.assert_allclose(shown[:, SEEN : SEEN + G], np.tile(blank, (500, 1)), rtol=1e-4)
     assert (blank == -5).all()
     np.testing.assert_array_equal(shown[:, -S:], np.tile([0, 1], (500, 1)))
 
@@ -221,9 +224,9 @@ def test_statistics_count_every_stages_goal_and_zero_none() -> None:
     replay = numbered()
     index = replay.sample(2000, np.random.default_rng(0))
     inputs = relay.observed(TOLD, RULES, replay, index, np.random.default_rng(1))
-    np.testing.assert_array_equal(inputs[:, :O], replay.observation[index.row])
-    np.testing.assert_array_equal(inputs[:, O : O + G], replay.achieved[index.row])
-    kept = (inputs[:, O + G : O + 2 * G] == replay.desired[index.row]).all(1)
+    np.testing.assert_array_equal(inputs[:, :SEEN], replay.observation[index.row])
+    np.testing.assert_array_equal(inputs[:, SEEN : SEEN + G], replay.achieved[index.row])
+    kept = (inputs[:, SEEN + G : SEEN + 2 * G] == replay.desired[index.row]).all(1)
     assert kept.mean() == pytest.approx(0.2, abs=0.03), "the last stage's are relabelled"
 
 
@@ -242,8 +245,8 @@ def expect_meaning(config: relay.Config, seed: int) -> None:
     kept, ends, hit = 0, 0, 0
     for step in places(sampled(config, seed=seed, replay=replay)):
         row, stage = row_of(step), stage_of(step)
-        slot = slice(O + stage * G, O + (stage + 1) * G)
-        other = slice(O + (1 - stage) * G, O + (2 - stage) * G)
+        slot = slice(SEEN + stage * G, SEEN + (stage + 1) * G)
+        other = slice(SEEN + (1 - stage) * G, SEEN + (2 - stage) * G)
         episode = int(np.searchsorted(replay._start, row, side="right")) - 1
         end = int(replay._start[episode] + replay._length[episode])
         ended = bool(replay._terminal[episode])
@@ -275,8 +278,8 @@ def expect_meaning(config: relay.Config, seed: int) -> None:
         hit += not far
 
         # And the network is shown these moments, under this goal.
-        np.testing.assert_array_equal(step.inputs[:O], replay.observation[row])
-        np.testing.assert_array_equal(step.next_inputs[:O], replay.observation[after])
+        np.testing.assert_array_equal(step.inputs[:SEEN], replay.observation[row])
+        np.testing.assert_array_equal(step.next_inputs[:SEEN], replay.observation[after])
         np.testing.assert_array_equal(step.action, replay.action[row])
         assert not step.inputs[other].any()
         assert not step.next_inputs[other].any()
@@ -295,7 +298,7 @@ def test_relative_batches_show_the_same_goals_relative_to_their_own_moments(
     relative = sampled(replace(config, encoding="relative"), replay=replay)
     for one, other in zip(places(absolute), places(relative), strict=True):
         stage = stage_of(one)
-        slot = slice(O + stage * G, O + (stage + 1) * G)
+        slot = slice(SEEN + stage * G, SEEN + (stage + 1) * G)
         for a, r in ((one.inputs, other.inputs), (one.next_inputs, other.next_inputs)):
             now = a[:2] if stage == 0 else a[2:4]  # the block is what the task achieves
             shown = ((a[slot] - now) / (0.2 if stage == 0 else 0.3)).clip(-5, 5)
@@ -341,7 +344,7 @@ def test_steps_drawn_for_a_rare_goal_are_given_that_goal() -> None:
     replay = numbered()
     config = replace(TOLD, priority="rare", prioritized=1.0, k=1e9, shares=(0.0, 1.0))
     for step in places(sampled(config, replay=replay)):
-        goal = step.inputs[O + G : O + 2 * G]
+        goal = step.inputs[SEEN + G : SEEN + 2 * G]
         episode = int(np.searchsorted(replay._start, row_of(step), side="right")) - 1
         begin = int(replay._start[episode])
         later = replay.achieved[row_of(step) + 1 : begin + int(replay._length[episode]) + 1]
@@ -448,7 +451,7 @@ def copies(step: Batch, symmetry: Symmetry) -> Batch:
     """The step as the symmetry changes it, in the paper's encoding with the stage told."""
 
     def shown(inputs: np.ndarray) -> np.ndarray:
-        parts = np.split(inputs[None], [O, O + G, O + 2 * G], axis=1)
+        parts = np.split(inputs[None], [SEEN, SEEN + G, SEEN + 2 * G], axis=1)
         changes = (symmetry.observation, symmetry.goal, symmetry.goal)
         whole = [turned(x, change) for x, change in zip(parts, changes, strict=False)]
         return np.concatenate([*whole, parts[3]], axis=1)[0]
@@ -474,12 +477,12 @@ def test_each_step_is_mirrored_as_a_whole_or_not_at_all_and_half_of_them_are() -
             copies(step, diagonal),
             copies(copies(step, diagonal), flip),
         ]
-        known = [(tuple(s.inputs[:O]), tuple(s.action)) in facts for s in undone]
+        known = [(tuple(s.inputs[:SEEN]), tuple(s.action)) in facts for s in undone]
         assert sum(known) == 1
         counts[known.index(True)] += 1
         original, stage = undone[known.index(True)], stage_of(step)
-        row, slot = row_of(original), slice(O + stage * G, O + (stage + 1) * G)
-        np.testing.assert_array_equal(original.next_inputs[:O], replay.observation[row + 1])
+        row, slot = row_of(original), slice(SEEN + stage * G, SEEN + (stage + 1) * G)
+        np.testing.assert_array_equal(original.next_inputs[:SEEN], replay.observation[row + 1])
         later = replay.observation[row:, :2] if stage == 0 else replay.achieved[row:]
         goals = [*later, replay.achieved[row] if stage == 0 else replay.desired[row]]
         assert any((goal == original.inputs[slot]).all() for goal in goals)

@@ -19,27 +19,27 @@ SWITCH = 0.05
 beside a block does not get to: the guide would never let go while it pushes."""
 MIDDLE = {0: 1.3, 1: 0.75, 3: 1.3, 4: 0.75}
 """Middle of the table, m, for columns that hold a position."""
-GAIN = 1 / 0.05
-"""A unit of action asks for 0.05 m."""
+STRIDE = 0.05
+"""A unit of action asks for this much motion, m."""
 
-TASK = Stage(
-    "task",
-    part("achieved_goal", 0, 3),
-    part("desired_goal", 0, 3),
-    None,
-    THRESHOLD,
-    THRESHOLD,
-    GAIN,
-)
-REACH = Stage(
-    "reach",
-    part("observation", 0, 3),
-    part("achieved_goal", 0, 3),
-    THRESHOLD,
-    SWITCH,
-    THRESHOLD,
-    GAIN,
-)
+
+def reach_and_bring(touch: float, threshold: float, stride: float) -> tuple[Stage, Stage]:
+    """The grip (observation 0-2) reaches what is to be moved, and brings it to the goal.
+
+    Args:
+        touch: distance within which the grip is there, m.
+        threshold: distance within which the task counts as done, m.
+        stride: motion that a unit of action asks for, m.
+    """
+    grip, here = part("observation", 0, 3), part("achieved_goal", 0, 3)
+    there = part("desired_goal", 0, 3)
+    return (
+        Stage("reach", grip, here, touch, touch, touch, 1 / stride),
+        Stage("task", here, there, None, threshold, threshold, 1 / stride),
+    )
+
+
+REACH, TASK = reach_and_bring(SWITCH, THRESHOLD, STRIDE)
 
 _goal_y = about(turn(3, flip=(1,)), MIDDLE)
 _goal_x = about(turn(3, flip=(0,)), MIDDLE)

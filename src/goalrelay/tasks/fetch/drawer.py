@@ -21,13 +21,12 @@ from typing import Any
 
 import numpy as np
 
-from goalrelay.tasks.decomposition import part
 from goalrelay.tasks.fetch.environment import registrations
 from goalrelay.tasks.fetch.experts import Expert, drag
 from goalrelay.tasks.fetch.furniture import DrawerTask, scene
 from goalrelay.tasks.fetch.late import mujoco
 from goalrelay.tasks.fetch.scene import SUBSTEPS
-from goalrelay.types import Stage
+from goalrelay.tasks.fetch_stages import reach_and_bring
 
 REGISTRATIONS = registrations("FetchDrawer", 50)
 LEAST, MOST = 0.04, 0.2
@@ -36,25 +35,7 @@ THRESHOLD = 0.02
 STRIDE = 0.04
 TOUCH = 0.035
 """The grip is this close to the knob's middle when the fingertips are on it, m."""
-
-REACH = Stage(
-    "reach",
-    part("observation", 0, 3),
-    part("achieved_goal", 0, 3),
-    TOUCH,
-    TOUCH,
-    TOUCH,
-    1 / STRIDE,
-)
-TASK = Stage(
-    "task",
-    part("achieved_goal", 0, 3),
-    part("desired_goal", 0, 3),
-    None,
-    THRESHOLD,
-    THRESHOLD,
-    1 / STRIDE,
-)
+STAGES = reach_and_bring(TOUCH, THRESHOLD, STRIDE)
 
 
 class Environment(DrawerTask):
@@ -65,7 +46,7 @@ class Environment(DrawerTask):
         settings: of the environment.
     """
 
-    stages = (REACH, TASK)
+    stages = STAGES
     absolute = (0, 1, 3, 4)
     stride = STRIDE
 

@@ -10,6 +10,7 @@ goals, and what is observed. All look-ups by name happen once, in `__init__`.
 
 from __future__ import annotations
 
+import abc
 import copy
 import math
 from collections.abc import Mapping, Sequence
@@ -44,7 +45,7 @@ TINY = 8.9e-16
 """Below this a rotation is a gimbal lock (four times the rounding error, as the stock tasks)."""
 
 
-class Environment(gymnasium.Env[Any, Any]):
+class Environment(gymnasium.Env[Any, Any], abc.ABC):
     """Base of the Fetch tasks.
 
     Args:
@@ -113,13 +114,13 @@ class Environment(gymnasium.Env[Any, Any]):
     def _place(self, options: Mapping[str, Any]) -> None:
         """Put objects where an episode begins (positions are set, `mj_forward` follows)."""
 
+    @abc.abstractmethod
     def _sample_goal(self) -> np.ndarray:
         """A goal for every object: [3 * objects], m."""
-        raise NotImplementedError
 
+    @abc.abstractmethod
     def _observe(self) -> np.ndarray:
         """The observation: [O]."""
-        raise NotImplementedError
 
     def _achieved(self) -> np.ndarray:
         """Where the objects are: [3 * objects], m."""
@@ -302,12 +303,12 @@ class Environment(gymnasium.Env[Any, Any]):
                 raise UsageError(f"reset option '{name}' takes {numbers} finite numbers, m")
 
 
-def registrations(name: str, steps: int, **arguments: Any) -> dict[str, dict[str, Any]]:
+def registrations(name: str, steps: int | None, **arguments: Any) -> dict[str, dict[str, Any]]:
     """How a task registers with Gymnasium: its id, and the one with dense rewards.
 
     Args:
         name: of the task, as in `goalrelay/NAME-v0`.
-        steps: in an episode.
+        steps: in an episode; None where the environment itself ends it.
         arguments: of the environment, by name.
     """
     return {

@@ -6,14 +6,14 @@ its own memory of what it is doing. It sees no more than a policy does.
 
 import itertools
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
 from goalrelay.tasks.fetch.environment import STRIDE
+from goalrelay.tasks.fetch.experts import Expert
 
-Expert = Callable[[Mapping[str, np.ndarray]], np.ndarray]
 REACTION = 0.66
 """Share of the motion asked for that a step brings about."""
 FRICTION = 0.012

@@ -32,13 +32,14 @@ from typing import Any
 
 import numpy as np
 
-from goalrelay.tasks.decomposition import about, part, turn
+from goalrelay.tasks.decomposition import about, turn
 from goalrelay.tasks.fetch.environment import STRIDE, registrations
 from goalrelay.tasks.fetch.environment import Environment as Fetch
 from goalrelay.tasks.fetch.experts import Expert, travel
 from goalrelay.tasks.fetch.late import mujoco
 from goalrelay.tasks.fetch.scene import BASE, COLOURS, Start, start, stock
-from goalrelay.types import Stage, Symmetry
+from goalrelay.tasks.fetch_stages import reach_and_bring
+from goalrelay.types import Symmetry
 
 REGISTRATIONS = registrations("FetchInsert", 50)
 THRESHOLD = 0.01
@@ -72,25 +73,7 @@ CAMERA = {
     "elevation": -35.0,
     "lookat": np.array((1.28, 0.75, 0.45)),
 }
-
-REACH = Stage(
-    "reach",
-    part("observation", 0, 3),
-    part("achieved_goal", 0, 3),
-    THRESHOLD,
-    THRESHOLD,
-    THRESHOLD,
-    1 / STRIDE,
-)
-TASK = Stage(
-    "task",
-    part("achieved_goal", 0, 3),
-    part("desired_goal", 0, 3),
-    None,
-    THRESHOLD,
-    THRESHOLD,
-    1 / STRIDE,
-)
+STAGES = reach_and_bring(THRESHOLD, THRESHOLD, STRIDE)
 LEFT_RIGHT = Symmetry(
     "left-right",
     about(turn(16, (1, 4, 7, 12), ((9, 10), (14, 15))), MIDDLE),
@@ -135,7 +118,7 @@ class Environment(Fetch):
         settings: of the environment.
     """
 
-    stages = (REACH, TASK)
+    stages = STAGES
     symmetries = (LEFT_RIGHT, FRONT_BACK)
     absolute = (0, 1, 3, 4)
     camera = CAMERA

@@ -29,7 +29,7 @@ FASTEST = 0.04
 class Environment(DrawerTask):
     """The environment; see the module."""
 
-    stages = (drawer.REACH, drawer.TASK)
+    stages = drawer.STAGES
     absolute = (0, 1, 3, 4)
     stride = drawer.STRIDE
 

@@ -15,6 +15,7 @@ import numpy as np
 from goalrelay.errors import UsageError
 from goalrelay.tasks.fetch import experts_n
 from goalrelay.tasks.fetch.environment import registrations
+from goalrelay.tasks.fetch.experts import Expert
 from goalrelay.tasks.fetch.one_object import OneObject
 from goalrelay.tasks.fetch.scene import BLOCK_ASIDE, begin_of_stock
 
@@ -58,6 +59,6 @@ class Environment(OneObject):
         self.goal = self.goal + self._velocity
 
 
-def expert() -> experts_n.Expert:
+def expert() -> Expert:
     """A script that solves an episode, for tests and as a yardstick."""
     return experts_n.chase()

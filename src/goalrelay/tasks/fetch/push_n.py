@@ -19,13 +19,9 @@ from typing import Any
 import numpy as np
 
 from goalrelay.tasks.fetch import experts_n, several
-from goalrelay.tasks.fetch.environment import registrations
+from goalrelay.tasks.fetch.experts import Expert
 
-REGISTRATIONS = {
-    **several.registrations_of_any("FetchPushN"),
-    **registrations("FetchDoublePush", several.horizon(2), objects=2),
-    **registrations("FetchTriplePush", several.horizon(3), objects=3),
-}
+REGISTRATIONS = several.sizes("FetchPush", FetchDoublePush=2, FetchTriplePush=3)
 
 
 class Environment(several.Several):
@@ -47,6 +43,6 @@ class Environment(several.Several):
         return self._goals(self.count).reshape(-1)
 
 
-def expert() -> experts_n.Expert:
+def expert() -> Expert:
     """A script that solves an episode, for tests and as a yardstick."""
     return experts_n.push()

@@ -33,7 +33,7 @@ import numpy as np
 
 from goalrelay.errors import UsageError
 from goalrelay.tasks.decomposition import about, part, turn
-from goalrelay.tasks.fetch.environment import STRIDE, THRESHOLD, TINY, registrations
+from goalrelay.tasks.fetch.environment import STRIDE, THRESHOLD, euler, registrations
 from goalrelay.tasks.fetch.environment import Environment as Fetch
 from goalrelay.tasks.fetch.scene import BASE, Start, add_block, add_goal, start, stock
 from goalrelay.types import Pair, Stage, Symmetry, Turn
@@ -165,13 +165,21 @@ class Several(Fetch):
         seen[3:5] = self.fingers
         blocks[:, 0:3] = positions
         blocks[:, 3:6] = positions - grip
-        blocks[:, 6:9] = eulers(matrices)
+        blocks[:, 6:9] = [euler(matrix) for matrix in matrices]
         blocks[:, 9:12] = motions[:, :3] - velocity
         blocks[:, 12:15] = (matrices.reshape(n, 3, 3) @ motions[:, 3:, None])[:, :, 0]
         seen[end : end + 3] = velocity
         seen[end + 3 : end + 5] = self.finger_velocity()
         seen[end + 5 :] = (positions[self._first] - positions[self._second]).reshape(-1)
         return seen
+
+
+def sizes(name: str, **named: int) -> dict[str, dict[str, Any]]:
+    """How a family registers: any number of blocks as `NAMEN`, and some numbers by a name."""
+    found = registrations(f"{name}N", None)
+    for word, objects in named.items():
+        found |= registrations(word, horizon(objects), objects=objects)
+    return found
 
 
 def checked(objects: Any) -> int:
@@ -188,14 +196,6 @@ def checked(objects: Any) -> int:
 def horizon(count: int) -> int:
     """Steps in an episode: 50 for a block, 60 for two, 70 for three, then 30 more a block."""
     return 40 + 10 * min(count, 3) + 30 * max(0, count - 3)
-
-
-def registrations_of_any(name: str) -> dict[str, dict[str, Any]]:
-    """How a task for any number of blocks registers: the environment itself ends its episodes."""
-    found = registrations(name, 0)
-    for settings in found.values():
-        del settings["max_episode_steps"]
-    return found
 
 
 @functools.cache
@@ -261,18 +261,6 @@ def _discs(
     known = np.concatenate([*(places for places, _ in away), empty])
     reach = [np.full(len(places), distance) for places, distance in away]
     return known, np.concatenate([*reach, np.full(count, apart)])
-
-
-def eulers(matrices: np.ndarray) -> np.ndarray:
-    """Euler angles [N, 3], rad, of rotation matrices [N, 9]; `environment.euler` for many."""
-    m = matrices.T
-    across = np.hypot(m[8], m[5])
-    free = across > TINY
-    angles = np.empty((len(matrices), 3))
-    angles[:, 0] = np.where(free, -np.arctan2(m[5], m[8]), 0.0)
-    angles[:, 1] = -np.arctan2(-m[2], across)
-    angles[:, 2] = np.where(free, -np.arctan2(m[1], m[0]), -np.arctan2(-m[3], m[4]))
-    return angles
 
 
 # What relay knows

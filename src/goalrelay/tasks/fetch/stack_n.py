@@ -17,14 +17,10 @@ from typing import Any
 import numpy as np
 
 from goalrelay.tasks.fetch import experts_n, several
-from goalrelay.tasks.fetch.environment import registrations
+from goalrelay.tasks.fetch.experts import Expert
 from goalrelay.tasks.fetch.scene import BLOCK
 
-REGISTRATIONS = {
-    **several.registrations_of_any("FetchStackN"),
-    **registrations("FetchStack", several.horizon(2), objects=2),
-    **registrations("FetchTripleStack", several.horizon(3), objects=3),
-}
+REGISTRATIONS = several.sizes("FetchStack", FetchStack=2, FetchTripleStack=3)
 
 
 class Environment(several.Several):
@@ -48,6 +44,6 @@ class Environment(several.Several):
         return tower.reshape(-1)
 
 
-def expert() -> experts_n.Expert:
+def expert() -> Expert:
     """A script that solves an episode, for tests and as a yardstick."""
     return experts_n.stack()
