@@ -25,19 +25,10 @@ REGISTRATIONS = several.sizes("FetchPush", FetchDoublePush=2, FetchTriplePush=3)
 
 
 class Environment(several.Several):
-    """The environment; see the module.
+    """The environment; see the module, and `several.Several` for its arguments."""
 
-    Args:
-        objects: blocks, 1 to 6.
-        settings: of `several.Several` and of the environment.
-
-    Raises:
-        UsageError: another number of blocks.
-    """
-
-    def __init__(self, objects: int = 2, **settings: Any):
-        count = several.checked(objects)
-        super().__init__(several.begin("push", count, 0.0), count, blocked=True, **settings)
+    def __init__(self, **settings: Any):
+        super().__init__("push", 0.0, blocked=True, **settings)
 
     def _sample_goal(self) -> np.ndarray:
         return self._goals(self.count).reshape(-1)

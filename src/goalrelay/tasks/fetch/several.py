@@ -72,8 +72,9 @@ class Several(Fetch):
     """Base of the tasks with several blocks.
 
     Args:
-        begin: the scene, of `begin`.
-        count: blocks, N.
+        scene: stock file whose block and goal are replaced.
+        height: of the hand above the lowest start pose, m.
+        objects: blocks, 1 to 6.
         around: blocks and goals lie within this distance of the hand in x and y, m; by default
             15 cm, and 25 cm in y for more than three blocks.
         paper: blocks and goals lie as in the published tasks: within 10 cm, which leaves the
@@ -82,23 +83,27 @@ class Several(Fetch):
         settings: of the environment.
 
     Raises:
-        UsageError: paper with more than three blocks, or an `around` without room for them.
+        UsageError: another number of blocks, paper with more than three, or an `around` without
+            room for them.
     """
 
     def __init__(
         self,
-        begin: Start,
-        count: int,
+        scene: str,
+        height: float,
+        objects: int = 2,
         around: float | None = None,
         paper: bool = False,
         **settings: Any,
     ):
+        count = checked(objects)
         if paper and count > PAPER_MOST:
             raise UsageError(f"the published tasks have up to {PAPER_MOST} objects, not {count}")
         if paper and around is not None:
             raise UsageError("paper says where things start; give around or paper, not both")
         if around is not None and not 0.1 <= around <= 0.25:
             raise UsageError(f"around is between 0.1 and 0.25 m, not {around}")
+        scene_start = begin(scene, count, height)
         self.count = count
         self.paper = bool(paper)
         self.horizon = horizon(count)
@@ -107,14 +112,14 @@ class Several(Fetch):
         self.absolute = absolute(count)
         wide = WIDE if count > PAPER_MOST else AROUND
         half = (PAPER_AROUND,) * 2 if paper else (around,) * 2 if around else (AROUND, wide)
-        box = begin.grip[:2] + np.array(((-half[0], -half[1]), half))
+        box = scene_start.grip[:2] + np.array(((-half[0], -half[1]), half))
         self._box = np.clip(
             box, *(np.array(MIDDLE) + (np.array(TABLE) - EDGE) * s for s in (-1, 1))
         )
-        self._height = float(begin.places["object0"][2])
+        self._height = float(scene_start.places["object0"][2])
         self._first, self._second = np.triu_indices(count, 1)
         self._steps = 0
-        super().__init__(begin, [f"object{i}" for i in range(count)], **settings)
+        super().__init__(scene_start, [f"object{i}" for i in range(count)], **settings)
 
     def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None):
         """Start an episode; see `Environment.reset`."""

@@ -24,19 +24,10 @@ REGISTRATIONS = several.sizes("FetchStack", FetchStack=2, FetchTripleStack=3)
 
 
 class Environment(several.Several):
-    """The environment; see the module.
+    """The environment; see the module, and `several.Several` for its arguments."""
 
-    Args:
-        objects: blocks, 1 to 6.
-        settings: of `several.Several` and of the environment.
-
-    Raises:
-        UsageError: another number of blocks.
-    """
-
-    def __init__(self, objects: int = 2, **settings: Any):
-        count = several.checked(objects)
-        super().__init__(several.begin("pick_and_place", count, 0.2), count, **settings)
+    def __init__(self, **settings: Any):
+        super().__init__("pick_and_place", 0.2, **settings)
 
     def _sample_goal(self) -> np.ndarray:
         tower = np.repeat(self._goals(1), self.count, axis=0)
