@@ -148,7 +148,7 @@ notebook() { # docs/notebook.md: the default preset, and the same with one thing
                 --evaluate.confirm 40 --seed $seed"
             while read -r name change; do
                 # shellcheck disable=SC2086  # the options are words
-                run "notebook/$name/$task-$seed" relay "$task-v4" $common $change </dev/null
+                run "notebook/$name/$task-$seed" relay "goalrelay/$task-v0" $common $change </dev/null
             done <<'CHANGES'
 default
 moving --method.priority moving
@@ -162,6 +162,9 @@ no-anneal --method.exploration.anneal 0
 positions-shown --method.no-translation
 absolute-goals --method.encoding absolute
 40-updates --collect.updates 40
+hidden-64 --learner.hidden 64 64 64
+gamma-0.95 --learner.gamma 0.95
+shares --method.shares 0.2 0.8
 CHANGES
         done
     done

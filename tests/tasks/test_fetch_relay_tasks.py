@@ -19,11 +19,13 @@ from goalrelay.tasks.fetch import (
     slide,
 )
 from goalrelay.tasks.fetch.environment import Environment
+from goalrelay.tasks.gym_task import register_stock
 
 SOLVED = [
     reach,
     push,
     pick_and_place,
+    slide,
     obstacle_push,
     insert,
     drawer,
@@ -83,6 +85,21 @@ def walk(module: ModuleType, steps: int, seed: int = 0, **arguments: Any) -> Non
 @pytest.mark.parametrize("module", SOLVED, ids=name)
 def test_the_expert_succeeds(module: ModuleType) -> None:
     assert [play(module, seed) for seed in range(5)] == [True] * 5
+
+
+def test_a_slide_ends_where_its_rehearsal_did() -> None:
+    """Also in the stock environment: the fingers meet the puck at the same moment of a step."""
+    register_stock()
+    for task in ("goalrelay/FetchSlide-v0", "FetchSlide-v4"):
+        env = gymnasium.make(task)
+        for seed in (1, 2):
+            seen, _ = env.reset(seed=seed)
+            act = slide.expert()
+            for _ in range(slide.STEPS):
+                seen, *_ = env.step(act(seen))
+            miss = np.linalg.norm(seen["achieved_goal"] - seen["desired_goal"])
+            assert miss < slide.CLOSE_ENOUGH
+        env.close()
 
 
 def test_the_expert_succeeds_at_a_hole_that_stays() -> None:

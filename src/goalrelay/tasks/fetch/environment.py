@@ -209,13 +209,13 @@ class Environment(gymnasium.Env[Any, Any], abc.ABC):
         return self._qpos[self._finger_qpos]
 
     def set_position(self, name: str, position: Any) -> None:
-        """Move an object with a free joint to [2] or [3] m, upright and at rest."""
+        """Move an object with a free joint: [2] m in x and y, or to [3] m, upright and at rest."""
         joint = self.model.joint(f"{name}:joint")
         qpos, dof = int(joint.qposadr[0]), int(joint.dofadr[0])
         self.data.qpos[qpos : qpos + len(position)] = position
         if len(position) == 3:
             self.data.qpos[qpos + 3 : qpos + 7] = (1, 0, 0, 0)
-        self.data.qvel[dof : dof + 6] = 0
+            self.data.qvel[dof : dof + 6] = 0
 
     def grip_velocity(self) -> np.ndarray:
         """[3] velocity of the grip, m a step."""
