@@ -4,11 +4,7 @@ Options come from the same frozen dataclasses that configure a run (tyro). Bad i
 line on standard error and exit code 2; a run that diverged with 1; an interrupted one with 130.
 """
 
-import contextlib
-import io
-import itertools
 import json
-import re
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -24,12 +20,11 @@ from goalrelay import methods, session
 from goalrelay.display import Display, Lines, Terminal, describe
 from goalrelay.errors import Diverged, UsageError
 from goalrelay.experiment import Experiment
+from goalrelay.parsing import PositionalPath, parse
 from goalrelay.settings import suggest
 from goalrelay.tasks.gym_task import known_tasks
 
-Parsed = TypeVar("Parsed")
 AnExperiment = TypeVar("AnExperiment")
-Path_ = Annotated[Path, tyro.conf.Positional]
 
 
 @dataclass(frozen=True)
@@ -48,7 +43,7 @@ class Train(Generic[AnExperiment]):
 class Resume:
     """Go on with a run, exactly as if it had not stopped."""
 
-    run: Path_
+    run: PositionalPath
     """Run folder."""
     steps: int | None = None
     """New budget of environment steps in all."""
@@ -62,7 +57,7 @@ class Resume:
 class Evaluate:
     """Test a policy without noise: success with its 95% interval, return, final distance."""
 
-    policy: Path_
+    policy: PositionalPath
     """Run folder (its best policy) or a policy file."""
     episodes: int = 100
     """Episodes."""
@@ -78,7 +73,7 @@ class Evaluate:
 class Record:
     """Film a policy off-screen."""
 
-    policy: Path_
+    policy: PositionalPath
     """Run folder (its best policy) or a policy file."""
     out: Path
     """Video file, .mp4 or .gif."""
@@ -92,7 +87,7 @@ class Record:
 class Play:
     """Watch a policy in MuJoCo's viewer."""
 
-    policy: Path_
+    policy: PositionalPath
     """Run folder (its best policy) or a policy file."""
     episodes: int | None = None
     """Episodes (default: until the window is closed)."""
@@ -133,14 +128,14 @@ def train(arguments: Sequence[str]) -> int:
         words[0], words[1], _option(words, "--learner"), _option(words, "--preset") or "default"
     )
     kind: Any = Experiment[type(default.method), type(default.learner)]
-    command = _parse(Train[kind], words, "train", Train(default))
+    command = parse(Train[kind], words, "train", Train(default))
     result = session.start(command.experiment, command.out, _display(command.quiet))
     return _report(result, command.quiet)
 
 
 def resume(arguments: Sequence[str]) -> int:
     """Go on with a run after a stop"""
-    command = _parse(Resume, arguments, "resume")
+    command = parse(Resume, arguments, "resume")
     display = _display(command.quiet)
     result = session.resume(command.run, steps=command.steps, until=command.until, display=display)
     return _report(result, command.quiet)
@@ -148,7 +143,7 @@ def resume(arguments: Sequence[str]) -> int:
 
 def evaluate(arguments: Sequence[str]) -> int:
     """Test a policy: success with its interval, return, distance"""
-    command = _parse(Evaluate, arguments, "evaluate")
+    command = parse(Evaluate, arguments, "evaluate")
     for name, least in (("episodes", 1), ("threads", 1), ("seed", 0)):
         if getattr(command, name) < least:
             raise UsageError(f"--{name} must be at least {least}, got {getattr(command, name)}")
@@ -167,7 +162,7 @@ def record(arguments: Sequence[str]) -> int:
     """Film a policy off-screen"""
     from goalrelay.report import video
 
-    command = _parse(Record, arguments, "record")
+    command = parse(Record, arguments, "record")
     shown = video.record(command.policy, command.out, command.episodes, command.seed)
     print(f"{command.out}: {describe(shown)}")
     return 0
@@ -177,7 +172,7 @@ def play(arguments: Sequence[str]) -> int:
     """Watch a policy in MuJoCo's viewer"""
     from goalrelay.report import video
 
-    command = _parse(Play, arguments, "play")
+    command = parse(Play, arguments, "play")
     video.play(command.policy, command.episodes, command.seed)
     return 0
 
@@ -186,7 +181,7 @@ def plot(arguments: Sequence[str]) -> int:
     """Draw learning curves"""
     from goalrelay.report import curves
 
-    command = _parse(Plot, arguments, "plot")
+    command = parse(Plot, arguments, "plot")
     if not command.runs:
         raise UsageError("plot needs at least one run folder: goalrelay plot RUN... --out FILE")
     curves.plot(command.runs, command.out, command.x, command.y)
@@ -196,7 +191,7 @@ def plot(arguments: Sequence[str]) -> int:
 
 def tasks(arguments: Sequence[str]) -> int:
     """List the tasks that are installed"""
-    _parse(Nothing, arguments, "tasks")
+    parse(Nothing, arguments, "tasks")
     for task_id, about in known_tasks().items():
         print(f"{task_id:52} {about}")
     print(f"{'package.module:TaskId':52} any Gymnasium task of yours; goal tasks can be relabelled")
@@ -205,13 +200,20 @@ def tasks(arguments: Sequence[str]) -> int:
 
 def list_methods(arguments: Sequence[str]) -> int:
     """List the methods and their presets"""
-    _parse(Nothing, arguments, "methods")
+    parse(Nothing, arguments, "methods")
     for name in methods.names():
         module = methods.find(name)
         print(f"{name:12} {(module.__doc__ or '').partition(chr(10))[0]}")
         for preset, values in module.PRESETS.items():
             print(f"  --preset {preset:12} {values.about}")
     return 0
+
+
+def demos(arguments: Sequence[str]) -> int:
+    """Record, import, look at demonstrations"""
+    from goalrelay import cli_demos
+
+    return cli_demos.run(arguments)
 
 
 COMMANDS: dict[str, Callable[[Sequence[str]], int]] = {
@@ -221,6 +223,7 @@ COMMANDS: dict[str, Callable[[Sequence[str]], int]] = {
     "record": record,
     "play": play,
     "plot": plot,
+    "demos": demos,
     "tasks": tasks,
     "methods": list_methods,
 }
@@ -266,40 +269,6 @@ def _help() -> str:
             "A first run:  goalrelay train her FetchReach-v4 --until 0.95",
         ]
     )
-
-
-def _parse(kind: type[Parsed], words: Sequence[str], command: str, default: Any = None) -> Parsed:
-    """Parse with tyro; its boxed errors become one line.
-
-    Raises:
-        UsageError: what tyro found wrong.
-    """
-    complaint = io.StringIO()
-    more = {} if default is None else {"default": default}
-    try:
-        with contextlib.redirect_stderr(complaint):
-            return tyro.cli(
-                kind,
-                args=list(words),
-                prog=f"goalrelay {command}",
-                config=(tyro.conf.FlagCreatePairsOff,),
-                **more,
-            )
-    except SystemExit as stop:
-        if stop.code in (0, None):
-            raise
-        raise UsageError(_one_line(complaint.getvalue())) from None
-
-
-def _one_line(boxed: str) -> str:
-    """Tyro's box as one line: what is wrong, and what may have been meant."""
-    plain = re.sub(r"\x1b\[[0-9;]*m", "", boxed)
-    lines = [re.sub("[│╭╮╰╯]", "", line).strip() for line in plain.splitlines()]
-    framed = "╭" in plain  # where it cannot be drawn, the title stands above a rule of its own
-    title_end = 1 if framed else 2
-    body = itertools.takewhile(lambda line: not re.fullmatch("[─-]{3,}", line), lines[title_end:])
-    near = re.search(r"--[\w.-]+", plain.partition("Perhaps you meant:")[2])
-    return " ".join(body) + (f"; did you mean {near.group()}?" if near else "")
 
 
 def _option(words: Sequence[str], name: str) -> str | None:

@@ -35,6 +35,8 @@ class Rules(NamedTuple):
     terminal: Terminal
     gamma: float
     symmetries: tuple[Symmetry, ...] = ()
+    demonstrations: Replay | None = None
+    """What a demonstrator did, for a method that learns from it."""
 
 
 class Meaning(NamedTuple):

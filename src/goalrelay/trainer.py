@@ -23,6 +23,7 @@ import numpy as np
 from goalrelay import experiment as experiments
 from goalrelay import learners, methods, normalizer
 from goalrelay.collect import Begin, Collector
+from goalrelay.demos.load import load
 from goalrelay.errors import Diverged, UsageError
 from goalrelay.evaluation import Evaluation, diagnose, diagnosed, evaluate
 from goalrelay.experiment import AnyExperiment
@@ -36,7 +37,7 @@ from goalrelay.priority import WEIGHTS
 from goalrelay.relabel import Rules, reached, whole
 from goalrelay.replay import Replay
 from goalrelay.tasks.gym_task import open_task
-from goalrelay.types import Array, Episode
+from goalrelay.types import Array, Episode, Index
 
 TRAIN, TEST, CONFIRM, SAMPLE, STATISTICS = range(5)
 """Streams of random numbers."""
@@ -88,6 +89,8 @@ class Trainer:
             self.config.gamma,
             self.task.symmetries,
         )
+        if self.method.DEMONSTRATED and experiment.method.data:
+            self.rules = self.rules._replace(demonstrations=self._demonstrations())
         self.method.check(experiment.method, self.rules)
         size = self.method.input_size(experiment.method, self.task.spec)
         initialize = jax.jit(self.learner.init, static_argnums=(0, 1, 2))  # one compilation
@@ -96,6 +99,8 @@ class Trainer:
         self.statistics = normalizer.empty(size)
         self.replay = Replay(self.task.spec, experiment.replay.capacity)
         self.counters = Counters()
+        if self.rules.demonstrations is not None:
+            self._observe(self.rules.demonstrations, self.rules.demonstrations.steps())
         self.window = self._empty_window()
         self.reached = np.zeros(len(self.task.spec.stages))  # shares of the last test's episodes
         self.collector = Collector(
@@ -160,15 +165,8 @@ class Trainer:
         episodes = self.collector.collect(self._explorer(policy), self._episode_seeds())
         for self.state, metrics in updated:
             self._watch({name: float(value) for name, value in metrics.items()})
-        method = self.experiment.method
-        weigh = WEIGHTS[method.priority]
         self._average()
-        there = reached(whole(self.task.spec), self.rules)
-        index = self.replay.add(episodes, [weigh(e, there) for e in episodes])
-        if self.config.normalize:
-            rng = self._rng(STATISTICS, self.counters.cycle)
-            inputs = self.method.observed(method, self.rules, self.replay, index, rng)
-            self.statistics = normalizer.observe(self.statistics, inputs, self.config.clip_input)
+        self._observe(self.replay, self._store(self.replay, episodes))
         self._count(episodes, len(updated), time.perf_counter() - started)
 
     def saved(self) -> dict[str, Any]:
@@ -224,6 +222,29 @@ class Trainer:
                 f"--learner {self.experiment.learner_name} does not fit the {kind} actions of "
                 f"'{self.task.id}'; use {' or '.join(fitting)}"
             )
+
+    def _demonstrations(self) -> Replay:
+        """A replay of its own for what a demonstrator did."""
+        method = self.experiment.method
+        episodes = load(method.data, self.task, method.episodes)
+        rows = sum(episode.length + 1 for episode in episodes)
+        replay = Replay(self.task.spec, max(rows, self.task.spec.horizon))
+        self._store(replay, episodes)
+        return replay
+
+    def _store(self, replay: Replay, episodes: list[Episode]) -> Index:
+        """Add episodes with the weights that the method's priority gives their steps."""
+        weigh = WEIGHTS[self.experiment.method.priority]
+        there = reached(whole(self.task.spec), self.rules)
+        return replay.add(episodes, [weigh(e, there) for e in episodes])
+
+    def _observe(self, replay: Replay, index: Index) -> None:
+        """Count the inputs of these steps in the normalisation."""
+        if self.config.normalize:
+            rng = self._rng(STATISTICS, self.counters.cycle)
+            method = self.experiment.method
+            inputs = self.method.observed(method, self.rules, replay, index, rng)
+            self.statistics = normalizer.observe(self.statistics, inputs, self.config.clip_input)
 
     def _empty_window(self) -> dict[str, float]:
         sums = ("episodes", *self._per_episode(), "scans")

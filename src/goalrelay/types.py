@@ -170,3 +170,5 @@ class Batch(NamedTuple):
     """[..., B]: gamma * (1 - terminal), so that no loss knows about 'done'"""
     next_inputs: Array
     """[..., B, D]"""
+    demonstrated: Array = None
+    """[..., B]: 1 where a demonstrator acted, else 0; None where nobody asks"""

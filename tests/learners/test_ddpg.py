@@ -36,7 +36,8 @@ def double_precision() -> Iterator[None]:
 
 
 def doubled(batch: Batch) -> Batch:
-    return Batch(*(x if x.dtype == np.int32 else x.astype(np.float64) for x in batch))
+    facts = (x if x.dtype == np.int32 else x.astype(np.float64) for x in batch[:5])
+    return Batch(*facts)
 
 
 def assert_equal(network: MLP, expected: reference.Net) -> None:

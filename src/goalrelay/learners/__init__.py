@@ -47,7 +47,7 @@ class Learner(Protocol):
     ) -> np.ndarray: ...
 
 
-NOT_LEARNERS = {"config", "cycle"}
+NOT_LEARNERS = {"cloning", "config", "cycle"}
 
 
 def names() -> list[str]:

@@ -1,11 +1,12 @@
 """What all learners are configured by, and the target-network step they share."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal, TypeVar
 
 import jax
 import jax.numpy as jnp
 
+from goalrelay.learners.cloning import Cloning
 from goalrelay.networks import Init
 from goalrelay.settings import number
 from goalrelay.types import Array, Spec
@@ -52,6 +53,8 @@ class ActorConfig(LearnerConfig):
     """Adam's step size for the actor."""
     action_l2: float = number(1.0, 0)
     """Weight of the mean squared action in the actor's loss; keeps tanh out of saturation."""
+    cloning: Cloning = field(default_factory=Cloning)
+    """Imitation of demonstrated steps (method demos)."""
 
 
 AnyConfig = TypeVar("AnyConfig", bound=LearnerConfig)

@@ -15,6 +15,7 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 
+from goalrelay.learners.cloning import with_cloning
 from goalrelay.learners.config import ActorConfig, clip_target, toward
 from goalrelay.networks import MLP, mlp, q_value
 from goalrelay.types import Array, Batch, Spec
@@ -72,10 +73,13 @@ def update(
         q = q_value(critic, batch.inputs, batch.action)
         return jnp.mean(jnp.square(q - target)), jnp.mean(q)
 
+    def value(action: Array) -> Array:
+        return q_value(state.critic, batch.inputs, action)
+
     def actor_loss(policy: MLP) -> Array:
         action = jnp.tanh(policy(batch.inputs))
-        q = q_value(state.critic, batch.inputs, action)
-        return config.action_l2 * jnp.mean(jnp.square(action)) - jnp.mean(q)
+        loss = config.action_l2 * jnp.mean(jnp.square(action)) - jnp.mean(value(action))
+        return with_cloning(config.cloning, loss, action, batch, value)
 
     (critic_error, q), critic_gradient = jax.value_and_grad(critic_loss, has_aux=True)(state.critic)
     actor_error, actor_gradient = jax.value_and_grad(actor_loss)(state.actor)

@@ -15,6 +15,7 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 
+from goalrelay.learners.cloning import with_cloning
 from goalrelay.learners.config import ActorConfig, clip_target, toward
 from goalrelay.networks import MLP, mlp, q_value
 from goalrelay.settings import number
@@ -112,12 +113,14 @@ def update(
     step, critic_optimizer = optax.adam(config.critic_lr).update(gradient, state.critic_optimizer)
     critics: Any = optax.apply_updates(state.critics, step)
 
+    def value(action: Array) -> Array:
+        return jnp.minimum(*(q_value(c, batch.inputs, action) for c in critics))
+
     def actor_loss(policy: MLP) -> tuple[Array, Array]:
         action, log_density = sample(policy, batch.inputs, key)
-        first, second = (q_value(c, batch.inputs, action) for c in critics)
-        value = jnp.minimum(first, second) - alpha * log_density
-        loss = config.action_l2 * jnp.mean(jnp.square(action)) - jnp.mean(value)
-        return loss, log_density.mean()
+        soft_value = value(action) - alpha * log_density
+        loss = config.action_l2 * jnp.mean(jnp.square(action)) - jnp.mean(soft_value)
+        return with_cloning(config.cloning, loss, action, batch, value), log_density.mean()
 
     (actor_error, log_density), gradient = jax.value_and_grad(actor_loss, has_aux=True)(state.actor)
     step, actor_optimizer = optax.adam(config.actor_lr).update(gradient, state.actor_optimizer)

@@ -14,6 +14,7 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 
+from goalrelay.learners.cloning import with_cloning
 from goalrelay.learners.config import ActorConfig, clip_target, toward
 from goalrelay.networks import MLP, mlp, q_value
 from goalrelay.settings import number
@@ -89,12 +90,15 @@ def update(
 
     keys = jax.random.split(key, config.delay)
     state, (errors, q) = jax.lax.scan(critic_step, state, (batches, keys))
-    last_inputs = batches.inputs[-1]
+    last = jax.tree.map(lambda x: x[-1], batches)
+
+    def value(action: Array) -> Array:
+        return q_value(state.critics[0], last.inputs, action)
 
     def actor_loss(policy: MLP) -> Array:
-        action = jnp.tanh(policy(last_inputs))
-        q = q_value(state.critics[0], last_inputs, action)
-        return config.action_l2 * jnp.mean(jnp.square(action)) - jnp.mean(q)
+        action = jnp.tanh(policy(last.inputs))
+        loss = config.action_l2 * jnp.mean(jnp.square(action)) - jnp.mean(value(action))
+        return with_cloning(config.cloning, loss, action, last, value)
 
     actor_error, gradient = jax.value_and_grad(actor_loss)(state.actor)
     step, optimizer = optax.adam(config.actor_lr).update(gradient, state.actor_optimizer)

@@ -4,6 +4,7 @@ Every module here has
 
     Config                    frozen dataclass with an `exploration` and a `priority`
     NEEDS_GOALS               whether it is for goal tasks only
+    DEMONSTRATED              whether it needs demonstrations, found where `Config.data` says
     PRESETS                   named settings with the evidence beside them; `default` among them
     FIGURES                   names of the diagnostic figures that `sample` gives
     check(config, rules)      raises UsageError where options do not fit the task
@@ -57,6 +58,7 @@ class Method(Protocol):
 
     Config: Any
     NEEDS_GOALS: bool
+    DEMONSTRATED: bool
     PRESETS: Mapping[str, Preset]
 
     FIGURES: tuple[str, ...]

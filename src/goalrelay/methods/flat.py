@@ -15,6 +15,7 @@ from goalrelay.relabel import Rules
 from goalrelay.replay import Replay
 from goalrelay.types import Batch, Index
 
+DEMONSTRATED = False
 NEEDS_GOALS = False
 FIGURES = ()
 NO_HINDSIGHT = her.Config(strategy="none")

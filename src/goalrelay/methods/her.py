@@ -24,6 +24,7 @@ from goalrelay.replay import Replay
 from goalrelay.settings import number
 from goalrelay.types import Batch, Index, Observation, Spec
 
+DEMONSTRATED = False
 NEEDS_GOALS = True
 FIGURES = ("innr",)
 
@@ -164,6 +165,7 @@ def sample(
         meaning.reward,
         meaning.discount,
         _inputs(replay.observation[meaning.after], meaning.next_goal),
+        np.zeros(count, np.float32),
     )
     figures = {"innr": innr(replay, index, stage, rules, meaning)}
     return Batch(*(x.reshape(*shape, *x.shape[1:]) for x in batch)), figures

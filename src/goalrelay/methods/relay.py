@@ -40,6 +40,7 @@ from goalrelay.settings import number
 from goalrelay.symmetry import Steps, mirror
 from goalrelay.types import Batch, Index, Observation, Spec, Symmetry
 
+DEMONSTRATED = False
 NEEDS_GOALS = True
 FIGURES = ("innr",)
 
@@ -332,6 +333,7 @@ def _batch(
         meaning.reward,
         meaning.discount,
         encode(plan, after, steps.next_goal, number_),
+        np.zeros(len(index.row), np.float32),
     )
 
 

@@ -59,13 +59,22 @@ class Task:
 
     def step(self, action: np.ndarray) -> tuple[Observation, float, bool, bool, dict[str, Any]]:
         """One step of a normalised action ([A] in [-1, 1]) or a discrete one ([] int)."""
-        if self.spec.discrete:
-            native = int(action)
-        else:
-            native = (self._centre + self._half * np.clip(action, -1, 1)).astype(np.float32)
-        observation, reward, terminated, truncated, info = self.env.step(native)
+        observation, reward, terminated, truncated, info = self.env.step(self.native(action))
         reward = float(reward)
         return self._observation(observation, reward), reward, bool(terminated), truncated, info
+
+    def native(self, action: np.ndarray) -> Any:
+        """A normalised action, [A] in [-1, 1] or [] int, as the environment takes it."""
+        if self.spec.discrete:
+            return int(action)
+        return (self._centre + self._half * np.clip(action, -1, 1)).astype(np.float32)
+
+    def normalized(self, native: np.ndarray) -> np.ndarray:
+        """Actions of the environment, [..., A] or [...] int, as learners know them."""
+        if self.spec.discrete:
+            return np.asarray(native, np.int32)
+        unit = (np.asarray(native, np.float32) - self._centre) / self._half
+        return unit.clip(-1, 1).astype(np.float32)
 
     def reward(self, achieved: np.ndarray, desired: np.ndarray) -> np.ndarray:
         """Rewards [B] float32 of bringing about achieved [B, .] while desired [B, G] was asked."""

@@ -1,0 +1,180 @@
+"""The command line's `goalrelay demos COMMAND ...`."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Annotated
+
+import numpy as np
+import tyro
+from rich.progress import track
+
+from goalrelay.demos import baselines, dataset
+from goalrelay.demos.load import fitted, succeeded
+from goalrelay.demos.record import Begin, Disturbance, expert_of
+from goalrelay.demos.record import record as play
+from goalrelay.errors import UsageError
+from goalrelay.evaluation import wilson
+from goalrelay.parsing import PositionalPath, PositionalWord, parse
+from goalrelay.policy import load as load_policy
+from goalrelay.settings import number, suggest, validate
+from goalrelay.tasks.gym_task import Task, open_task
+
+
+@dataclass(frozen=True)
+class Record:
+    """Let a task's scripted expert, or a trained policy, play it, and write a Minari dataset."""
+
+    task: PositionalWord
+    """A task with goals: a Gymnasium id or package.module:TaskId."""
+    out: Path
+    """Folder to write."""
+    episodes: int = number(100, 1)
+    """Episodes to play."""
+    policy: Path | None = None
+    """Run folder or policy file to record, instead of the scripted expert."""
+    disturbance: Annotated[Disturbance, tyro.conf.arg(name="")] = field(default_factory=Disturbance)
+    """What goes wrong."""
+    only_successes: bool = False
+    """Keep only the episodes that succeed."""
+    seed: int = number(0, 0, 2**31 - 1)
+    """Seed of the first episode; the others follow."""
+    task_options: tuple[str, ...] = ()
+    """name=value arguments for the task's constructor."""
+
+
+@dataclass(frozen=True)
+class Import:
+    """Turn a file of OpenAI Baselines (.npz), or any Minari dataset with goals, into ours."""
+
+    source: PositionalPath
+    """The file, or the folder of a Minari dataset."""
+    out: Path
+    """Folder to write."""
+    task: str | None = None
+    """Of which task they are; a Minari dataset may say so itself."""
+    trusted: bool = False
+    """The .npz file comes from someone you trust: reading it can run any code that is in it."""
+
+
+@dataclass(frozen=True)
+class Show:
+    """Count demonstrations, and draw their trajectories."""
+
+    data: PositionalPath
+    """Folder of demonstrations."""
+    out: Path | None = None
+    """Picture to draw, .png, .svg or .pdf (default: trajectories.png in the folder)."""
+
+
+def record(arguments: Sequence[str]) -> int:
+    """Let a scripted expert or a policy play"""
+    command = parse(Record, arguments, "demos record")
+    validate(command)
+    dataset.check_new(command.out)
+    task = _goal_task(command.task, command.task_options)
+    begin, about = _demonstrator(command, task)
+    seeds = range(command.seed, command.seed + command.episodes)
+    played = play(task, begin, seeds, command.disturbance)
+    kept = list(track(played, "recording", total=len(seeds), transient=True))
+    verdicts = [succeeded(one, task) for one in kept]
+    if command.only_successes:
+        kept = [one for one, verdict in zip(kept, verdicts, strict=True) if verdict > 0]
+    dataset.write(command.out, kept, task.env, about)
+    task.close()
+    print(_rate(verdicts))
+    print(f"{command.out}: {len(kept)} episodes by {about}")
+    return 0
+
+
+def import_(arguments: Sequence[str]) -> int:
+    """Read a file of OpenAI Baselines, or any Minari dataset"""
+    command = parse(Import, arguments, "demos import")
+    dataset.check_new(command.out)
+    if command.source.is_dir():
+        found = dataset.read(command.source)
+        task = _goal_task(_named(command, found.task))
+        source, about = found.demonstrations, found.about
+    else:
+        task = _goal_task(_named(command, None))
+        source = baselines.read(command.source, command.trusted)
+        about = "a file of OpenAI Baselines"
+    episodes = [fitted(command.source, one, task) for one in source]
+    dataset.write(command.out, source, task.env, about)
+    task.close()
+    print(_rate([episode.success for episode in episodes]))
+    print(f"{command.out}: {len(source)} episodes by {about}")
+    return 0
+
+
+def show(arguments: Sequence[str]) -> int:
+    """Count, and draw"""
+    from goalrelay.report import trajectories
+
+    command = parse(Show, arguments, "demos show")
+    found = dataset.read(command.data)
+    steps = [one.length for one in found.demonstrations]
+    print(f"{found.task or 'unknown task'}: {len(steps)} episodes by {found.about}")
+    print(f"steps: {sum(steps):,} in all, {min(steps)} to {max(steps)} an episode")
+    print(_rate([float(one.success[-1]) for one in found.demonstrations]))
+    out = command.out or command.data / "trajectories.png"
+    trajectories.draw(found.demonstrations, out)
+    print(out)
+    return 0
+
+
+COMMANDS: dict[str, Callable[[Sequence[str]], int]] = {
+    "record": record,
+    "import": import_,
+    "show": show,
+}
+
+
+def run(arguments: Sequence[str]) -> int:
+    """One of the commands; returns the exit code."""
+    words = list(arguments)
+    if not words or words[0] in ("-h", "--help"):
+        lines = [f"  {name:10} {command.__doc__}" for name, command in COMMANDS.items()]
+        print("\n".join(["usage: goalrelay demos COMMAND ...", "", *lines]))
+        return 0
+    if words[0] not in COMMANDS:
+        near = suggest(words[0], COMMANDS) or f"; there are {', '.join(COMMANDS)}"
+        raise UsageError(f"unknown command 'demos {words[0]}'{near}")
+    return COMMANDS[words[0]](words[1:])
+
+
+def _demonstrator(command: Record, task: Task) -> tuple[Begin, str]:
+    """Who plays, and in words."""
+    if command.policy is None:
+        return expert_of(task), "its scripted expert"
+    policy = load_policy(command.policy)
+    sizes = [(s.observation_size, s.goal_size, s.action_size) for s in (task.spec, policy.spec)]
+    if sizes[0] != sizes[1]:
+        raise UsageError(
+            f"--policy {command.policy} was trained on '{policy.task}', which does not fit "
+            f"'{task.id}'"
+        )
+    return lambda: policy, f"a policy trained with {policy.method_name}"
+
+
+def _named(command: Import, known: str | None) -> str:
+    if command.task is None and known is None:
+        raise UsageError(f"--task must say of which task the episodes in {command.source} are")
+    return command.task or known or ""
+
+
+def _goal_task(name: str, options: tuple[str, ...] = ()) -> Task:
+    task = open_task(name, options)
+    if task.flat:
+        raise UsageError(f"task '{name}' has no goals, and demonstrations are for tasks with goals")
+    return task
+
+
+def _rate(verdicts: Sequence[float]) -> str:
+    """The success rate in words."""
+    if np.isnan(verdicts).any():
+        return "success: not known"
+    successes, episodes = int(np.sum(verdicts)), len(verdicts)
+    low, high = wilson(successes, episodes)
+    share = successes / episodes
+    return f"success: {successes} of {episodes}, {share:.2f} (95% {low:.2f}-{high:.2f})"

@@ -1,0 +1,58 @@
+"""Demonstrations as facts that a method learns from."""
+
+from pathlib import Path
+
+import numpy as np
+
+from goalrelay.demos.dataset import Demonstration, read
+from goalrelay.errors import UsageError
+from goalrelay.tasks.gym_task import Task
+from goalrelay.types import Episode
+
+
+def load(folder: str, task: Task, most: int | None = None) -> list[Episode]:
+    """The episodes in a folder, in the form in which the task's own episodes are stored.
+
+    Args:
+        folder: a Minari dataset.
+        task: for which they are meant.
+        most: take the first so many.
+
+    Raises:
+        UsageError: not a dataset (see `dataset.read`), or not of this task.
+    """
+    found = read(folder).demonstrations[:most]
+    return [fitted(folder, demonstration, task) for demonstration in found]
+
+
+def succeeded(demonstration: Demonstration, task: Task) -> float:
+    """1 or 0: whether the goal held at the last step; NaN where the task has no such notion."""
+    if not np.isnan(demonstration.success[-1]):
+        return float(demonstration.success[-1])
+    return task.success({}, demonstration.terminated, float(demonstration.reward[-1]))
+
+
+def fitted(folder: str | Path, demonstration: Demonstration, task: Task) -> Episode:
+    """A demonstration in the form in which the task's own episodes are stored.
+
+    Raises:
+        UsageError: it is not of this task.
+    """
+    spec = task.spec
+    has = tuple(np.shape(part)[1:] for part in demonstration[:4])
+    action = () if spec.discrete else (spec.action_size,)
+    needs = ((spec.observation_size,), (spec.achieved_size,), (spec.goal_size,), action)
+    if has != needs:
+        raise UsageError(
+            f"the demonstrations in {folder} do not fit task '{task.id}': observation, achieved "
+            f"goal, desired goal and action have shapes {has}, the task's have {needs}"
+        )
+    if not all(np.isfinite(part).all() for part in demonstration[:4]):
+        raise UsageError(f"the demonstrations in {folder} have values that are not finite")
+    return Episode(
+        *(np.asarray(part, np.float32) for part in demonstration[:3]),
+        action=task.normalized(demonstration.action),
+        terminal=demonstration.terminated,
+        success=succeeded(demonstration, task),
+        total_reward=float(demonstration.reward.sum()),
+    )

@@ -1,0 +1,103 @@
+"""Let a scripted expert or a policy play a task, and keep what it did.
+
+expert = expert_of(task)            begin() -> a controller for one episode
+for demonstration in record(task, expert, range(100), Disturbance(noise=0.1)): ...
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from goalrelay import tasks
+from goalrelay.demos.dataset import KEYS, Demonstration
+from goalrelay.errors import UsageError
+from goalrelay.settings import number
+from goalrelay.tasks.gym_task import Task
+
+Controller = Callable[[Mapping[str, np.ndarray]], np.ndarray]
+"""Gymnasium's observation dictionary -> an action of the task."""
+Begin = Callable[[], Controller]
+"""Called at the start of an episode."""
+
+
+@dataclass(frozen=True)
+class Disturbance:
+    """What makes a demonstrator imperfect."""
+
+    noise: float = number(0.0, 0)
+    """Deviation of normal noise on its actions, as a share of half their range."""
+    random: float = number(0.0, 0, 1)
+    """Share of the episodes in which all actions are random."""
+
+
+def expert_of(task: Task) -> Begin:
+    """The scripted expert of a task: ours, its stock twin's, or an environment's own `expert`.
+
+    Raises:
+        UsageError: there is none.
+    """
+    own = getattr(task.env.unwrapped, "expert", None)
+    if own is not None:
+        return own
+    ours = tasks.own_tasks()
+    name = task.id.rpartition(":")[2]
+    family = name.rpartition("/")[2].rpartition("-v")[0]
+    module = ours.get(name) or ours.get(f"goalrelay/{family}-v0")
+    if module is None or not hasattr(module, "expert"):
+        raise UsageError(
+            f"task '{task.id}' has no scripted expert; record a policy with --policy RUN, or give "
+            "the environment a method expert() that returns a controller for one episode"
+        )
+    return module.expert
+
+
+def record(
+    task: Task, begin: Begin, seeds: Iterable[int], disturbance: Disturbance
+) -> Iterator[Demonstration]:
+    """Play an episode a seed.
+
+    Args:
+        task: with goals; its environment is used as it is.
+        begin: the demonstrator.
+        seeds: of the episodes, and of what disturbs them.
+        disturbance: how much goes wrong.
+    """
+    for seed in seeds:
+        rng = np.random.default_rng([seed, 2])  # not a stream of the environment's or of training
+        wild = rng.random() < disturbance.random
+        yield _play(task, _wild(task, rng) if wild else begin(), seed, disturbance.noise, rng)
+
+
+def _play(
+    task: Task, act: Controller, seed: int, noise: float, rng: np.random.Generator
+) -> Demonstration:
+    seen, _ = task.env.reset(seed=seed)
+    moments, actions, rewards, success = [seen], [], [], []
+    terminated = truncated = False
+    while not (terminated or truncated):
+        action = np.asarray(act(seen))
+        if not task.spec.discrete:
+            unit = task.normalized(action) + noise * rng.standard_normal(action.shape)
+            action = task.native(unit)
+        seen, reward, terminated, truncated, info = task.env.step(action)
+        moments.append(seen)
+        actions.append(action)
+        rewards.append(float(reward))
+        success.append(task.success(info, bool(terminated), float(reward)))
+    return Demonstration(
+        *(np.stack([moment[key] for moment in moments]) for key in KEYS),
+        action=np.stack(actions),
+        reward=np.array(rewards),
+        terminated=bool(terminated),
+        success=np.array(success),
+        seed=seed,
+    )
+
+
+def _wild(task: Task, rng: np.random.Generator) -> Controller:
+    """Random actions."""
+    size = task.spec.action_size
+    if task.spec.discrete:
+        return lambda _: np.asarray(rng.integers(size))
+    return lambda _: task.native(rng.uniform(-1, 1, size))
