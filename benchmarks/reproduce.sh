@@ -86,21 +86,24 @@ relay_reach() { # a test every 5 episodes
 
 relay_comparison() { # who brings the hand to the object: the paper's comparison, on our learner
     for seed in ${SEEDS:-0 1 2 3 4}; do
-        for task in FetchPush FetchPickAndPlace; do
-            common="--episodes 1000 --until 0.95 --evaluate.every 50 --seed $seed"
-            same="--learner td3 --learner.hidden 128 128 128 --learner.polyak 0.75
-                --learner.target-move cycle --learner.action-l2 0.1 --collect.updates 80
-                --evaluate.average 0.9 --method.exploration.random 0.2"
-            # shellcheck disable=SC2086  # the options are words
-            run "relay_comparison/relay/$task-$seed" relay $task-v4 $common
-            run "relay_comparison/controller/$task-$seed" relay $task-v4 $common \
-                --method.guidance.guide controller
-            run "relay_comparison/jump-start/$task-$seed" relay $task-v4 $common \
-                --method.guidance.jump-start 25 --method.guidance.jump-start-episodes 500
-            run "relay_comparison/unguided/$task-$seed" relay $task-v4 $common \
-                --method.guidance.before next
-            run "relay_comparison/her/$task-$seed" her $task-v4 $common $same
-            run "relay_comparison/ebp/$task-$seed" her $task-v4 $common $same --method.priority energy
+        for task in ${TASKS:-FetchPush FetchPickAndPlace}; do
+            for variant in ${VARIANTS:-relay controller jump-start unguided her ebp}; do
+                plain="her $task-v4 --learner td3 --learner.hidden 128 128 128
+                    --learner.polyak 0.75 --learner.target-move cycle --learner.action-l2 0.1
+                    --collect.updates 80 --evaluate.average 0.9 --method.exploration.random 0.2"
+                case $variant in
+                relay) method="relay $task-v4" ;;
+                controller) method="relay $task-v4 --method.guidance.guide controller" ;;
+                jump-start) method="relay $task-v4 --method.guidance.jump-start 25
+                    --method.guidance.jump-start-episodes 500" ;;
+                unguided) method="relay $task-v4 --method.guidance.before next" ;;
+                her) method=$plain ;;
+                ebp) method="$plain --method.priority energy" ;;
+                esac
+                # shellcheck disable=SC2086  # the options are words
+                run "relay_comparison/$variant/$task-$seed" $method --episodes 1000 --until 0.95 \
+                    --evaluate.every 50 --seed "$seed"
+            done
         done
     done
 }

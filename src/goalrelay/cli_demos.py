@@ -10,9 +10,12 @@ import tyro
 from rich.progress import track
 
 from goalrelay.demos import baselines, dataset
+from goalrelay.demos.gamepad import Gamepad
 from goalrelay.demos.load import fitted, succeeded
 from goalrelay.demos.record import Begin, Disturbance, expert_of
 from goalrelay.demos.record import record as play
+from goalrelay.demos.steering import Hand, Keys
+from goalrelay.demos.teleop import Wish, describe, session, undisturbed
 from goalrelay.errors import UsageError
 from goalrelay.evaluation import wilson
 from goalrelay.parsing import PositionalPath, PositionalWord, parse
@@ -41,6 +44,28 @@ class Record:
     """Seed of the first episode; the others follow."""
     task_options: tuple[str, ...] = ()
     """name=value arguments for the task's constructor."""
+
+
+@dataclass(frozen=True)
+class Teleop:
+    """Steer a task's robot yourself, and write the episodes that succeed as a Minari dataset."""
+
+    task: PositionalWord
+    """A MuJoCo task with goals: a Gymnasium id or package.module:TaskId."""
+    out: Path
+    """Folder to write."""
+    episodes: int = number(10, 1)
+    """Episodes to keep; end sooner with Escape."""
+    keep_failures: bool = False
+    """Keep the episodes that reach the time limit without success, too."""
+    speed: float = number(0.5, above=0, high=1)
+    """What a key asks for, as a share of the largest action."""
+    pace: float = number(1.0, above=0, high=10)
+    """Seconds of the simulation in a second: 0.25 gives you four times as long."""
+    seed: int = number(0, 0, 2**31 - 1)
+    """Seed of the first start; the others follow."""
+    task_options: tuple[str, ...] = ()
+    """name=value arguments for the task's constructor; max_episode_steps=200 gives more steps."""
 
 
 @dataclass(frozen=True)
@@ -80,10 +105,37 @@ def record(arguments: Sequence[str]) -> int:
     verdicts = [succeeded(one, task) for one in kept]
     if command.only_successes:
         kept = [one for one, verdict in zip(kept, verdicts, strict=True) if verdict > 0]
-    dataset.write(command.out, kept, task.env, about)
+    dataset.write(command.out, kept, task, about)
     task.close()
     print(_rate(verdicts))
     print(f"{command.out}: {len(kept)} episodes by {about}")
+    return 0
+
+
+def teleop(arguments: Sequence[str]) -> int:
+    """Steer the robot yourself, with keys or a gamepad"""
+    from goalrelay.report.viewer import steered
+
+    command = parse(Teleop, arguments, "demos teleop")
+    validate(command)
+    dataset.check_new(command.out)
+    task = _goal_task(command.task, command.task_options)
+    keys, pad, kept = Keys(), Gamepad(), []
+    hand = Hand(task, keys, pad, command.speed)
+    wish = Wish(command.episodes, command.keep_failures, command.seed)
+    with steered(task, keys, command.pace) as (shown, running):
+        print(describe(task, hand, command.pace), flush=True)
+        try:
+            session(shown, hand, running, wish, kept)
+        finally:  # written while the window is open: what may go wrong when it closes costs nothing
+            if kept:
+                with undisturbed():
+                    dataset.write(command.out, kept, task, "a person with keys or a gamepad")
+                    print(f"{command.out}: {len(kept)} episodes by a person", flush=True)
+    pad.close()
+    task.close()
+    if not kept:
+        raise UsageError(f"no episode was kept, so {command.out} is not written")
     return 0
 
 
@@ -100,7 +152,7 @@ def import_(arguments: Sequence[str]) -> int:
         source = baselines.read(command.source, command.trusted)
         about = "a file of OpenAI Baselines"
     episodes = [fitted(command.source, one, task) for one in source]
-    dataset.write(command.out, source, task.env, about)
+    dataset.write(command.out, source, task, about)
     task.close()
     print(_rate([episode.success for episode in episodes]))
     print(f"{command.out}: {len(source)} episodes by {about}")
@@ -125,6 +177,7 @@ def show(arguments: Sequence[str]) -> int:
 
 COMMANDS: dict[str, Callable[[Sequence[str]], int]] = {
     "record": record,
+    "teleop": teleop,
     "import": import_,
     "show": show,
 }

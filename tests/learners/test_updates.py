@@ -39,7 +39,7 @@ def batches(count: int, discrete: bool = False, seed: int = 0) -> Batch:
 
 def pick(batch: Batch, i: int) -> Any:
     """Batch i in float64 (actions of DQN stay integers)."""
-    return tuple(x[i] if x.dtype == np.int32 else x[i].astype(np.float64) for x in batch)
+    return tuple(x[i] if x.dtype == np.int32 else x[i].astype(np.float64) for x in batch[:5])
 
 
 def scaled(network: MLP, by: float) -> MLP:

@@ -16,11 +16,14 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import gymnasium
 import numpy as np
+from gymnasium.envs.registration import EnvSpec
 
 from goalrelay.errors import UsageError
+from goalrelay.tasks.gym_task import Task
 
+TASK = "goalrelay_task"
+"""Where the metadata names the task as `open_task` knows it."""
 KEYS = ("observation", "achieved_goal", "desired_goal")
 
 
@@ -63,7 +66,7 @@ class Dataset(NamedTuple):
 def write(
     folder: Path,
     demonstrations: Sequence[Demonstration],
-    env: gymnasium.Env[Any, Any],
+    task: Task,
     about: str,
 ) -> None:
     """Write a new folder; it appears whole or not at all.
@@ -71,7 +74,7 @@ def write(
     Args:
         folder: that does not exist yet.
         demonstrations: at least one.
-        env: of which they are: its spaces and its id are stored.
+        task: of which they are.
         about: who demonstrates.
 
     Raises:
@@ -88,16 +91,17 @@ def write(
         (beside / "data").mkdir(parents=True)
         storage = storage_kind.new(
             beside / "data",
-            observation_space=env.observation_space,
-            action_space=env.action_space,
-            env_spec=env.spec,
+            observation_space=task.env.observation_space,
+            action_space=task.env.action_space,
+            env_spec=_storable(task.env.spec),
         )
         storage.update_metadata(
             {
                 "dataset_id": _dataset_id(folder.name),
                 "minari_version": minari.__version__,
                 "algorithm_name": about,
-                "description": f"{env.spec.id if env.spec else 'a task'}: {about}",
+                "description": f"{task.id}: {about}",
+                TASK: task.id,
             }
         )
         storage.update_episodes([_buffered(buffer, d) for d in demonstrations])
@@ -110,8 +114,9 @@ def check_new(folder: Path) -> None:
     """Refuse a folder that exists or cannot be made, before long work is done for it.
 
     Raises:
-        UsageError: it does, or cannot.
+        UsageError: it does, or cannot; or Minari is missing.
     """
+    _minari()
     if folder.exists():
         raise UsageError(f"{folder} exists already; choose another --out or remove it")
     try:
@@ -142,8 +147,13 @@ def read(folder: str | Path) -> Dataset:
             raise UsageError(f"{folder} does not say what its observations and actions are")
         dataset = importlib.import_module("minari").MinariDataset(data)
         episodes = list(dataset.iterate_episodes())
-        spec = json.loads(facts["env_spec"]) if "env_spec" in facts else {}
-        demonstrations = [_unbuffered(folder, episode) for episode in episodes]
+        marks = dataset.storage.get_episode_metadata(dataset.episode_indices)
+        seeds = [mark.get("seed") for mark in marks]
+        known = facts.get(TASK) or json.loads(facts.get("env_spec", "{}")).get("id")
+        demonstrations = [
+            _unbuffered(folder, episode, seed)
+            for episode, seed in zip(episodes, seeds, strict=True)
+        ]
     except UsageError:
         raise
     except Exception as error:  # HDF5, JSON and Minari each raise their own kinds
@@ -151,7 +161,15 @@ def read(folder: str | Path) -> Dataset:
         raise UsageError(f"cannot read the demonstrations in {folder}: {reason}") from error
     if not demonstrations:
         raise UsageError(f"the dataset in {folder} is empty")
-    return Dataset(demonstrations, spec.get("id"), str(facts.get("algorithm_name", "unknown")))
+    return Dataset(demonstrations, known, str(facts.get("algorithm_name", "unknown")))
+
+
+def _storable(spec: EnvSpec | None) -> EnvSpec | None:
+    """How the environment is made, unless it is made by an object that has no name."""
+    try:
+        return spec if spec is not None and spec.to_json() else None
+    except (TypeError, ValueError):
+        return None
 
 
 def _buffered(buffer: Any, episode: Demonstration) -> Any:
@@ -169,7 +187,7 @@ def _buffered(buffer: Any, episode: Demonstration) -> Any:
     )
 
 
-def _unbuffered(folder: Path, episode: Any) -> Demonstration:
+def _unbuffered(folder: Path, episode: Any, seed: int | None) -> Demonstration:
     """An episode in our words.
 
     Raises:
@@ -195,7 +213,7 @@ def _unbuffered(folder: Path, episode: Any) -> Demonstration:
         reward=np.asarray(episode.rewards),
         terminated=bool(np.any(episode.terminations)),
         success=success,
-        seed=getattr(episode, "seed", None),
+        seed=seed,
     )
 
 

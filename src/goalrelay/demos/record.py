@@ -4,7 +4,7 @@ expert = expert_of(task)            begin() -> a controller for one episode
 for demonstration in record(task, expert, range(100), Disturbance(noise=0.1)): ...
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -19,6 +19,8 @@ Controller = Callable[[Mapping[str, np.ndarray]], np.ndarray]
 """Gymnasium's observation dictionary -> an action of the task."""
 Begin = Callable[[], Controller]
 """Called at the start of an episode."""
+Stop = Callable[[Sequence[float]], bool]
+"""The successes of the steps so far -> whether the episode shall end now."""
 
 
 @dataclass(frozen=True)
@@ -66,20 +68,24 @@ def record(
     for seed in seeds:
         rng = np.random.default_rng([seed, 2])  # not a stream of the environment's or of training
         wild = rng.random() < disturbance.random
-        yield _play(task, _wild(task, rng) if wild else begin(), seed, disturbance.noise, rng)
+        act = _wild(task, rng) if wild else begin()
+        yield play(task, _noisy(task, act, disturbance.noise, rng), seed)
 
 
-def _play(
-    task: Task, act: Controller, seed: int, noise: float, rng: np.random.Generator
-) -> Demonstration:
+def play(task: Task, act: Controller, seed: int, stop: Stop | None = None) -> Demonstration:
+    """One episode, of at least one step.
+
+    Args:
+        task: with goals; its environment is used as it is.
+        act: gives the environment's own actions, which are recorded as they are.
+        seed: of the reset.
+        stop: ends the episode before the task does; not asked before the first step.
+    """
     seen, _ = task.env.reset(seed=seed)
     moments, actions, rewards, success = [seen], [], [], []
     terminated = truncated = False
-    while not (terminated or truncated):
+    while not (terminated or truncated or (stop is not None and success and stop(success))):
         action = np.asarray(act(seen))
-        if not task.spec.discrete:
-            unit = task.normalized(action) + noise * rng.standard_normal(action.shape)
-            action = task.native(unit)
         seen, reward, terminated, truncated, info = task.env.step(action)
         moments.append(seen)
         actions.append(action)
@@ -93,6 +99,18 @@ def _play(
         success=np.array(success),
         seed=seed,
     )
+
+
+def _noisy(task: Task, act: Controller, noise: float, rng: np.random.Generator) -> Controller:
+    """The same within the task's limits, and with noise."""
+    if task.spec.discrete:
+        return act
+
+    def disturbed(seen: Mapping[str, np.ndarray]) -> np.ndarray:
+        action = np.asarray(act(seen))
+        return task.native(task.normalized(action) + noise * rng.standard_normal(action.shape))
+
+    return disturbed
 
 
 def _wild(task: Task, rng: np.random.Generator) -> Controller:

@@ -7,7 +7,6 @@ the environment takes a picture, or shows one (`viewer`), at every moment.
 import importlib
 import itertools
 import math
-import sys
 import warnings
 from collections.abc import Callable
 from pathlib import Path
@@ -22,7 +21,7 @@ from goalrelay.evaluation import Evaluation, summarize
 from goalrelay.policy import Policy, load
 from goalrelay.report import opengl
 from goalrelay.report.target import write_target
-from goalrelay.report.viewer import Watched, aim, check_display, open_viewer
+from goalrelay.report.viewer import Watched, aim, check_display, open_viewer, simulation
 from goalrelay.tasks.gym_task import Task, open_task
 from goalrelay.types import Episode
 
@@ -100,13 +99,13 @@ def play(path: Path, episodes: int | None = None, seed: int = 0) -> None:
     task = open_task(policy.task, policy.task_options)
     film = f"`goalrelay record {path} --out film.mp4`"
     try:
-        simulation = _simulation(task.env)
-        if simulation is None:
+        found = simulation(task.env)
+        if found is None:
             raise UsageError(f"play shows MuJoCo tasks, and '{task.id}' is none; use {film}")
-        check_display(film)
-        with open_viewer(simulation, path) as viewer:
+        check_display("play", f"use {film}")
+        with open_viewer(found, f"play {path}") as viewer:
             aim(viewer, task.env)
-            task.env = Watched(task.env, simulation[1], viewer)
+            task.env = Watched(task.env, found[1], viewer)
             for i in itertools.count() if episodes is None else range(episodes):
                 if not viewer.is_running():
                     break
@@ -126,7 +125,7 @@ def _film(policy: Policy, file: Path, episodes: int, seed: int) -> Evaluation:
     imageio = _imageio(file.suffix.lower())
     task = open_task(policy.task, policy.task_options, render_mode="rgb_array")
     try:
-        if _simulation(task.env) is not None:
+        if simulation(task.env) is not None:
             opengl.choose_backend()
         _check_picture(task, seed)
         fps, every = _pace(task.env.metadata.get("render_fps"), MOST_FPS[file.suffix.lower()])
@@ -200,13 +199,3 @@ def _check_picture(task: Task, seed: int) -> None:
         and picture.shape[2] == 3
     ):
         raise UsageError(f"task '{task.id}' cannot be filmed: render() gives no [H, W, 3] uint8")
-
-
-def _simulation(env: gymnasium.Env[Any, Any]) -> tuple[Any, Any] | None:
-    """MuJoCo's model and data inside an environment, None where there are none."""
-    raw: Any = env.unwrapped
-    model, data = getattr(raw, "model", None), getattr(raw, "data", None)
-    mujoco: Any = sys.modules.get("mujoco")  # whoever has a model has imported it
-    if mujoco and isinstance(model, mujoco.MjModel) and isinstance(data, mujoco.MjData):
-        return model, data
-    return None

@@ -25,4 +25,5 @@ def register() -> None:
     """Make our tasks known to Gymnasium; harmless when repeated."""
     for task_id, module in own_tasks().items():
         if task_id not in gymnasium.registry:
-            gymnasium.register(task_id, module.Environment, **module.REGISTRATIONS[task_id])
+            entry = f"{module.__name__}:Environment"  # a name, which a dataset can store
+            gymnasium.register(task_id, entry, **module.REGISTRATIONS[task_id])

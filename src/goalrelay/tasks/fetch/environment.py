@@ -181,8 +181,7 @@ class Environment(gymnasium.Env[Any, Any], abc.ABC):
             from gymnasium.envs.mujoco.mujoco_rendering import MujocoRenderer  # imports MuJoCo
 
             self._renderer = MujocoRenderer(self.model, self.data, self.camera, *self._size)
-        for site, goal in zip(self._markers, self.goal.reshape(-1, 3), strict=True):
-            self.data.site_xpos[site] = goal  # seen only: what follows is the same as without
+        self._render_callback()
         return self._renderer.render(self.render_mode)
 
     def close(self) -> None:
@@ -264,6 +263,11 @@ class Environment(gymnasium.Env[Any, Any], abc.ABC):
         self.data.time = self.begin.time
         self.data.qpos[:] = self.begin.qpos
         self.data.qvel[:] = self.begin.qvel
+
+    def _render_callback(self) -> None:
+        """Put the goals' markers in their places; a viewer asks for it by this stock name."""
+        for site, goal in zip(self._markers, self.goal.reshape(-1, 3), strict=True):
+            self.data.site_xpos[site] = goal  # seen only: what follows is the same as without
 
     def _act(self, action: np.ndarray) -> None:
         data = self.data

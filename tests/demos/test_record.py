@@ -1,0 +1,159 @@
+"""What a demonstrator did is what is kept."""
+
+from pathlib import Path
+from typing import Any
+
+import gymnasium
+import numpy as np
+import pytest
+
+import relay_task
+from goalrelay import cli
+from goalrelay.demos.dataset import read, write
+from goalrelay.demos.record import Disturbance, expert_of, record
+from goalrelay.errors import UsageError
+from goalrelay.tasks.gym_task import Task, open_task
+
+PUSH = "goalrelay/FetchPush-v0"
+
+
+@pytest.fixture(scope="module")
+def push() -> Task:
+    return open_task(PUSH)
+
+
+def play(task: Task, seeds: range, **disturbance: float):
+    return list(record(task, expert_of(task), seeds, Disturbance(**disturbance)))
+
+
+def test_the_actions_recorded_lead_to_the_moments_recorded(push: Task) -> None:
+    (one,) = play(push, range(3, 4), noise=0.3)
+    env = gymnasium.make(PUSH)
+    seen, _ = env.reset(seed=3)
+    for step in range(one.length):
+        np.testing.assert_array_equal(seen["observation"], one.observation[step])
+        seen, reward, _, _, info = env.step(one.action[step])
+        assert reward == one.reward[step]
+        assert info["is_success"] == one.success[step]
+    np.testing.assert_array_equal(seen["achieved_goal"], one.achieved_goal[-1])
+    env.close()
+
+
+def test_a_seed_gives_the_same_demonstrations(push: Task) -> None:
+    first, again = play(push, range(2), noise=0.2), play(push, range(2), noise=0.2)
+    for one, other in zip(first, again, strict=True):
+        np.testing.assert_array_equal(one.action, other.action)
+    assert not np.array_equal(first[0].action, first[1].action)
+
+
+def test_noise_changes_actions_and_stays_in_their_limits(push: Task) -> None:
+    (clean,), (noisy,) = play(push, range(1)), play(push, range(1), noise=2.0)
+    assert clean.success[-1] == 1
+    assert np.abs(noisy.action).max() == 1
+    assert np.abs(noisy.action - clean.action).mean() > 0.3
+
+
+def test_a_share_of_the_episodes_is_random(push: Task) -> None:
+    played = play(push, range(12), random=0.5)
+    size = np.array([np.abs(one.action[:, :3]).mean() for one in played])  # of random ones 0.5
+    good = np.array([one.success[-1] for one in played])
+    assert 2 <= ((size > 0.45) & (size < 0.55) & (good == 0)).sum() <= 10
+    assert good.sum() >= 2
+
+
+def test_stock_tasks_have_the_experts_of_ours() -> None:
+    for name in ("FetchPush-v4", "FetchPickAndPlaceDense-v4", "goalrelay/FetchStackDense-v0"):
+        task = open_task(name)
+        assert callable(expert_of(task)()), name
+        task.close()
+
+
+def test_an_environment_may_bring_its_own_expert(tmp_path: Path) -> None:
+    class Taught(relay_task.Carry):
+        def expert(self):
+            return lambda seen: seen["observation"][4:6].clip(-1, 1)
+
+    maker: Any = Taught
+    gymnasium.register("Taught-v0", maker, max_episode_steps=10)
+    task = open_task("Taught-v0")
+    (one,) = play(task, range(1))
+    assert one.length == 10
+    write(tmp_path / "d", [one], task, "its own expert")  # the environment is a class: no name
+    assert read(tmp_path / "d").task == "Taught-v0"
+    gymnasium.registry.pop("Taught-v0")
+
+
+def test_a_task_without_expert_says_what_to_do() -> None:
+    with pytest.raises(UsageError, match="has no scripted expert; record a policy with --policy"):
+        expert_of(open_task("goalrelay/PointReach-v0"))
+
+
+def test_the_command_records_and_says_how_often_the_expert_succeeds(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "reach"
+    words = ["demos", "record", "goalrelay/FetchReach-v0", "--episodes", "3", "--out", str(out)]
+    assert cli.main(words) == 0
+    said = capsys.readouterr().out
+    assert "success: 3 of 3" in said
+    assert read(out).task == "goalrelay/FetchReach-v0"
+    assert cli.main(words) == 2
+    assert "exists already" in capsys.readouterr().err
+
+
+def test_the_command_records_a_policy(
+    small_run, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = ["demos", "record", "goalrelay/PointReach-v0", "--policy", str(small_run.folder)]
+    assert cli.main([*words, "--episodes", "2", "--out", str(tmp_path / "d")]) == 0
+    assert "a policy trained with her" in capsys.readouterr().out
+    words[2] = PUSH
+    assert cli.main([*words, "--out", str(tmp_path / "e")]) == 2
+    assert "does not fit" in capsys.readouterr().err
+    assert not (tmp_path / "e").exists()
+
+
+def test_only_successes_are_kept_when_asked(tmp_path: Path) -> None:
+    out = tmp_path / "d"
+    words = ["demos", "record", PUSH, "--episodes", "6", "--random", "0.5", "--out", str(out)]
+    assert cli.main([*words, "--only-successes"]) == 0
+    found = read(out).demonstrations
+    assert 0 < len(found) < 6
+    assert all(one.success[-1] == 1 for one in found)
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["record", PUSH, "--out", "x", "--episodes", "0"], "--episodes must be at least 1"),
+        (["record", PUSH, "--out", "x", "--noise", "-1"], "--disturbance.noise"),
+        (["record", "CartPole-v1", "--out", "x"], "has no goals"),
+        (["record", PUSH], "--out"),
+        (["shw"], "did you mean 'show'"),
+        (["show", "nowhere"], "holds no Minari dataset"),
+    ],
+)
+def test_mistakes_are_said_in_one_line(
+    words: list[str],
+    said: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert cli.main(["demos", *words]) == 2
+    error = capsys.readouterr().err
+    assert said in error
+    assert error.count("\n") == 1
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_show_counts_and_draws(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    out = tmp_path / "reach"
+    cli.main(["demos", "record", "goalrelay/FetchReach-v0", "--episodes", "2", "--out", str(out)])
+    capsys.readouterr()
+    assert cli.main(["demos", "show", str(out)]) == 0
+    said = capsys.readouterr().out
+    assert "2 episodes by its scripted expert" in said
+    assert "100 in all, 50 to 50" in said
+    assert (out / "trajectories.png").stat().st_size > 10_000
