@@ -7,6 +7,7 @@ from typing import Annotated
 
 import numpy as np
 import tyro
+from rich.console import Console
 from rich.progress import track
 
 from goalrelay.demos import baselines, dataset
@@ -101,7 +102,8 @@ def record(arguments: Sequence[str]) -> int:
     begin, about = _demonstrator(command, task)
     seeds = range(command.seed, command.seed + command.episodes)
     played = play(task, begin, seeds, command.disturbance)
-    kept = list(track(played, "recording", total=len(seeds), transient=True))
+    silent = not Console().is_terminal
+    kept = list(track(played, "recording", total=len(seeds), transient=True, disable=silent))
     verdicts = [succeeded(one, task) for one in kept]
     if command.only_successes:
         kept = [one for one, verdict in zip(kept, verdicts, strict=True) if verdict > 0]

@@ -56,9 +56,9 @@ def test_noise_changes_actions_and_stays_in_their_limits(push: Task) -> None:
 def test_a_share_of_the_episodes_is_random(push: Task) -> None:
     played = play(push, range(12), random=0.5)
     size = np.array([np.abs(one.action[:, :3]).mean() for one in played])  # of random ones 0.5
-    good = np.array([one.success[-1] for one in played])
-    assert 2 <= ((size > 0.45) & (size < 0.55) & (good == 0)).sum() <= 10
-    assert good.sum() >= 2
+    wild = (size > 0.42) & (size < 0.58)
+    np.testing.assert_array_equal(wild, np.arange(12) % 2 == 1)
+    np.testing.assert_array_equal([one.success[-1] for one in played], ~wild)
 
 
 def test_stock_tasks_have_the_experts_of_ours() -> None:

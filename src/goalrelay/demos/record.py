@@ -65,9 +65,10 @@ def record(
         seeds: of the episodes, and of what disturbs them.
         disturbance: how much goes wrong.
     """
-    for seed in seeds:
+    share = disturbance.random
+    for i, seed in enumerate(seeds):
         rng = np.random.default_rng([seed, 2])  # not a stream of the environment's or of training
-        wild = rng.random() < disturbance.random
+        wild = int((i + 1) * share) > int(i * share)  # evenly among the others
         act = _wild(task, rng) if wild else begin()
         yield play(task, _noisy(task, act, disturbance.noise, rng), seed)
 
