@@ -201,6 +201,7 @@ notebook() { # docs/notebook.md: the default preset, and the same with one thing
             common="--episodes $episodes --evaluate.every 50 --evaluate.episodes 40
                 --evaluate.confirm 40 --seed $seed"
             while read -r name change; do
+                case " ${CHANGES:-$name} " in *" $name "*) ;; *) continue ;; esac
                 # shellcheck disable=SC2086  # the options are words
                 run "notebook/$name/$task-$seed" relay "goalrelay/$task-v0" $common $change </dev/null
             done <<'CHANGES'
