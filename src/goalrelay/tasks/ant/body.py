@@ -2,7 +2,7 @@
 
 | numbers | size | meaning |
 | --- | --- | --- |
-| qpos[:15] | 15 | torso position, m; its rotation as a quaternion; hip and ankle of the four legs, rad |
+| qpos[:15] | 15 | torso position, m; its rotation, a quaternion; hips and ankles, rad |
 | qvel[:14] | 14 | their velocities, a second; the torso's rotation in its own frame |
 
 All look-ups by name happen once, in `__init__`; arrays kept are views into the simulation.

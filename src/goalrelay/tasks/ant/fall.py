@@ -39,6 +39,8 @@ LAYOUT = Layout(
     slides="yz",
     shrink=0.99,
 )
+WAY = ((8, 0), (8, 12.8), (8, 8), (8, 24), (0, 27))
+"""Places along the solution, m; a step back lets the block drop."""
 
 
 class Environment(Walker):

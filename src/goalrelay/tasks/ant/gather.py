@@ -17,7 +17,8 @@ things hide farther ones of their kind only. Actions: eight torques, as in `walk
 By accident, and kept: places are even numbers from -10 to 8, so that they lean to one side. Not
 settled: rllab takes 10 for a fall (`fall_cost=10`), HRAC lets fallen ants go on
 (`ends_on_fall=False`), and the paper ends the episode and names no cost, as here. A fall is a torso
-below 0.2 m or above 1 m, so a high jump is one too.
+below 0.2 m or above 1 m, as published; with a radius of 0.25 m only a jump is one, and an ant on
+its back goes on.
 """
 
 import math

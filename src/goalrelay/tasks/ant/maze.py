@@ -33,6 +33,8 @@ LAYOUT = Layout(
     highest=(2.5, 2.5),
     evaluation=(0, 2),
 )
+WAY = ((16, 0), (16, 16), (0, 16))
+"""Places along the solution, m."""
 
 
 class Environment(Walker):

@@ -35,6 +35,8 @@ LAYOUT = Layout(
     evaluation=(0, 2.375),
     slides="xy",
 )
+WAY = ((-8, 0), (-8, 8), (-1, 8), (0, 19))
+"""Places along the solution, m."""
 
 
 class Environment(Walker):

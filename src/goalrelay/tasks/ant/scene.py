@@ -131,7 +131,7 @@ def maze(layout: Layout) -> Model:
         name="target_area",
         type=mujoco.mjtGeom.mjGEOM_CYLINDER,
         size=(5.0, 0.02, 0.0),
-        rgba=(*TARGET[:3], SHADE),
+        rgba=(*TARGET[:3], SHADE / 2),  # its two faces add up
     )
     spec.lights[0].pos = (*(SCALE * layout.middle), 40)
     return spec.compile()
