@@ -35,7 +35,7 @@ def draw(layout: Layout, scale: float, point: Point, size: tuple[int, int]) -> n
         image[where] += opacity * (np.array(colour[:3]) - image[where])
 
     def square(at: tuple[float, float], half: float) -> np.ndarray:
-        return (np.abs(x - at[0]) < half) & (np.abs(y - at[1]) < half)
+        return (np.abs(x - at[0]) <= half) & (np.abs(y - at[1]) <= half)
 
     def disc(at: tuple[float, float], radius: float) -> np.ndarray:
         return np.hypot(x - at[0], y - at[1]) < radius

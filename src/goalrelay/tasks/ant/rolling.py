@@ -157,13 +157,12 @@ class Point(Seeker):
         place = list(self.block)
         place[axis] = (x, y)[axis] + reach
         if self.layout.raised:  # as far as its joint allows
-            start = self._block_start[axis]
-            place[axis] = min(max(place[axis], start - SCALE), start + SCALE)
+            place[axis] = min(place[axis], self._block_start[axis] + SCALE)
         if not self._clear(place[0], place[1], self._half - TINY, ".rM~"):
             return False
         self.block = (place[0], place[1])
         self.sunk = self._clear(*self.block, self._half - TINY, "~")
-        return self.sunk or not self._over_block(x, y)
+        return True
 
 
 def follow(way: Sequence[tuple[float, float]]) -> Expert:

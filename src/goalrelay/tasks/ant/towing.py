@@ -7,11 +7,12 @@ weighs 8.9 N and its friction is 1), and lifts most of its weight, as legs would
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
-from goalrelay.tasks.ant.walker import STEPS, Walker
+from goalrelay.tasks.ant.body import Ant
+from goalrelay.tasks.ant.walker import STEPS
 
 FORCE = 5.0
 """Largest pull, N."""
@@ -26,18 +27,28 @@ SLOW, PATIENCE = 0.1, 10
 GRAVITY = 9.81
 
 
+class Towed(Protocol):
+    """An environment with an ant in it."""
+
+    ant: Ant
+
+    def step(self, action: np.ndarray) -> tuple[Any, float, bool, bool, dict[str, Any]]:
+        """Gymnasium's."""
+        ...
+
+
 def tow(
-    walker: Walker, way: Sequence[tuple[float, float]], force: float = FORCE, steps: int = STEPS
-) -> Iterator[tuple[dict[str, np.ndarray], float, dict[str, Any]]]:
+    towed: Towed, way: Sequence[tuple[float, float]], force: float = FORCE, steps: int = STEPS
+) -> Iterator[tuple[Any, float, dict[str, Any]]]:
     """Steps of an episode that was reset: what they show, reward and info.
 
     Args:
-        walker: the environment.
+        towed: the environment.
         way: places to visit, m; at the last one the ant stays.
         force: largest pull, N.
         steps: how many.
     """
-    ant, places = walker.ant, [np.array(place, float) for place in way]
+    ant, places = towed.ant, [np.array(place, float) for place in way]
     torso = ant.model.body("torso").id
     pull = ant.data.xfrc_applied[torso]
     pull[2] = LIFT * GRAVITY * ant.model.body_subtreemass[torso]
@@ -53,5 +64,5 @@ def tow(
         wanted = gap * min(SPEED / max(distance, 1e-9), 2.0)
         change = 4.0 * (wanted - ant.motion[:2])
         pull[:2] = change * min(1.0, force / max(float(np.hypot(*change)), 1e-9))
-        seen, reward, _, _, info = walker.step(limp)
+        seen, reward, _, _, info = towed.step(limp)
         yield seen, reward, info
