@@ -44,7 +44,7 @@ def main() -> None:
     tasks = {
         task_id: module
         for task_id, module in own_tasks().items()
-        if hasattr(module, "expert") and "Dense" not in task_id
+        if ".fetch." in module.__name__ and hasattr(module, "expert") and "Dense" not in task_id
     }
     rows = -(-len(tasks) // COLUMNS)
     figure = Figure(figsize=(COLUMNS * 6.2, rows * 2.25), layout="constrained")

@@ -1,0 +1,87 @@
+"""The ant as a resource: a simulation that starts, takes torques, is observed, and is drawn.
+
+| numbers | size | meaning |
+| --- | --- | --- |
+| qpos[:15] | 15 | torso position, m; its rotation, a quaternion; hips and ankles, rad |
+| qvel[:14] | 14 | their velocities, a second; the torso's rotation in its own frame |
+
+All look-ups by name happen once, in `__init__`; arrays kept are views into the simulation.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from goalrelay.tasks.ant.scene import SUBSTEPS, TORQUE
+from goalrelay.tasks.fetch.late import Model, mujoco
+
+if TYPE_CHECKING:
+    from gymnasium.envs.mujoco.mujoco_rendering import MujocoRenderer
+
+NOISE = 0.1
+"""Half-width of the uniform noise of the first pose, and deviation of that of its velocity."""
+POSE, MOTION = 15, 14
+"""How many numbers of qpos and qvel are the ant's; blocks follow."""
+
+
+class Ant:
+    """One ant in one scene; not shared between threads.
+
+    Args:
+        model: the scene; copied, so it can be shared.
+        camera: where pictures are taken from, in the words of Gymnasium's renderer.
+        size: of pictures: width and height, pixels.
+    """
+
+    def __init__(self, model: Model, camera: Mapping[str, Any], size: tuple[int, int]):
+        self.model = copy.copy(model)
+        self.model.vis.global_.offwidth, self.model.vis.global_.offheight = size
+        self.data = mujoco.MjData(self.model)
+        self.pose = self.data.qpos[:POSE]
+        """[15] position, rotation and joints."""
+        self.motion = self.data.qvel[:MOTION]
+        """[14] their velocities."""
+        self._control = self.data.ctrl
+        self._start = self.model.qpos0[:POSE].copy()
+        self._camera, self._size = dict(camera), size
+        self._marks = {self.model.site(i).name: i for i in range(self.model.nsite)}
+        self._renderer: MujocoRenderer | None = None
+
+    def restart(self, rng: np.random.Generator) -> None:
+        """Stand near the start, almost still; everything else as the scene says."""
+        mujoco.mj_resetData(self.model, self.data)
+        self.pose[:] = self._start + rng.uniform(-NOISE, NOISE, POSE)
+        self.pose[3:7] /= np.sqrt(np.square(self.pose[3:7]).sum())
+        self.motion[:] = NOISE * rng.standard_normal(MOTION)
+
+    def move(self, torques: np.ndarray) -> None:
+        """A tenth of a second under [8] torques, N m."""
+        np.clip(torques, -TORQUE, TORQUE, out=self._control)
+        mujoco.mj_step(self.model, self.data, nstep=SUBSTEPS)
+
+    def picture(self, mode: str | None, marks: Mapping[str, Any]) -> Any:
+        """A picture, [height, width, 3] uint8 for `rgb_array`, with sites put in places.
+
+        Args:
+            mode: Gymnasium's render mode.
+            marks: [3] places of sites by name, m.
+        """
+        if self._renderer is None:
+            from gymnasium.envs.mujoco.mujoco_rendering import MujocoRenderer  # imports MuJoCo
+
+            self._renderer = MujocoRenderer(self.model, self.data, self._camera, *self._size)
+        mujoco.mj_kinematics(self.model, self.data)  # places of bodies, which steps leave behind
+        mujoco.mj_camlight(self.model, self.data)
+        for name, place in marks.items():
+            self.data.site_xpos[self._marks[name]] = place
+        return self._renderer.render(mode)
+
+    def close(self) -> None:
+        """Free the window."""
+        if self._renderer is not None:
+            self._renderer.close()
+            self._renderer = None

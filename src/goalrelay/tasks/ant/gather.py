@@ -1,0 +1,171 @@
+"""Walk an ant over apples and not over bombs (Ant Gather of rllab and HIRO); no goals.
+
+8 apples and 8 bombs lie in a square of 20 m; one that the torso comes within 1 m of is taken, for
+a reward of 1 or -1. The episode ends after 500 steps, when all is taken, or when the ant falls.
+
+| observation | size | meaning |
+| --- | --- | --- |
+| 0-14 | 15 | position of the torso, m; its rotation, a quaternion; the eight joints, rad |
+| 15-28 | 14 | velocities of all these, a second |
+| 29-38 | 10 | apples: by direction, 1 - distance / 6 m of the nearest one, 0 where there is none |
+| 39-48 | 10 | bombs: the same |
+| 49 | 1 | steps made, times 0.01 |
+
+Directions are ten equal bins from -pi to pi, relative to where the ant's x axis points; nearer
+things hide farther ones of their kind only. Actions: eight torques, as in `walker`.
+
+By accident, and kept: places are even numbers from -10 to 8, so that they lean to one side. Not
+settled: rllab takes 10 for a fall (`fall_cost=10`), HRAC lets fallen ants go on
+(`ends_on_fall=False`), and the paper ends the episode and names no cost, as here. A fall is a torso
+below 0.2 m or above 1 m, as published; with a radius of 0.25 m only a jump is one, and an ant on
+its back goes on.
+"""
+
+import math
+from typing import Any
+
+import gymnasium
+import numpy as np
+from gymnasium import spaces
+
+from goalrelay.errors import UsageError
+from goalrelay.tasks.ant import scene
+from goalrelay.tasks.ant.body import MOTION, POSE, Ant
+
+REGISTRATIONS: dict[str, dict[str, Any]] = {"goalrelay/AntGather-v0": {"max_episode_steps": 500}}
+HALF = 10
+"""Half a side of the square, m."""
+EACH = 8
+"""Apples, and bombs."""
+REACH = 1.0
+"""Distance at which something is taken, m."""
+RANGE = 6.0
+"""How far the ant sees, m."""
+BINS = 10
+UPRIGHT = (0.2, 1.0)
+"""Height of the torso of an ant that has not fallen, m."""
+PLACES = np.array([(x, y) for x in range(-HALF, HALF, 2) for y in range(-HALF, HALF, 2) if x or y])
+"""[99, 2] where things can lie: at least 2 m from the start."""
+MARKS = tuple(
+    [(f"apple{i}", scene.TARGET) for i in range(EACH)]
+    + [(f"bomb{i}", scene.BLOCK) for i in range(EACH)]
+)
+
+
+class Environment(gymnasium.Env[Any, Any]):
+    """The environment; see the module.
+
+    Args:
+        ends_on_fall: whether a fall ends the episode.
+        fall_cost: what a fall costs, where it ends the episode.
+        render_mode: `rgb_array`, `depth_array` or `human`.
+        width: of pictures, pixels.
+        height: of pictures, pixels.
+
+    Raises:
+        UsageError: fall_cost is below 0.
+    """
+
+    metadata: dict[str, Any] = {
+        "render_modes": ["human", "rgb_array", "depth_array"],
+        "render_fps": 10,
+    }
+    reward_type = "counted"
+
+    def __init__(
+        self,
+        ends_on_fall: bool = True,
+        fall_cost: float = 0.0,
+        render_mode: str | None = None,
+        width: int = 480,
+        height: int = 480,
+    ):
+        if fall_cost < 0:
+            raise UsageError(f"fall_cost is what a fall costs, at least 0, not {fall_cost}")
+        self.ends_on_fall, self.fall_cost = ends_on_fall, fall_cost
+        self.render_mode = render_mode
+        self.ant = Ant(scene.arena(HALF, MARKS), _CAMERA, (width, height))
+        size = POSE + MOTION + 2 * BINS + 1
+        self.observation_space = spaces.Box(-np.inf, np.inf, (size,), np.float64)
+        self.action_space = spaces.Box(-scene.TORQUE, scene.TORQUE, (8,), np.float32)
+        self.places = np.zeros((2 * EACH, 2))
+        """[16, 2] where things lie, m: apples first."""
+        self.there = np.zeros(2 * EACH, bool)
+        """[16] whether they still do."""
+        self._steps = 0
+
+    def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None):
+        """Start an episode that depends on nothing but the seed.
+
+        Raises:
+            UsageError: options were given; there are none.
+        """
+        super().reset(seed=seed)
+        if options:
+            raise UsageError(f"reset option '{next(iter(options))}' is unknown; there are none")
+        self.ant.restart(self.np_random)
+        self.places = PLACES[self.np_random.choice(len(PLACES), 2 * EACH, replace=False)]
+        self.there[:] = True
+        self._steps = 0
+        return self._observe(self.places - self.ant.pose[:2]), {}
+
+    def step(self, action: np.ndarray):
+        """One step of 0.1 s: [8] torques, N m."""
+        self.ant.move(action)
+        self._steps += 1
+        offsets = self.places - self.ant.pose[:2]
+        taken = self.there & ((offsets * offsets).sum(axis=1) <= REACH * REACH)
+        apples, bombs = int(taken[:EACH].sum()), int(taken[EACH:].sum())
+        self.there &= ~taken
+        fallen = self.ends_on_fall and not UPRIGHT[0] <= self.ant.pose[2] <= UPRIGHT[1]
+        reward = float(apples - bombs) - self.fall_cost * fallen
+        over = fallen or not self.there.any()
+        if self.render_mode == "human":
+            self.render()
+        return self._observe(offsets), reward, over, False, {"apples": apples, "bombs": bombs}
+
+    def render(self):
+        """A picture [height, width, 3] uint8 from above: apples green, bombs orange."""
+        heights = np.where(self.there, 0.5, -5.0)  # what is taken goes below the floor
+        marks = {
+            name: (*place, height)
+            for (name, _), place, height in zip(MARKS, self.places, heights, strict=True)
+        }
+        return self.ant.picture(self.render_mode, marks)
+
+    def close(self) -> None:
+        """Free the window."""
+        self.ant.close()
+
+    def _observe(self, offsets: np.ndarray) -> np.ndarray:
+        """The observation, given where things are from the torso: [16, 2] m."""
+        seen = np.zeros(POSE + MOTION + 2 * BINS + 1)
+        seen[:POSE] = self.ant.pose
+        seen[POSE : POSE + MOTION] = self.ant.motion
+        seen[POSE + MOTION : -1] = self.readings(offsets, heading(self.ant.pose[3:7]))
+        seen[-1] = 0.01 * self._steps
+        return seen
+
+    def readings(self, offsets: np.ndarray, ahead: float) -> np.ndarray:
+        """[20] what is seen of things at [16, 2] m when looking towards an angle, rad."""
+        near = 1.0 - np.sqrt((offsets * offsets).sum(axis=1)) / RANGE
+        angle = np.arctan2(offsets[:, 1], offsets[:, 0]) - ahead + np.pi
+        which = (angle * (BINS / (2 * np.pi)) // 1).astype(int) % BINS
+        which[EACH:] += BINS
+        seen = np.zeros(2 * BINS)
+        np.maximum.at(seen, which[self.there], near[self.there])
+        return seen
+
+
+_CAMERA = {
+    "distance": 29.0,
+    "azimuth": 90.0,
+    "elevation": -78.0,
+    "lookat": np.array((0.0, 0.0, 0.0)),
+}
+
+
+def heading(rotation: np.ndarray) -> float:
+    """Angle of the ant's x axis seen from above, rad, from a quaternion [4]."""
+    w, x, y, z = rotation.tolist()
+    return math.atan2(2 * (x * y + w * z), 1 - 2 * (y * y + z * z))

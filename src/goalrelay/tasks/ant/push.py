@@ -1,0 +1,45 @@
+"""Push a block out of the way from its side, to enter the room behind it (HIRO's Ant Push).
+
+Observation and action are those of `walker`. Cells of 8 m; the start is at (0, 0):
+
+    # # # # #
+    # # . # #     target, in training and for judging: (0, 19), at the far wall of this room
+    # . M . #     the block M at (0, 8) slides in x and y, does not turn, and is not observed
+    # . r # #
+    # # # # #
+
+The way: left, up, push the block to the right, then up. Pushing it straight ahead is closer to the
+target and a trap: the block fills the room, the ant stays 7 m away, for good.
+
+By accident: the paper lists (16, 8) as an open cell, and its walls are 4 m high, not 8. The block
+has no vertical joint: it neither tips nor falls, and its friction on the floor is what resists a
+push. That friction depends on the contact margin, which we keep at 1 cm on any MuJoCo (see
+`scene.of_each_geom`). Old environments add the reset noise to the block too; ours does not.
+"""
+
+from goalrelay.tasks.ant.layout import Layout
+from goalrelay.tasks.ant.seeker import registrations
+from goalrelay.tasks.ant.walker import STEPS, Walker
+
+REGISTRATIONS = registrations("AntPush", STEPS)
+LAYOUT = Layout(
+    plan=(
+        "#####",
+        "#.r##",
+        "#.M.#",
+        "##.##",
+        "#####",
+    ),
+    lowest=(0, 2.375),
+    highest=(0, 2.375),
+    evaluation=(0, 2.375),
+    slides="xy",
+)
+WAY = ((-8, 0), (-8, 8), (-1, 8), (0, 19))
+"""Places along the solution, m."""
+
+
+class Environment(Walker):
+    """The environment; see the module, and `walker.Walker` for its arguments."""
+
+    layout = LAYOUT
