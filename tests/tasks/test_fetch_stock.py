@@ -13,8 +13,8 @@ import pytest
 from goalrelay.errors import UsageError
 from goalrelay.report.opengl import choose_backend
 from goalrelay.tasks.fetch import contacts
-from goalrelay.tasks.fetch.late import mujoco
 from goalrelay.tasks.gym_task import open_task, register_stock
+from goalrelay.tasks.late import mujoco
 
 NAMES = ("FetchReach", "FetchPush", "FetchPickAndPlace", "FetchSlide")
 KINDS = ("random", "chase", "press", "grasp and drop", "one way", "corners")

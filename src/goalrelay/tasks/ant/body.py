@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from goalrelay.tasks.ant.scene import SUBSTEPS, TORQUE
-from goalrelay.tasks.fetch.late import Model, mujoco
+from goalrelay.tasks.late import Model, mujoco
 
 if TYPE_CHECKING:
     from gymnasium.envs.mujoco.mujoco_rendering import MujocoRenderer

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from goalrelay.tasks.ant.layout import HEIGHT, Layout
-from goalrelay.tasks.fetch.late import Model, Spec, mujoco
+from goalrelay.tasks.late import Model, Spec, mujoco
 
 SCALE = 8.0
 """Width of a cell, m."""

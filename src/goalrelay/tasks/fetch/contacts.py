@@ -19,7 +19,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from goalrelay.tasks.fetch.late import Data, Model, Spec
+from goalrelay.tasks.late import Data, Model, Spec
 
 _HEAD = ("head_pan_link", "head_tilt_link")
 _FIXED = ("estop_link", "laser_link", "torso_fixed_link")

@@ -24,9 +24,9 @@ import numpy as np
 from goalrelay.tasks.fetch.environment import registrations
 from goalrelay.tasks.fetch.experts import Expert, drag
 from goalrelay.tasks.fetch.furniture import DrawerTask, scene
-from goalrelay.tasks.fetch.late import mujoco
 from goalrelay.tasks.fetch.scene import SUBSTEPS
 from goalrelay.tasks.fetch_stages import reach_and_bring
+from goalrelay.tasks.late import mujoco
 
 REGISTRATIONS = registrations("FetchDrawer", 50)
 LEAST, MOST = 0.04, 0.2

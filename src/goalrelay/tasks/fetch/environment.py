@@ -22,8 +22,8 @@ from gymnasium import spaces
 
 from goalrelay.errors import UsageError
 from goalrelay.tasks.fetch.contacts import Contacts
-from goalrelay.tasks.fetch.late import mujoco
 from goalrelay.tasks.fetch.scene import DOWN, GRIP, HAND, SUBSTEPS, Start
+from goalrelay.tasks.late import mujoco
 from goalrelay.types import Stage, Symmetry
 
 if TYPE_CHECKING:

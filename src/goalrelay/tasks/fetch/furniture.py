@@ -16,7 +16,6 @@ from typing import Any
 import numpy as np
 
 from goalrelay.tasks.fetch.environment import Environment
-from goalrelay.tasks.fetch.late import Spec, mujoco
 from goalrelay.tasks.fetch.scene import (
     BASE,
     COLOURS,
@@ -25,6 +24,7 @@ from goalrelay.tasks.fetch.scene import (
     start,
     stock,
 )
+from goalrelay.tasks.late import Spec, mujoco
 
 WOOD, OAK, DARK = (0.62, 0.43, 0.27, 1), (0.8, 0.62, 0.42, 1), (0.28, 0.2, 0.15, 1)
 TABLE_TOP = 0.32

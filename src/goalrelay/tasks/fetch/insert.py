@@ -36,9 +36,9 @@ from goalrelay.tasks.decomposition import about, turn
 from goalrelay.tasks.fetch.environment import STRIDE, registrations
 from goalrelay.tasks.fetch.environment import Environment as Fetch
 from goalrelay.tasks.fetch.experts import Expert, travel
-from goalrelay.tasks.fetch.late import mujoco
 from goalrelay.tasks.fetch.scene import BASE, COLOURS, Start, start, stock
 from goalrelay.tasks.fetch_stages import reach_and_bring
+from goalrelay.tasks.late import mujoco
 from goalrelay.types import Symmetry
 
 REGISTRATIONS = registrations("FetchInsert", 50)

@@ -28,9 +28,9 @@ from goalrelay.tasks import fetch_stages
 from goalrelay.tasks.decomposition import about, turn
 from goalrelay.tasks.fetch.environment import registrations
 from goalrelay.tasks.fetch.experts import BEHIND, Expert, push
-from goalrelay.tasks.fetch.late import mujoco
 from goalrelay.tasks.fetch.one_object import OBSERVED, OneObject
 from goalrelay.tasks.fetch.scene import BASE, BLOCK_ASIDE, COLOURS, Start, paint, start, stock
+from goalrelay.tasks.late import mujoco
 from goalrelay.types import Symmetry, Turn
 
 REGISTRATIONS = registrations("FetchObstaclePush", 50)

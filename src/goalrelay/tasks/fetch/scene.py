@@ -20,7 +20,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from goalrelay.tasks.fetch import contacts
-from goalrelay.tasks.fetch.late import Model, Spec, mujoco
+from goalrelay.tasks.late import Model, Spec, mujoco
 
 SUBSTEPS = 20
 """Physics steps of 2 ms in one step of a task: 25 Hz."""

@@ -1,6 +1,6 @@
 """MuJoCo, imported when it is first used.
 
-Importing `goalrelay` registers the tasks of this folder and so imports every file in it. Taking
+Importing `goalrelay` registers our tasks and so imports every file of them. Taking
 `mujoco` from here keeps that quick, and leaves an installation that cannot draw (a wrong MUJOCO_GL
 fails at import) to be reported when a task is opened. MuJoCo has no types for a checker; `Model`,
 `Data` and `Spec` name them in signatures.
