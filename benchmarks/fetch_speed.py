@@ -23,7 +23,7 @@ from typing import Any
 import gymnasium
 import numpy as np
 
-from goalrelay.tasks.fetch import late
+from goalrelay.tasks import late
 from goalrelay.tasks.gym_task import register_stock
 
 mujoco: Any = importlib.import_module("mujoco")
