@@ -215,7 +215,7 @@ action-l2-1 --learner.action-l2 1
 ddpg --learner ddpg
 no-anneal --method.exploration.anneal 0
 positions-shown --method.no-translation
-absolute-goals --method.encoding absolute
+absolute-goals --method.encoding absolute --method.no-translation
 40-updates --collect.updates 40
 hidden-64 --learner.hidden 64 64 64
 gamma-0.95 --learner.gamma 0.95

@@ -668,6 +668,7 @@ def test_tests_have_no_noise_and_follow_their_own_option(test: Any, stage: int) 
         ({"shares": (1.0, -0.5)}, "--method.shares must not be negative"),
         ({"shares": (0.0, 0.0)}, "--method.shares must not be negative, nor all 0"),
         ({"priority": "energy"}, "--method.priority energy needs"),
+        ({"encoding": "absolute"}, "add --method.no-translation"),
         ({"symmetries": ("flop",)}, "--method.symmetries: this task declares flip, diagonal, not"),
     ],
 )

@@ -204,6 +204,11 @@ def check(config: Config, rules: Rules) -> None:
         )
     if config.shares and (min(config.shares) < 0 or sum(config.shares) <= 0):
         raise UsageError("--method.shares must not be negative, nor all 0")
+    if config.encoding == "absolute" and config.translation and spec.absolute:
+        raise UsageError(
+            "--method.encoding absolute shows goals as places in the room, which says nothing while "
+            "the places of things are hidden; add --method.no-translation"
+        )
     if config.guidance.guide == "controller" and spec.discrete:
         raise UsageError("--method.guidance.guide controller needs continuous actions")
     unguided = [s.name for s in spec.stages[:-1] if s.gain is None]
