@@ -206,8 +206,8 @@ def check(config: Config, rules: Rules) -> None:
         raise UsageError("--method.shares must not be negative, nor all 0")
     if config.encoding == "absolute" and config.translation and spec.absolute:
         raise UsageError(
-            "--method.encoding absolute shows goals as places in the room, which mean nothing where "
-            "the places of things are hidden; add --method.no-translation"
+            "--method.encoding absolute shows goals as places in the room, which mean nothing "
+            "where the places of things are hidden; add --method.no-translation"
         )
     if config.guidance.guide == "controller" and spec.discrete:
         raise UsageError("--method.guidance.guide controller needs continuous actions")
