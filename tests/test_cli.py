@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from goalrelay import cli, session
+from goalrelay import cli, cli_demos, session
 from relay_task import CARRY
 
 POINT = "goalrelay/PointReach-v0"
@@ -147,10 +147,14 @@ def test_options_of_every_nested_setting_are_in_the_help(
 def test_every_command_has_help(capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.main(["--help"]) == 0
     general = capsys.readouterr().out
-    for command in cli.COMMANDS:
-        assert command in general
+    assert all(command in general for command in cli.COMMANDS)
+    assert cli.main(["demos", "--help"]) == 0
+    demos = capsys.readouterr().out
+    assert all(command in demos for command in cli_demos.COMMANDS)
+    alone = [[command] for command in cli.COMMANDS if command != "demos"]
+    for words in (*alone, *(["demos", command] for command in cli_demos.COMMANDS)):
         with pytest.raises(SystemExit) as stop:
-            cli.main([command, "--help"])
+            cli.main([*words, "--help"])
         assert stop.value.code == 0
         assert capsys.readouterr().out.strip()
 
