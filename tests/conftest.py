@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 
 import goalrelay
+from goalrelay.errors import UsageError
+from goalrelay.report.opengl import choose_backend
 from goalrelay.session import Result
 
 # One compilation serves all tests; users' caches are left alone.
@@ -49,3 +51,15 @@ def user_module(tmp_path: Path) -> Iterator[Path]:
     sys.path.insert(0, str(tmp_path))
     yield tmp_path
     sys.path.remove(str(tmp_path))
+
+
+@pytest.fixture
+def opengl(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A way to draw without a window; skips where there is none."""
+    for name in ("MUJOCO_GL", "PYOPENGL_PLATFORM"):  # put back after the test
+        monkeypatch.setenv(name, os.environ.get(name, ""))
+        monkeypatch.delenv(name)
+    try:
+        choose_backend()
+    except UsageError as error:
+        pytest.skip(str(error))

@@ -1,6 +1,5 @@
 """The ant's mazes are those of HIRO, can be passed, and keep their traps."""
 
-import os
 from types import ModuleType
 from typing import Any
 
@@ -9,7 +8,6 @@ import numpy as np
 import pytest
 
 from goalrelay.errors import UsageError
-from goalrelay.report.opengl import choose_backend
 from goalrelay.tasks.ant import fall, maze, push
 from goalrelay.tasks.ant.towing import tow
 from goalrelay.tasks.ant.walker import Walker
@@ -255,18 +253,6 @@ def test_height_counts_where_there_is_a_chasm() -> None:
     below = env.compute_reward(np.array((0, 23, 0.5)), np.array((0, 27, 4.5)), {})
     above = env.compute_reward(np.array((0, 23, 4.5)), np.array((0, 27, 4.5)), {})
     assert (below, above) == (-1, 0)
-
-
-@pytest.fixture
-def opengl(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A way to draw without a window; skips where there is none."""
-    for variable in ("MUJOCO_GL", "PYOPENGL_PLATFORM"):  # put back after the test
-        monkeypatch.setenv(variable, os.environ.get(variable, ""))
-        monkeypatch.delenv(variable)
-    try:
-        choose_backend()
-    except UsageError as error:
-        pytest.skip(str(error))
 
 
 @pytest.mark.parametrize("module", TASKS, ids=name)

@@ -11,7 +11,6 @@ import numpy as np
 import pytest
 
 from goalrelay.errors import UsageError
-from goalrelay.report.opengl import choose_backend
 from goalrelay.tasks.fetch import contacts
 from goalrelay.tasks.gym_task import open_task, register_stock
 from goalrelay.tasks.late import mujoco
@@ -193,18 +192,6 @@ def test_an_object_off_the_table_stays_finite() -> None:
         seen = env.step(np.zeros(4, np.float32))[0]
     assert np.isfinite(seen["observation"]).all()
     assert seen["achieved_goal"][2] < 0.4
-
-
-@pytest.fixture
-def opengl(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A way to draw without a window; skips where there is none."""
-    for name in ("MUJOCO_GL", "PYOPENGL_PLATFORM"):  # put back after the test
-        monkeypatch.setenv(name, os.environ.get(name, ""))
-        monkeypatch.delenv(name)
-    try:
-        choose_backend()
-    except UsageError as error:
-        pytest.skip(str(error))
 
 
 @pytest.mark.parametrize("name", NAMES)
