@@ -71,6 +71,12 @@ class Progress(NamedTuple):
     """For each stage, the share of the last test's episodes that reached it."""
 
 
+def mastery(progress: Progress, stages: int) -> tuple[float, ...]:
+    """How well each stage is known: what share of tests reached it; the best test for the last."""
+    before = progress.reached[:-1] or (0.0,) * (stages - 1)
+    return (*before, progress.success)
+
+
 class Choice(NamedTuple):
     """Who acts at a step."""
 

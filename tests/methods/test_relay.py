@@ -714,6 +714,18 @@ def test_noise_while_collecting_shrinks_with_the_success_of_tests(method: Any) -
         assert drawn.std() == pytest.approx(noise, rel=0.05)
 
 
+def test_noise_shrinks_stage_by_stage() -> None:
+    """What tests reach is known, though what comes after it is not."""
+    config = relay.Config(exploration=Exploration(noise=0.2, random=0.0, anneal=0.75))
+    still = np.zeros(2, np.float32)
+    for reached, success, learner in (((0.8, 0.0), 0.0, 0.2), ((0.8, 1.0), 0.8, 0.08)):
+        rng = np.random.default_rng(0)
+        progress = Progress(5, success, reached)
+        act = relay.begin(config, TASK.spec, lambda _, __: still, progress, rng)
+        drawn = np.stack([act(FAR) for _ in range(6000)])
+        assert drawn.std() == pytest.approx(np.hypot(0.08, learner) / np.sqrt(2), rel=0.05)
+
+
 def test_an_update_depends_on_its_seed_alone() -> None:
     config = relay.Config(symmetries=("flip",), priority="moving", n_step=2)
     learner = ddpg.Config(hidden=(8, 8))

@@ -10,33 +10,28 @@ Luo et al. (RHER; arXiv 2208.00843). One network for all stages, with any actor-
     test:     the last stage's policy from the first step
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Literal
-
 import numpy as np
 
 from goalrelay import encoding
 from goalrelay.encoding import Layout, Moment, encode, unzeroed
 from goalrelay.errors import UsageError
-from goalrelay.exploration import Exploration, add_noise, annealed, explore
+from goalrelay.exploration import add_noise, annealed, explore
 from goalrelay.goals import (
-    Guidance,
     Progress,
     choose,
     controller,
     current,
     first_end,
     is_end,
+    mastery,
     pursued,
 )
-from goalrelay.methods import Act, Network, Preset
-from goalrelay.priority import Name as PriorityName
+from goalrelay.methods import Act, Network
+from goalrelay.methods.relay.config import PRESETS, Config
 from goalrelay.priority import check as check_priority
 from goalrelay.priority import draw
 from goalrelay.relabel import Rules, innr, pursuits, reached, relabel
 from goalrelay.replay import Replay
-from goalrelay.settings import number
 from goalrelay.symmetry import Steps, mirror
 from goalrelay.types import Batch, Index, Observation, Spec, Symmetry
 
@@ -44,143 +39,7 @@ DEMONSTRATED = False
 NEEDS_GOALS = True
 FIGURES = ("innr",)
 
-
-@dataclass(frozen=True)
-class Config:
-    """Relay hindsight experience replay."""
-
-    strategy: Literal["future", "final", "episode", "random", "none"] = "future"
-    """Where hindsight goals come from, for every stage."""
-    k: float = number(4, 0)
-    """Hindsight goals for each pursued one: a share k / (k + 1) of every batch is relabelled."""
-    encoding: Literal["absolute", "relative"] = "relative"
-    """How goals are shown: as they are (the paper), or relative to what must move."""
-    tell_stage: bool = True
-    """Also show whose goals count, one input for the gripper and one for each object; else only by
-    which goal is not zero."""
-    focus: bool = True
-    """Show every stage as if its object were the first, where objects are alike, so that what is
-    learned with one is known for all."""
-    translation: bool = True
-    """Leave out where in the room things are (columns that the task declares), so that what is
-    learned in one place is known everywhere."""
-    symmetries: tuple[str, ...] = ()
-    """Symmetric copies: each sampled step is mirrored with probability 1/2 by each of these. `all`
-    stands for whatever the task declares."""
-    shares: tuple[float, ...] = ()
-    """Share of a batch for each stage, in order (default: equal)."""
-    mixing: Literal["batch", "turns"] = "batch"
-    """Stages share every batch, or batches belong to one stage each, in turns (the paper)."""
-    priority: PriorityName = "uniform"
-    """Which steps are drawn more often for the stages that move an object: all alike, those of
-    energetic episodes (EBP), those from which hindsight can learn, or those that led to rare goals
-    of that object."""
-    prioritized: float = number(1.0, 0, 1)
-    """Share of those stages' steps that are drawn by priority."""
-    n_step: int = number(1, 1, 1000)
-    """Rewards are summed over up to this many steps, ending where the goal is reached."""
-    guidance: Guidance = field(default_factory=Guidance)
-    """Self-guided exploration: who acts before and after a stage is reached."""
-    exploration: Exploration = field(default_factory=Exploration)
-    """Noise while collecting; a guide's steps are never replaced by random ones (RHER)."""
-
-    @property
-    def share(self) -> float:
-        """Probability that a drawn step is relabelled."""
-        return self.k / (self.k + 1)
-
-
-PRESETS: Mapping[str, Preset] = {
-    "default": Preset(
-        "Ours, from docs/notebook.md: FetchPush-v4 to 0.95 after 425 to 725 episodes, "
-        "FetchPickAndPlace-v4 after 450 to 1,000 (results/relay_push, results/relay_pick).",
-        "td3",
-        {
-            "learner.hidden": (128, 128, 128),
-            "learner.init": "glorot",
-            "learner.polyak": 0.75,
-            "learner.action_l2": 0.1,
-            "collect.updates": 80,
-            "evaluate.average": 0.9,
-            "method.guidance.test": "unfinished",
-            "method.symmetries": ("all",),
-            "method.n_step": 3,
-            "method.priority": "rare",
-            "method.prioritized": 0.8,
-            "method.exploration.noise": 0.2,
-            "method.exploration.random": 0.2,
-            "method.exploration.anneal": 0.8,
-        },
-    ),
-    "rher-paper": Preset(
-        "The authors' TensorFlow code for one object: 40 + 40 updates of 256 an episode, targets "
-        "moved by 0.05 once an episode, zero-padded goals.",
-        "ddpg",
-        {
-            "learner.hidden": (256, 256, 256),
-            "learner.init": "glorot",
-            "learner.actor_lr": 1e-3,
-            "learner.critic_lr": 1e-3,
-            "learner.gamma": 0.98,
-            "learner.batch_size": 256,
-            "learner.polyak": 0.95,
-            "learner.target_move": "cycle",
-            "learner.action_l2": 1.0,
-            "learner.clip_input": 200.0,
-            "learner.clip_normalized": 5.0,
-            "learner.clip_return": True,
-            "method.strategy": "future",
-            "method.k": 4,
-            "method.encoding": "absolute",
-            "method.tell_stage": False,
-            "method.translation": False,
-            "method.symmetries": (),
-            "method.mixing": "turns",
-            "method.priority": "uniform",
-            "method.n_step": 1,
-            "method.guidance.before": "mixed",
-            "method.guidance.after": "next",
-            "method.guidance.probability": 0.5,
-            "method.guidance.switch": 0.03,
-            "method.guidance.test": "last",
-            "method.exploration.noise": 0.2,
-            "method.exploration.random": 0.2,
-            "collect.episodes": 1,
-            "collect.updates": 80,
-            "collect.updates_per": "cycle",
-            "replay.capacity": 1_000_000,
-        },
-    ),
-    "rher-paper-multi": Preset(
-        "The authors' PyTorch code for several objects: 40 TD3 updates of 2,048 a stage (of two "
-        "objects), the highest learned stage guides. Learned is what 80% of the last test's "
-        "episodes reached, where the authors test each stage alone; every stage stays in the "
-        "batch; small actions are weighed (their code weighs the value's square by mistake).",
-        "td3",
-        {
-            "learner.hidden": (256, 256),
-            "learner.actor_lr": 1e-3,
-            "learner.critic_lr": 1e-3,
-            "learner.gamma": 0.98,
-            "learner.batch_size": 8192,
-            "learner.polyak": 0.99,
-            "learner.target_move": "update",
-            "learner.action_l2": 1.0,
-            "learner.clip_return": True,
-            "method.encoding": "absolute",
-            "method.tell_stage": False,
-            "method.focus": False,
-            "method.translation": False,
-            "method.guidance.probability": 0.5,
-            "method.guidance.learned": 0.8,
-            "method.guidance.test": "last",
-            "method.exploration.noise": 0.2,
-            "method.exploration.random": 0.2,
-            "method.exploration.anneal": 1.0,
-            "collect.updates": 40,
-        },
-    ),
-}
+__all__ = ["PRESETS", "Config"]
 
 
 def check(config: Config, rules: Rules) -> None:
@@ -249,7 +108,7 @@ def begin(
     config: Config, spec: Spec, network: Network, progress: Progress, rng: np.random.Generator
 ) -> Act:
     """Self-guided exploration for one episode."""
-    exploration = annealed(config.exploration, progress.success)
+    noises = [annealed(config.exploration, share) for share in mastery(progress, len(spec.stages))]
     time = 0
 
     def step(observation: Observation) -> np.ndarray:
@@ -261,8 +120,8 @@ def begin(
         else:
             action = network(_inputs(config, spec, observation, choice.stage), rng)
         if choice.guiding:
-            return add_noise(exploration, spec, action, rng)
-        return explore(exploration, spec, action, rng)
+            return add_noise(noises[choice.stage], spec, action, rng)
+        return explore(noises[choice.stage], spec, action, rng)
 
     return step
 
