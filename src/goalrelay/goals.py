@@ -109,8 +109,15 @@ def gap(observation: Observation, pair: Pair) -> np.ndarray:
 def is_end(stages: Sequence[Stage], number_: int) -> bool:
     """Whether a stage is an end, which must hold to the last: an object at its goal.
 
-    Other stages are means to the end after them: the gripper at an object.
+    Other stages are means to the end after them: the gripper at an object; the object at its goal
+    whatever becomes of the others.
     """
+    later = (stage.pairs[0] for stage in stages[number_ + 1 :])
+    return moves(stages, number_) and stages[number_].pairs[0] not in later
+
+
+def moves(stages: Sequence[Stage], number_: int) -> bool:
+    """Whether a stage brings something to one of the task's goals."""
     return stages[number_].pairs[0] in stages[-1].pairs
 
 
@@ -152,7 +159,7 @@ def choose(
     if last == 0 or solved:
         return Choice(last, False)
     before = not is_end(stages, now)
-    guide, learner = (now, now + 1) if before else (max(now - 1, 0), now)
+    guide, learner = (now, _next(stages, now)) if before else (max(now - 1, 0), now)
     if config.learned is not None:
         known = [n for n, share in enumerate(progress.reached) if share >= config.learned]
         now = max([now, *known])
@@ -164,6 +171,12 @@ def choose(
         role = config.before if before else config.after
         guides = role == "stage" or (role == "mixed" and rng.random() < config.probability)
     return Choice(guide if guides else learner, bool(guides))
+
+
+def _next(stages: Sequence[Stage], means: int) -> int:
+    """Whom a means guides to: the stage after it, but what moves an object does so for its end."""
+    following = range(means + 1, len(stages))
+    return next(n for n in following if is_end(stages, n) or not moves(stages, n))
 
 
 def _reached(config: Guidance, stage: Stage, observation: Observation) -> bool:

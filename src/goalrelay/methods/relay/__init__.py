@@ -22,8 +22,8 @@ from goalrelay.goals import (
     controller,
     current,
     first_end,
-    is_end,
     mastery,
+    moves,
     pursued,
 )
 from goalrelay.methods import Act, Network
@@ -152,9 +152,9 @@ def sample(
 def _draw(
     config: Config, rules: Rules, replay: Replay, stage: int, count: int, rng: np.random.Generator
 ) -> tuple[Index, np.ndarray]:
-    """Steps for a stage and the rows of goals that come with them; only ends have a priority."""
+    """Steps for a stage and the rows of goals; only what moves an object has a priority."""
     stages = rules.spec.stages
-    name = config.priority if is_end(stages, stage) else "uniform"
+    name = config.priority if moves(stages, stage) else "uniform"
     alone = stages[stage]
     if alone.also:  # its own object, judged by distance: the task judges all of them
         alone = alone._replace(also=(), threshold=alone.threshold or alone.switch)

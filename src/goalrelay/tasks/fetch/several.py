@@ -17,9 +17,10 @@ With N blocks (1 to 6), b = 5 + 15 m for block m, e = 5 + 15 N:
 
 That is 43 columns for two blocks, 64 for three. Goals are [3 N], three columns a block.
 
-Stages, block after block: the grip reaches block m, then block m comes to its goal; blocks that
-are done must stay done. The last stage is the task. Every later block can be shown as the first
-one (`Stage.view`), so that what was learnt about one block serves all.
+Stages, block after block: the grip reaches block m, then block m comes to its goal, first whatever
+becomes of the others, then while the blocks that are done stay done. The last stage is the task.
+Every later block can be shown as the first one (`Stage.view`), so that what was learnt about one
+block serves all.
 """
 
 from __future__ import annotations
@@ -79,7 +80,7 @@ class Several(Fetch):
             15 cm, and 25 cm in y for more than three blocks.
         paper: blocks and goals lie as in the published tasks: within 10 cm, which leaves the
             blocks the four corners only, and goals regardless of the blocks, so that some start
-            solved.
+            solved; and stages are those of the paper.
         settings: of the environment.
 
     Raises:
@@ -107,7 +108,7 @@ class Several(Fetch):
         self.count = count
         self.paper = bool(paper)
         self.horizon = horizon(count)
-        self.stages = stages(count)
+        self.stages = stages(count, not paper)
         self.symmetries = symmetries(count)
         self.absolute = absolute(count)
         wide = WIDE if count > PAPER_MOST else AROUND
@@ -271,19 +272,30 @@ def _discs(
 # What relay knows
 
 
-def stages(count: int) -> tuple[Stage, ...]:
-    """`reach0`, `move0`, `reach1`, .., `task`: 2 N stages."""
+def stages(count: int, alone: bool) -> tuple[Stage, ...]:
+    """`reach0`, `move0`, `reach1`, `bring1`, `move1`, .., `task`: 3 N - 1 stages.
+
+    Args:
+        count: blocks.
+        alone: a later block is reached and brought to its goal whatever becomes of the others, by
+            what is known of the first one, before all must hold. Without it there are 2 N stages,
+            without `bring`, and all ask for the blocks before (RHER).
+    """
     found = []
     for m in range(count):
         here, there = _goal("achieved_goal", m), _goal("desired_goal", m)
         done = tuple(Pair(_goal("achieved_goal", j), _goal("desired_goal", j)) for j in range(m))
         view = first(count, m) if m else None
         last = m == count - 1
-        rest = (THRESHOLD, THRESHOLD, GAIN, done, view)
-        found += [
-            Stage(f"reach{m}", part("observation", 0, 3), here, THRESHOLD, *rest),
-            Stage("task" if last else f"move{m}", here, there, None if last else THRESHOLD, *rest),
-        ]
+        size = (THRESHOLD, THRESHOLD, GAIN)
+        before = () if alone else done
+        reach = Stage(f"reach{m}", part("observation", 0, 3), here, THRESHOLD, *size, before, view)
+        if alone and m:
+            found += [reach, Stage(f"bring{m}", here, there, THRESHOLD, *size, (), view)]
+        else:
+            found += [reach]
+        name, threshold = ("task", None) if last else (f"move{m}", THRESHOLD)
+        found += [Stage(name, here, there, threshold, *size, done, view)]
     return tuple(found)
 
 
