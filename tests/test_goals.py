@@ -120,8 +120,27 @@ def test_the_guide_acts_with_its_probability_at_every_step_anew(probability: flo
     assert again == pytest.approx(probability**2, abs=0.03)
 
 
+@pytest.mark.parametrize(
+    ("fade", "reached", "share"),
+    [(1.0, (1.0, 0.25, 0.0), 0.6), (0.5, (0.0, 1.0, 0.0), 0.4), (1.0, (1.0, 1.0, 0.0), 0.0)],
+)
+def test_a_guide_fades_as_what_it_guides_to_is_learned(
+    fade: float, reached: tuple[float, ...], share: float
+) -> None:
+    config, rng = Guidance(probability=0.8, fade=fade), np.random.default_rng(0)
+    progress = Progress(10, 0.0, reached)
+    choices = [choose(config, STAGES, at(1, 1, 1), 0, progress, rng) for _ in range(4000)]
+    assert np.mean([c.guiding for c in choices]) == pytest.approx(share, abs=0.03)
+
+
+def test_before_the_first_test_and_without_success_no_guide_fades() -> None:
+    config = Guidance(probability=1.0, fade=1.0)
+    for score in (-np.inf, -40.0, 9000.0):
+        assert chosen(config, 0, 1, 1, progress=Progress(10, score)) == Choice(1, True)
+
+
 def test_the_published_setting_mixes_evenly_and_leaves_the_last_stage_to_its_policy() -> None:
-    assert Guidance() == Guidance("mixed", "next", 0.5, None, None, "last")
+    assert Guidance() == Guidance("mixed", "next", 0.5, 0.0, None, None, "last")
     assert {chosen(Guidance(), 0, 0, 1, seed=s) for s in range(20)} == {Choice(2, False)}
 
 

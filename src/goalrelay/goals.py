@@ -38,6 +38,9 @@ class Guidance:
     stage before (`stage`), or both in turn (`mixed`)."""
     probability: float = number(0.5, 0, 1)
     """Share of steps on which the guide acts where both do (RHER: 0.5)."""
+    fade: float = number(0.0, 0, 1)
+    """That share shrinks by this as more of a test's episodes reach the stage guided to, as noise
+    does (`exploration.anneal`): a guide is in the way of who knows it."""
     switch: float | None = number(None, 0)
     """Distance within which a stage counts as reached, instead of the stage's own."""
     learned: float | None = number(None, 0, 1)
@@ -169,7 +172,10 @@ def choose(
         guides = before and time < round(config.jump_start * share)
     else:
         role = config.before if before else config.after
-        guides = role == "stage" or (role == "mixed" and rng.random() < config.probability)
+        known = mastery(progress, len(stages))[learner]
+        faded = config.fade * known if 0 <= known <= 1 else 0.0  # else no success is known
+        share = config.probability * (1 - faded)
+        guides = role == "stage" or (role == "mixed" and rng.random() < share)
     return Choice(guide if guides else learner, bool(guides))
 
 

@@ -147,6 +147,25 @@ def test_blocks_at_their_goals_are_ends_and_the_hand_at_a_block_is_a_means() -> 
     assert [is_end(STAGES, n) for n in range(4)] == [False, True, False, True]
 
 
+BY_ITSELF = STAGES[3]._replace(name="bring1", threshold=0.1, also=())
+WITH_MEANS = (*STAGES[:2], STAGES[2]._replace(also=()), BY_ITSELF, STAGES[3])
+
+
+@pytest.mark.parametrize(
+    ("moment", "guide", "learner"),
+    [(FIRST_DONE, 2, 4), (AT_SECOND, 3, 4), (FAR_FROM_ALL, 0, 1)],
+)
+def test_a_block_brought_by_itself_guides_to_the_end_that_keeps_the_others(
+    moment: Observation, guide: int, learner: int
+) -> None:
+    assert [is_end(WITH_MEANS, n) for n in range(5)] == [False, True, False, False, True]
+    rngs = (np.random.default_rng(seed) for seed in range(30))
+    progress = Progress(10, 0.0)
+    chosen = {choose(Guidance(), WITH_MEANS, moment, 0, progress, rng) for rng in rngs}
+    assert chosen == {(guide, True), (learner, False)}
+    assert first_end(Guidance(), WITH_MEANS, moment) == learner
+
+
 @pytest.mark.parametrize(
     ("moment", "stage", "end"),
     [

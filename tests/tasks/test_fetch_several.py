@@ -13,6 +13,7 @@ from goalrelay.types import Turn
 
 COUNTS = range(1, several.MOST + 1)
 MODULES = {"push": push_n, "stack": stack_n}
+THRESHOLD = 0.05
 
 
 def make(name: str, objects: int = 2, **settings: Any) -> several.Several:
@@ -230,8 +231,8 @@ def test_a_dense_reward_is_the_sum_of_the_distances() -> None:
 
 
 @pytest.mark.parametrize("count", COUNTS)
-def test_stages_reach_and_move_block_after_block(count: int) -> None:
-    stages = several.stages(count)
+def test_the_papers_stages_reach_and_move_block_after_block(count: int) -> None:
+    stages = several.stages(count, alone=False)
     names = [f"{verb}{m}" for m in range(count) for verb in ("reach", "move")]
     assert [stage.name for stage in stages] == [*names[:-1], "task"]
     for k, stage in enumerate(stages):
@@ -242,6 +243,29 @@ def test_stages_reach_and_move_block_after_block(count: int) -> None:
         assert (stage.threshold is None) == (k == 2 * count - 1)
         assert [pair.desired.columns[0] for pair in stage.also] == [3 * j for j in range(m)]
         assert (stage.view is None) == (m == 0)
+
+
+@pytest.mark.parametrize("count", COUNTS)
+def test_later_blocks_are_first_brought_by_themselves(count: int) -> None:
+    stages, paper = several.stages(count, alone=True), several.stages(count, alone=False)
+    later = [f"{verb}{m}" for m in range(1, count) for verb in ("reach", "bring", "move")]
+    names = ["reach0", "move0", *later]
+    assert [stage.name for stage in stages] == [*names[:-1], "task"]
+    for stage in stages:
+        if stage.name.startswith("bring"):
+            (moved,) = (s for s in paper if s.name in (f"move{stage.name[5:]}", "task")
+                        and s.achieved == stage.achieved)  # fmt: skip
+            assert stage == moved._replace(name=stage.name, threshold=THRESHOLD, also=())
+        elif stage.name.startswith("reach"):
+            (same,) = (s for s in paper if s.name == stage.name)
+            assert stage == same._replace(also=())
+        else:
+            assert stage in paper
+
+
+def test_the_papers_tasks_have_the_papers_stages() -> None:
+    assert len(make("push", 2).stages) == 5
+    assert make("push", 2, paper=True).stages == several.stages(2, alone=False)
 
 
 @pytest.mark.parametrize(("count", "number"), [(c, m) for c in COUNTS for m in range(1, c)])

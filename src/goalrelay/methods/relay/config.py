@@ -69,6 +69,7 @@ PRESETS: Mapping[str, Preset] = {
             "collect.updates": 80,
             "evaluate.average": 0.9,
             "method.guidance.test": "unfinished",
+            "method.guidance.fade": 1.0,
             "method.symmetries": ("all",),
             "method.n_step": 1,
             "method.priority": "rare",
