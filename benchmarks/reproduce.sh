@@ -116,7 +116,7 @@ relay_tasks() { # the paper's tasks with one object
     for task in ${TASKS:-FetchDrawer FetchInsert FetchObstaclePush}; do
         for seed in ${SEEDS:-0 1 2}; do
             run "relay_tasks/$task-$seed" relay "goalrelay/$task-v0" --until 0.95 \
-                --episodes 2000 --evaluate.every 50 --seed "$seed"
+                --episodes 4000 --evaluate.every 50 --seed "$seed"
         done
     done
 }
@@ -137,7 +137,7 @@ relay_several() { # and with two
     for task in ${TASKS:-FetchDoublePush FetchStack FetchDrawerBox}; do
         for seed in ${SEEDS:-0 1 2}; do
             run "relay_several/$task-$seed" relay "goalrelay/$task-v0" --until 0.9 \
-                --episodes 8000 --evaluate.every 100 --learner.batch-size 512 --seed "$seed"
+                --episodes 8000 --evaluate.every 50 --learner.batch-size 512 --seed "$seed"
         done
     done
 }

@@ -148,6 +148,29 @@ def test_the_obstacle_stands_between_hand_and_block_and_touches_neither() -> Non
         assert all(other == table for other in others)
 
 
+def pressed(seed: int, paper: bool) -> float:
+    """How far beyond the obstacle's middle a block stays that the hand presses against it, m."""
+    env = make(obstacle_push, paper=paper)
+    start = {"object0": (1.34, 0.83)}  # in the line of the original's obstacle, at the fingers
+    seen, _ = env.reset(seed=seed, options=start)
+    across = np.random.default_rng(seed).uniform(-0.02, 0.02)
+    block, middle = seen["achieved_goal"][:2], env.model.body_pos[env.model.body("obstacle").id, :2]
+    ahead = (block - middle) / np.linalg.norm(block - middle)
+    aside = across * np.array((-ahead[1], ahead[0]))
+    far, beyond = block + 0.08 * ahead + aside, middle - 0.3 * ahead + aside
+    way = [(seen["observation"][:2], 0.52, 4), (far, 0.52, 6), (far, 0.425, 5), (beyond, 0.425, 40)]
+    for place, height, steps in way:
+        for _ in range(steps):
+            error = np.append(place, height) - seen["observation"][:3]
+            seen, *_ = env.step(np.append((20 * error).clip(-1, 1), 0.0).astype(np.float32))
+    return float((seen["achieved_goal"][:2] - middle) @ ahead)
+
+
+def test_a_block_is_not_squeezed_through_the_obstacle() -> None:
+    assert min(pressed(seed, paper=False) for seed in range(20)) > 0
+    assert min(pressed(seed, paper=True) for seed in range(20)) < 0  # as it is in the original
+
+
 def test_paper_obstacle_keeps_the_axes_of_the_room() -> None:
     env = make(obstacle_push, paper=True)
     seen, _ = env.reset(seed=3)

@@ -67,7 +67,7 @@ PRESETS: Mapping[str, Preset] = {
             "learner.polyak": 0.75,
             "learner.action_l2": 0.1,
             "collect.updates": 80,
-            "evaluate.average": 0.9,
+            "evaluate.average": 0.95,
             "method.guidance.test": "unfinished",
             "method.guidance.fade": 1.0,
             "method.symmetries": ("all",),

@@ -13,8 +13,10 @@ obstacle, never farther than 5 cm from where the block finds room. Success: clos
 last of 50 steps.
 
 Repaired: in the original the obstacle always lies along the axes of the room, and overlaps the
-block in 18.5% and the hand in 4.3% of the starts. Across the line there is always room. `paper`
-brings the original back, whose 28 columns end with the position of the obstacle.
+block in 18.5% and the hand in 4.3% of the starts. Across the line there is always room. Repaired:
+a hand that presses the block against the original's soft obstacle squeezes it through (9 of 60
+tries; 0 of 200 here). `paper` brings the original back, whose 28 columns end with the position of
+the obstacle.
 """
 
 import functools
@@ -36,6 +38,8 @@ from goalrelay.types import Symmetry, Turn
 REGISTRATIONS = registrations("FetchObstaclePush", 50)
 HALF = (0.01, 0.04, 0.025)
 """Half size of the obstacle, m."""
+FIRM = 0.004
+"""Time constant of its contacts, s: the shortest that steps of 2 ms allow (stock: 0.02)."""
 
 
 def _with_obstacle(change: Turn, flip: Sequence[int], columns: int) -> Turn:
@@ -61,11 +65,15 @@ def _symmetries(paper: bool) -> tuple[Symmetry, ...]:
 
 
 @functools.cache
-def scene() -> Start:
+def scene(soft: bool) -> Start:
     """The start, compiled once a process; the obstacle is under the floor until a reset."""
     spec = stock("push")
     obstacle = spec.worldbody.add_body(name="obstacle", pos=(1.3, 0.75, -1))
-    obstacle.add_geom(type=mujoco.mjtGeom.mjGEOM_BOX, size=HALF, condim=3, rgba=(*COLOURS[3], 1))
+    geom = obstacle.add_geom(
+        type=mujoco.mjtGeom.mjGEOM_BOX, size=HALF, condim=3, rgba=(*COLOURS[3], 1)
+    )
+    if not soft:
+        geom.solref[0], geom.solmix = FIRM, 1e6  # its constant counts, not the block's
     paint(spec)
     return start(spec, {**BASE, "object0:joint": (*BLOCK_ASIDE, 1.0, 0.0, 0.0, 0.0)})
 
@@ -81,7 +89,7 @@ class Environment(OneObject):
     def __init__(self, paper: bool = False, **settings: Any):
         self._paper = paper
         self.symmetries = _symmetries(paper)
-        super().__init__(scene(), blocked=True, **settings)
+        super().__init__(scene(soft=paper), blocked=True, **settings)
 
     def _find(self) -> None:
         super()._find()
