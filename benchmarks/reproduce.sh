@@ -137,7 +137,7 @@ relay_several() { # and with two
     for task in ${TASKS:-FetchDoublePush FetchStack FetchDrawerBox}; do
         for seed in ${SEEDS:-0 1 2}; do
             run "relay_several/$task-$seed" relay "goalrelay/$task-v0" --until 0.9 \
-                --episodes 8000 --evaluate.every 50 --learner.batch-size 512 --seed "$seed"
+                --episodes 8000 --evaluate.every 50 --seed "$seed"
         done
     done
 }
@@ -187,8 +187,7 @@ demos_several() { # two objects, a hundred demonstrations
         data=$(shown "$task" "goalrelay/$task-v0")
         for seed in ${SEEDS:-0 1 2}; do
             run "demos_several/$task-$seed" demos "goalrelay/$task-v0" --method.data "$data" \
-                --until 0.9 --episodes 8000 --evaluate.every 50 --learner.batch-size 512 \
-                --seed "$seed"
+                --until 0.9 --episodes 8000 --evaluate.every 50 --seed "$seed"
         done
     done
 }
