@@ -156,19 +156,19 @@ def test_guidance_ends_when_a_test_has_reached_its_mark(success: float, guided: 
     config = Guidance("stage", "stage", stop_at=0.8)
     for distances, guide in (((1, 1, 1), Choice(0, True)), ((0, 0, 1), Choice(1, True))):
         expected = guide if guided else Choice(2, False)
-        assert chosen(config, *distances, progress=Progress(99, success)) == expected
+        assert chosen(config, *distances, progress=Progress(99, 0.0, (), success)) == expected
 
 
 @pytest.mark.parametrize("score", [1.5, 300.0])
 def test_a_score_that_is_no_rate_of_success_ends_no_guidance(score: float) -> None:
     config = Guidance("stage", stop_at=0.8)
-    assert chosen(config, 1, 1, 1, progress=Progress(99, score)).guiding
+    assert chosen(config, 1, 1, 1, progress=Progress(99, 0.0, (), score)).guiding
 
 
 @pytest.mark.parametrize("success", [0.0, 1.0, 1.5])
 def test_guidance_does_not_end_by_itself(success: float) -> None:
     assert Guidance().stop_at is None
-    assert chosen(Guidance("stage"), 1, 1, 1, progress=Progress(10**6, success)).guiding
+    assert chosen(Guidance("stage"), 1, 1, 1, progress=Progress(10**6, 0.0, (), success)).guiding
 
 
 @pytest.mark.parametrize(

@@ -21,9 +21,9 @@ class Exploration:
     random: float = number(0.3, 0, 1)
     """Probability of replacing an action by a uniformly random one."""
     anneal: float = number(0.0, 0, 1)
-    """Both shrink by this share as the best test's success rate goes from 0 to 1, in relay for each
-    stage as more of a test's episodes reach it: far goals need many good steps in a row (RHER's
-    code for several objects: 1)."""
+    """Both shrink by this share as the last test's success rate goes from 0 to 1, in relay for each
+    stage as more of its episodes reach it: far goals need many good steps in a row (RHER's code
+    for several objects: 1)."""
     random_steps: int = number(0, 0)
     """Environment steps of purely random actions before anything is learned."""
 

@@ -13,6 +13,7 @@ A guide can also be a scripted proportional controller instead of a learned poli
 can be a jump start (JSRL, Uchendu et al. 2022): the first h steps of an episode, h shrinking.
 """
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
@@ -68,14 +69,16 @@ class Progress(NamedTuple):
     episodes: int
     """Training episodes so far."""
     success: float
-    """Best score of a test so far: a success rate in [0, 1], or, in a task without success, a
-    return; minus infinity before the first test."""
+    """Score of the last test: a success rate in [0, 1], or, in a task without success, a return;
+    minus infinity before the first test."""
     reached: tuple[float, ...] = ()
     """For each stage, the share of the last test's episodes that reached it."""
+    best: float = -math.inf
+    """Highest score of a test so far."""
 
 
 def mastery(progress: Progress, stages: int) -> tuple[float, ...]:
-    """How well each stage is known: what share of tests reached it; the best test for the last."""
+    """How well each stage is known: what share of the last test reached it, or solved the task."""
     before = progress.reached[:-1] or (0.0,) * (stages - 1)
     return (*before, progress.success)
 
@@ -158,7 +161,7 @@ def choose(
 ) -> Choice:
     """Who acts at step `time` of a training episode."""
     now, last = current(config, stages, observation), len(stages) - 1
-    solved = config.stop_at is not None and config.stop_at <= progress.success <= 1
+    solved = config.stop_at is not None and config.stop_at <= progress.best <= 1
     if last == 0 or solved:
         return Choice(last, False)
     before = not is_end(stages, now)

@@ -172,7 +172,7 @@ class _Session:
         self.began = began - counters.seconds
         self.last_save = time.monotonic()
         self.last_row = counters
-        self.unevaluated = counters, trainer.window
+        self.unevaluated = counters, trainer.window, trainer.reached
 
     def run(self) -> Result:
         """Learn until something stops it; leave a folder that can be resumed."""
@@ -182,8 +182,9 @@ class _Session:
             with _interruptible() as interrupted:
                 stop = run_loop(trainer, interrupted, self._evaluated, self._cycled)
                 trainer.policy().save(self.folder.path, LAST)
-                if stop.reason != "interrupted":  # a resumed run makes the last evaluation again,
-                    trainer.counters, trainer.window = self.unevaluated  # if it is due at all
+                if stop.reason != "interrupted":
+                    # a resumed run makes the last evaluation again, if it is due at all
+                    trainer.counters, trainer.window, trainer.reached = self.unevaluated
                 self._save()
         except Diverged as error:
             raise Diverged(
@@ -212,7 +213,7 @@ class _Session:
     def _evaluated(self, policy: Policy, evaluation: Evaluation) -> None:
         self._clock()
         trainer, counters = self.trainer, self.trainer.counters
-        self.unevaluated = counters, trainer.window
+        self.unevaluated = counters, trainer.window, trainer.reached
         position = {name: getattr(counters, name) for name in ("cycle", "episodes", "steps")}
         progress = position | {"updates": counters.updates}
         figures = evaluation._asdict()

@@ -58,6 +58,8 @@ class Counters(NamedTuple):
     """Updates earned by environment steps and not made yet."""
     best: float = -math.inf
     """Score of the best policy so far."""
+    last: float = -math.inf
+    """Score of the last test."""
     seconds: float = 0.0
 
 
@@ -195,10 +197,9 @@ class Trainer:
         """Take in what a test showed; whether the policy is as good as the best so far."""
         names = [f"reached_{stage.name}" for stage in self.task.spec.stages]
         self.reached = np.array([evaluation.diagnosis[name] for name in names])
-        best = evaluation.score >= self.counters.best
-        if best:
-            self.counters = self.counters._replace(best=evaluation.score)
-        return best
+        best = max(evaluation.score, self.counters.best)
+        self.counters = self.counters._replace(best=best, last=evaluation.score)
+        return evaluation.score >= best
 
     def take_window(self) -> dict[str, float]:
         """Means since the last evaluation, and a fresh start of them."""
@@ -290,7 +291,8 @@ class Trainer:
         if self._exploring():
             return lambda rng: lambda _: random_action(spec, rng)
         shares = tuple(self.reached.tolist())
-        progress = Progress(self.counters.episodes, self.counters.best, shares)
+        counters = self.counters
+        progress = Progress(counters.episodes, counters.last, shares, counters.best)
         return lambda rng: policy.begin(progress, rng)
 
     def _count(self, episodes: list[Episode], scans: int, seconds: float) -> None:
@@ -306,6 +308,7 @@ class Trainer:
             old.updates + updates,
             owed,
             old.best,
+            old.last,
             old.seconds + seconds,
         )
         self.window["episodes"] += len(episodes)
