@@ -227,6 +227,11 @@ def test_a_dense_reward_is_the_sum_of_the_distances() -> None:
     assert reward == pytest.approx(-np.linalg.norm(gap, axis=1).sum())
 
 
+def test_pictures_have_the_size_that_was_asked_for() -> None:
+    env = gymnasium.make("goalrelay/FetchStack-v0", render_mode="rgb_array", width=64, height=48)
+    assert env.get_wrapper_attr("_size") == (64, 48)
+
+
 # What relay knows
 
 

@@ -74,7 +74,7 @@ class Several(Fetch):
 
     Args:
         scene: stock file whose block and goal are replaced.
-        height: of the hand above the lowest start pose, m.
+        above: how far the hand starts above its lowest pose, m.
         objects: blocks, 1 to 6.
         around: blocks and goals lie within this distance of the hand in x and y, m; by default
             15 cm, and 25 cm in y for more than three blocks.
@@ -91,7 +91,7 @@ class Several(Fetch):
     def __init__(
         self,
         scene: str,
-        height: float,
+        above: float,
         objects: int = 2,
         around: float | None = None,
         paper: bool = False,
@@ -104,7 +104,7 @@ class Several(Fetch):
             raise UsageError("paper says where things start; give around or paper, not both")
         if around is not None and not 0.1 <= around <= 0.25:
             raise UsageError(f"around is between 0.1 and 0.25 m, not {around}")
-        scene_start = begin(scene, count, height)
+        scene_start = begin(scene, count, above)
         self.count = count
         self.paper = bool(paper)
         self.horizon = horizon(count)
