@@ -61,7 +61,7 @@ def main() -> None:
         trainer.cycle()
     policy, task = trainer.newest(), trainer.task
     updates = int(trainer.experiment.collect.updates)
-    shape = (updates, trainer.config.batch_size)
+    shape = (updates, trainer.levels[0].config.batch_size)
     parts: dict[str, list[float]] = {}
     physics = Physics()
     for i in range(arguments.cycles):

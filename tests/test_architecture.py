@@ -26,6 +26,7 @@ ALLOWED: dict[str, set[str]] = {
     "encoding": BASE,
     "methods": BASE
     | {"encoding", "relabel", "replay", "exploration", "goals", "priority", "symmetry"},
+    "level": BASE | {"learners", "methods", "networks", "normalizer"},
     "demos": BASE | {"collect", "files", "policy", "tasks"},
     "policy": BASE | {"files", "goals", "learners", "methods", "networks", "normalizer"},
     "evaluation": BASE | {"collect", "policy"},

@@ -105,7 +105,7 @@ def test_a_relay_policy_keeps_its_stages_and_settings(
     box = task.env.action_space
     assert isinstance(box, gymnasium.spaces.Box)
     policy = Policy(
-        task.id, (), "relay", config, "ddpg", task.spec, box.low, box.high, actor, scale
+        task.id, (), "relay", config, "ddpg", task.spec, box.low, box.high, (actor,), (scale,)
     )
     policy.save(tmp_path)
     loaded = goalrelay.load(tmp_path)

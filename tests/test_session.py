@@ -81,12 +81,12 @@ def test_what_is_tested_and_exported_is_a_running_mean_of_the_weights() -> None:
     for name, value in settings.items():
         experiment = replace_at(experiment, name, value)
     trainer = Trainer(experiment)
-    mean = new = trainer.newest().actor
+    mean = new = trainer.newest().actors[0]
     for _ in range(3):
         trainer.cycle()
-        new = trainer.newest().actor
+        new = trainer.newest().actors[0]
         mean = jax.tree.map(lambda old, now: 0.75 * old + 0.25 * now, mean, new)
-    tested = jax.tree.leaves(trainer.policy().actor)
+    tested = jax.tree.leaves(trainer.policy().actors[0])
     for shown, expected in zip(tested, jax.tree.leaves(mean), strict=True):
         np.testing.assert_allclose(shown, expected, rtol=1e-5, atol=1e-7)
     assert any(not np.allclose(a, b) for a, b in zip(mean.weights, new.weights, strict=True))
@@ -263,7 +263,7 @@ def test_an_explosion_stops_the_run_and_keeps_the_last_good_checkpoint(
     saved = run.restore(trainer.saved())
     assert saved is not None
     assert saved["counters"]["episodes"] == 9
-    assert all(np.isfinite(np.asarray(x)).all() for x in jax.tree.leaves(saved["state"]))
+    assert all(np.isfinite(np.asarray(x)).all() for x in jax.tree.leaves(saved["levels"]))
     trainer.close()
 
 

@@ -209,7 +209,7 @@ def _demonstrator(command: Record, task: Task) -> tuple[Begin, str]:
             f"--policy {command.policy} was trained on '{policy.task}', which does not fit "
             f"'{task.id}'"
         )
-    return lambda: policy, f"a policy trained with {policy.method_name}"
+    return policy.episode, f"a policy trained with {policy.method_name}"
 
 
 def _named(command: Import, known: str | None) -> str:

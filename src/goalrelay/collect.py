@@ -35,7 +35,7 @@ def rollout(task: Task, begin: Begin, seed: int) -> Episode:
         steps.append(task.reset(seed))
         while not (terminated or truncated) and len(actions) < spec.horizon:
             actions.append(act(steps[-1]))
-            moment, reward, terminated, truncated, info = task.step(actions[-1])
+            moment, reward, terminated, truncated, info = task.step(task.action(actions[-1]))
             total += reward
             steps.append(moment)
     except Exception as error:

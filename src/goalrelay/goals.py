@@ -75,6 +75,8 @@ class Progress(NamedTuple):
     """For each stage, the share of the last test's episodes that reached it."""
     best: float = -math.inf
     """Highest score of a test so far."""
+    random: bool = False
+    """Whether actions are to be purely random (`exploration.random_steps`)."""
 
 
 def mastery(progress: Progress, stages: int) -> tuple[float, ...]:

@@ -22,7 +22,7 @@ from goalrelay.normalizer import Moments, normalize
 from goalrelay.settings import from_dict, to_dict
 from goalrelay.types import Observation, Pair, Part, Spec, Stage, Symmetry, Turn
 
-FORMAT = 2
+FORMAT = 3
 BEST, LAST = "policy", "policy-last"
 
 
@@ -40,50 +40,80 @@ class Policy:
     action_low: np.ndarray
     """[A] the task's own action limits (empty for discrete actions)"""
     action_high: np.ndarray
-    actor: MLP
-    moments: Moments
+    actors: tuple[MLP, ...]
+    """of each level, the one that acts first"""
+    moments: tuple[Moments, ...]
+    """of each level"""
 
     def __call__(self, observation: Any) -> Any:
         """Gymnasium observation -> Gymnasium action.
 
         Args:
             observation: a goal task's dictionary, or a flat task's array.
+
+        Raises:
+            UsageError: it is a hierarchy, which remembers its sub-goal: see `episode`.
         """
+        if len(self.actors) > 1:
+            raise UsageError("a hierarchical policy acts by policy.episode()(observation)")
+        return self.episode()(observation)
+
+    def episode(self) -> Callable[[Any], Any]:
+        """For one episode: Gymnasium observation -> Gymnasium action."""
+        act = self.play()
+        return lambda observation: self._native(act(self._moment(observation)))
+
+    def _moment(self, observation: Any) -> Observation:
+        """A Gymnasium observation, as methods know it."""
         if self.spec.goal_size:
             keys = ("observation", "achieved_goal", "desired_goal")
             parts = (np.asarray(observation[key], np.float32) for key in keys)
         else:
             flat = np.asarray(observation, np.float32)
             parts = (flat, np.zeros(1, np.float32), np.zeros(0, np.float32))
-        action = self.act(Observation(*parts))
+        return Observation(*parts)
+
+    def _native(self, action: np.ndarray) -> Any:
+        """A decision as the task takes it."""
         if self.spec.discrete:
             return int(action)
+        action = action[: self.spec.action_size]
         half, centre = (self.action_high - self.action_low) / 2, self.action_high + self.action_low
         return (centre / 2 + half * action.clip(-1, 1)).astype(np.float32)
 
-    def act(self, observation: Observation) -> np.ndarray:
-        """Normalised action of one moment, without noise."""
+    def play(self) -> Callable[[Observation], np.ndarray]:
+        """What acts in one test episode: normalised actions, without noise."""
         method = methods.find(self.method_name)
-        return method.act(self.method, self.spec, self.network, observation)
+        return method.play(self.method, self.spec, self._network())
 
     def begin(
         self, progress: Progress, rng: np.random.Generator
     ) -> Callable[[Observation], np.ndarray]:
         """What acts in one training episode, exploration included."""
         method = methods.find(self.method_name)
-        return method.begin(self.method, self.spec, self.network, progress, rng)
+        return method.begin(self.method, self.spec, self._network(), progress, rng)
 
-    def network(self, inputs: np.ndarray, rng: np.random.Generator | None) -> np.ndarray:
-        """Action for raw inputs [D]; a stochastic policy samples when rng is given."""
+    @property
+    def networks(self) -> tuple[methods.Network, ...]:
+        """Of each level: action for raw inputs [..., D]; a stochastic one samples with an rng."""
         learner = learners.find(self.learner_name)
-        return learner.act(self.actor, normalize(self.moments, inputs), rng)
+
+        def network(actor: MLP, moments: Moments) -> methods.Network:
+            return lambda inputs, rng: learner.act(actor, normalize(moments, inputs), rng)
+
+        return tuple(map(network, self.actors, self.moments))
+
+    def _network(self) -> Any:
+        """What the method acts with: a network, or a hierarchy's networks."""
+        return self.networks[0] if len(self.actors) == 1 else self.networks
 
     def save(self, folder: Path, name: str = BEST) -> None:
         """Write `name.safetensors` and `name.json` into the folder, each atomically."""
-        tensors = {f"weights.{i}": w for i, w in enumerate(self.actor.weights)}
-        tensors |= {f"biases.{i}": b for i, b in enumerate(self.actor.biases)}
-        tensors |= {f"moments.{k}": v for k, v in self.moments._asdict().items()}
-        tensors |= {"action_low": self.action_low, "action_high": self.action_high}
+        tensors = {"action_low": self.action_low, "action_high": self.action_high}
+        for n, (actor, moments) in enumerate(zip(self.actors, self.moments, strict=True)):
+            tensors |= {f"{n}.weights.{i}": w for i, w in enumerate(actor.weights)}
+            tensors |= {f"{n}.biases.{i}": b for i, b in enumerate(actor.biases)}
+            tensors |= {f"{n}.moments.{k}": v for k, v in moments._asdict().items()}
         arrays = {k: np.ascontiguousarray(v, np.float32) for k, v in tensors.items()}
         write_atomically(folder / f"{name}.safetensors", lambda path: save_file(arrays, path))
         about = {
@@ -93,7 +123,7 @@ class Policy:
             "method": self.method_name,
             "settings": to_dict(self.method),
             "learner": self.learner_name,
-            "layers": len(self.actor.weights),
+            "layers": [len(actor.weights) for actor in self.actors],
             "spec": self.spec._asdict(),
         }
         write_json(folder / f"{name}.json", about)
@@ -112,21 +142,24 @@ def load(path: str | Path) -> Policy:
         raise UsageError(f"{stem.with_suffix('.json')} is not a goalrelay policy of this version")
     try:
         tensors = load_file(tensor_file)
-        layers = range(about["layers"])
-        actor = MLP(
-            tuple(tensors[f"weights.{i}"] for i in layers),
-            tuple(tensors[f"biases.{i}"] for i in layers),
-        )
-        moments = Moments(**{k: tensors[f"moments.{k}"] for k in Moments._fields})
         spec = _spec(about["spec"])
         learners.find(about["learner"])
         method = methods.find(about["method"])
         settings = from_dict(method.Config(), about["settings"])
-        inputs = method.input_size(settings, spec)
-        sizes = [inputs, *(len(bias) for bias in actor.biases)]
-        shapes = [weight.shape for weight in actor.weights]
-        if shapes != list(itertools.pairwise(sizes)):
-            raise UsageError(f"{tensor_file}: layers {shapes} do not fit its task")
+        actors, moments = [], []
+        for n, (part, layers) in enumerate(
+            zip(methods.parts(method), about["layers"], strict=True)
+        ):
+            weights, biases = (
+                tuple(tensors[f"{n}.{kind}.{i}"] for i in range(layers))
+                for kind in ("weights", "biases")
+            )
+            sizes = [part.input_size(settings, spec), *(len(bias) for bias in biases)]
+            shapes = [weight.shape for weight in weights]
+            if shapes != list(itertools.pairwise(sizes)):
+                raise UsageError(f"{tensor_file}: layers {shapes} do not fit its task")
+            actors.append(MLP(weights, biases))
+            moments.append(Moments(**{k: tensors[f"{n}.moments.{k}"] for k in Moments._fields}))
         return Policy(
             about["task"],
             tuple(about["task_options"]),
@@ -136,8 +169,8 @@ def load(path: str | Path) -> Policy:
             spec,
             tensors["action_low"],
             tensors["action_high"],
-            actor,
-            moments,
+            tuple(actors),
+            tuple(moments),
         )
     except UsageError:
         raise

@@ -20,6 +20,7 @@ from goalrelay.replay import Replay
 from goalrelay.types import Index, Judge, Part, Reached, Spec, Stage, Symmetry
 
 Strategy = Callable[[Replay, Index, np.random.Generator], np.ndarray]
+Acting = Callable[[np.ndarray, np.random.Generator | None], np.ndarray]
 Terminal = Callable[[np.ndarray, np.ndarray, np.ndarray], np.ndarray]
 
 
@@ -37,6 +38,8 @@ class Rules(NamedTuple):
     symmetries: tuple[Symmetry, ...] = ()
     demonstrations: Replay | None = None
     """What a demonstrator did, for a method that learns from it."""
+    below: Acting | None = None
+    """The policy of the level below, newest weights, for a hierarchy's correction."""
 
 
 class Meaning(NamedTuple):

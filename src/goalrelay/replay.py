@@ -16,15 +16,21 @@ from goalrelay.types import Episode, Index, Spec
 
 
 class Replay:
-    """The ring. `capacity` counts transitions; arrays are [rows, size]."""
+    """The ring; arrays are [rows, size].
 
-    def __init__(self, spec: Spec, capacity: int):
+    Args:
+        spec: of the task.
+        capacity: transitions.
+        beside: numbers that are decided beside each action (a hierarchy's sub-goal).
+    """
+
+    def __init__(self, spec: Spec, capacity: int, beside: int = 0):
         if capacity < spec.horizon:
             raise UsageError(
                 f"--replay.capacity must hold one episode, at least {spec.horizon}, got {capacity}"
             )
         rows = capacity + -(-capacity // spec.horizon)  # one extra row an episode
-        action_shape = () if spec.discrete else (spec.action_size,)
+        action_shape = () if spec.discrete else (spec.action_size + beside,)
         try:  # zeros take memory only when written to
             self.observation = np.zeros((rows, spec.observation_size), np.float32)
             self.achieved = np.zeros((rows, spec.achieved_size), np.float32)

@@ -21,17 +21,15 @@ import jax
 import numpy as np
 
 from goalrelay import experiment as experiments
-from goalrelay import learners, methods, normalizer
+from goalrelay import learners, methods
 from goalrelay.collect import Begin, Collector
 from goalrelay.demos.load import load
 from goalrelay.errors import Diverged, UsageError
 from goalrelay.evaluation import Evaluation, diagnose, diagnosed, evaluate
 from goalrelay.experiment import AnyExperiment
-from goalrelay.exploration import random_action
 from goalrelay.goals import Progress
-from goalrelay.learners.config import resolve
-from goalrelay.learners.cycle import run_cycle
-from goalrelay.networks import to_numpy
+from goalrelay.level import Level
+from goalrelay.networks import MLP
 from goalrelay.policy import Policy
 from goalrelay.priority import WEIGHTS
 from goalrelay.relabel import Rules, reached, whole
@@ -82,24 +80,20 @@ class Trainer:
         self.learner = learners.find(experiment.learner_name)
         self.task = open_task(experiment.task, experiment.task_options)
         self._check_fit()
-        self.config = resolve(experiment.learner, self.task.spec)
         self.key = jax.random.key(experiment.seed)
         self.rules = Rules(
             self.task.spec,
             self.task.reward,
             self.task.terminal,
-            self.config.gamma,
+            experiment.learner.gamma,
             self.task.symmetries,
         )
         if self.method.DEMONSTRATED and experiment.method.data:
             self.rules = self.rules._replace(demonstrations=self._demonstrations())
         self.method.check(experiment.method, self.rules)
-        size = self.method.input_size(experiment.method, self.task.spec)
-        initialize = jax.jit(self.learner.init, static_argnums=(0, 1, 2))  # one compilation
-        self.state = initialize(self.config, self.task.spec, size, self.key)
-        self.average = to_numpy(self.learner.actor(self.state))
-        self.statistics = normalizer.empty(size)
-        self.replay = Replay(self.task.spec, experiment.replay.capacity)
+        self.levels = self._levels()
+        beside = sum(level.decides for level in self.levels[1:])
+        self.replay = Replay(self.task.spec, experiment.replay.capacity, beside)
         self.counters = Counters()
         if self.rules.demonstrations is not None:
             self._observe(self.rules.demonstrations, self.rules.demonstrations.steps())
@@ -117,25 +111,11 @@ class Trainer:
 
     def policy(self) -> Policy:
         """The policy to test and export: a running mean of the weights (evaluate.average)."""
-        return dataclasses.replace(self.newest(), actor=self.average)
+        return self._policy([level.average for level in self.levels])
 
     def newest(self) -> Policy:
         """The policy of the newest weights, which collects."""
-        box: Any = self.task.env.action_space
-        unbounded = np.zeros(0, np.float32)
-        low, high = (unbounded, unbounded) if self.task.spec.discrete else (box.low, box.high)
-        return Policy(
-            self.experiment.task,
-            self.experiment.task_options,
-            self.experiment.method_name,
-            self.experiment.method,
-            self.experiment.learner_name,
-            self.task.spec,
-            low,
-            high,
-            to_numpy(self.learner.actor(self.state)),
-            self._moments(),
-        )
+        return self._policy([level.actor() for level in self.levels])
 
     def due(self) -> bool:
         """Whether the policy is to be tested before this cycle."""
@@ -165,18 +145,19 @@ class Trainer:
         policy = self.newest()  # of before the updates: they run while it collects
         updated = self._start_updates()
         episodes = self.collector.collect(self._explorer(policy), self._episode_seeds())
-        for self.state, metrics in updated:
+        for level, state, metrics in updated:
+            level.state = state
             self._watch({name: float(value) for name, value in metrics.items()})
-        self._average()
+        for level in self.levels:
+            level.blend(self.experiment.evaluate.average)
         self._observe(self.replay, self._store(self.replay, episodes))
-        self._count(episodes, len(updated), time.perf_counter() - started)
+        scans = sum(level is self.levels[0] for level, _, _ in updated)
+        self._count(episodes, scans, time.perf_counter() - started)
 
     def saved(self) -> dict[str, Any]:
         """Everything needed to go on, as a pytree of arrays."""
         return {
-            "state": self.state,
-            "average": self.average,
-            "statistics": self.statistics,
+            "levels": [level.saved() for level in self.levels],
             "replay": self.replay.save(),
             "counters": {k: np.float64(v) for k, v in self.counters._asdict().items()},
             "reached": self.reached,
@@ -185,8 +166,8 @@ class Trainer:
 
     def restore(self, saved: dict[str, Any]) -> None:
         """Become the run that was saved."""
-        self.state, self.statistics = saved["state"], saved["statistics"]
-        self.average = to_numpy(saved["average"])
+        for level, state in zip(self.levels, saved["levels"], strict=True):
+            level.restore(state)
         self.replay.restore(saved["replay"])
         self.reached = np.asarray(saved["reached"], float)
         kinds = {name: type(value) for name, value in Counters()._asdict().items()}
@@ -241,34 +222,43 @@ class Trainer:
 
     def _observe(self, replay: Replay, index: Index) -> None:
         """Count the inputs of these steps in the normalisation."""
-        if self.config.normalize:
-            rng = self._rng(STATISTICS, self.counters.cycle)
-            method = self.experiment.method
-            inputs = self.method.observed(method, self.rules, replay, index, rng)
-            self.statistics = normalizer.observe(self.statistics, inputs, self.config.clip_input)
+        for level in self.levels:
+            if level.config.normalize:
+                rng, method = self._rng(STATISTICS, self.counters.cycle), self.experiment.method
+                level.observe(level.part.observed(method, self.rules, replay, index, rng))
 
     def _empty_window(self) -> dict[str, float]:
         sums = ("episodes", *self._per_episode(), "scans")
-        return dict.fromkeys((*sums, *self.learner.METRICS, *self.method.FIGURES), 0.0)
+        return dict.fromkeys((*sums, *self._metrics(), *self.method.FIGURES), 0.0)
+
+    def _metrics(self) -> list[str]:
+        return [name for level in self.levels for name in level.metrics]
 
     def _per_episode(self) -> tuple[str, ...]:
         """Figures of the training episodes."""
         return ("success", "return", *diagnosed(self.task.spec))
 
-    def _start_updates(self) -> list[tuple[Any, dict[str, Array]]]:
+    def _start_updates(self) -> list[tuple[Level, Any, dict[str, Array]]]:
         """Dispatch this cycle's scans; returns states and metrics that are being computed."""
-        count, scan = self._planned()
-        state, pending = self.state, []
-        for i in range(count):
-            drawn = self._rng(SAMPLE, self.counters.updates + i * scan)
-            shape = (scan, self.config.batch_size)
-            method = self.experiment.method
-            batches, figures = self.method.sample(method, self.rules, self.replay, shape, drawn)
-            key = jax.random.fold_in(self.key, self.counters.updates + i * scan)
-            state, metrics = run_cycle(
-                self.learner, self.config, state, self._moments(), batches, key
-            )
-            pending.append((state, metrics | figures))
+        planned, scan = self._planned()
+        before, pending = self.counters.updates, []
+        networks = self.newest().networks
+        for number, level in enumerate(self.levels):
+            every = level.part.every(self.experiment.method)
+            done, due = before // (every * scan), (before + planned * scan) // (every * scan)
+            rules = self.rules._replace(below=networks[number - 1] if number else None)
+            state = level.state
+            for i in range(done, due):
+                stream = (number, i * scan) if number else (i * scan,)
+                drawn = self._rng(SAMPLE, *stream)
+                shape = (scan, level.config.batch_size)
+                method = self.experiment.method
+                batches, figures = level.part.sample(method, rules, self.replay, shape, drawn)
+                key = self.key
+                for part in stream:
+                    key = jax.random.fold_in(key, part)
+                state, metrics = level.update(state, batches, key)
+                pending.append((level, state, metrics | figures))
         return pending
 
     def _planned(self) -> tuple[int, int]:
@@ -278,7 +268,7 @@ class Trainer:
             return 0, SCAN
         if collect.updates_per == "cycle":
             return 1, int(collect.updates)
-        stride = self.learner.stride(self.config)
+        stride = self.levels[0].stride()
         scan = -(-SCAN // stride) * stride
         return int(self.counters.owed // scan), scan
 
@@ -287,12 +277,9 @@ class Trainer:
         return self.counters.steps < self.experiment.method.exploration.random_steps
 
     def _explorer(self, policy: Policy) -> Begin:
-        spec = self.task.spec
-        if self._exploring():
-            return lambda rng: lambda _: random_action(spec, rng)
         shares = tuple(self.reached.tolist())
-        counters = self.counters
-        progress = Progress(counters.episodes, counters.last, shares, counters.best)
+        counters, random = self.counters, self._exploring()
+        progress = Progress(counters.episodes, counters.last, shares, counters.best, random)
         return lambda rng: policy.begin(progress, rng)
 
     def _count(self, episodes: list[Episode], scans: int, seconds: float) -> None:
@@ -317,17 +304,9 @@ class Trainer:
         for name, value in diagnose(episodes, self.task.spec).items():
             self.window[name] += value * len(episodes)
 
-    def _average(self) -> None:
-        kept = self.experiment.evaluate.average
-        self.average = jax.tree.map(
-            lambda mean, new: (kept * mean + (1 - kept) * new).astype(np.float32),
-            self.average,
-            to_numpy(self.learner.actor(self.state)),
-        )
-
     def _watch(self, metrics: dict[str, float]) -> None:
         for name, value in metrics.items():
-            if not abs(value) < ABSURD and name in self.learner.METRICS:
+            if not abs(value) < ABSURD and name in self._metrics():
                 raise Diverged(
                     f"{name} became {value:g} in cycle {self.counters.cycle} "
                     f"(after {self.counters.episodes} episodes)"
@@ -335,14 +314,41 @@ class Trainer:
             self.window[name] += value
         self.window["scans"] += 1
 
-    def _moments(self) -> normalizer.Moments:
-        clip = self.config.clip_input if self.config.normalize else np.inf
-        clip_normalized = self.config.clip_normalized if self.config.normalize else np.inf
-        which = self.method.normalized(self.experiment.method, self.task.spec)
-        return normalizer.moments(self.statistics, clip, clip_normalized, which)
+    def _levels(self) -> tuple[Level, ...]:
+        """A learner for each level of the method; they start apart."""
+        experiment = self.experiment
+        return tuple(
+            Level(
+                part,
+                experiment.method,
+                self.learner,
+                experiment.learner,
+                self.task.spec,
+                jax.random.fold_in(self.key, number) if number else self.key,
+            )
+            for number, part in enumerate(methods.parts(self.method))
+        )
 
-    def _rng(self, stream: int, counter: int) -> np.random.Generator:
-        return np.random.default_rng([self.experiment.seed, stream, counter])
+    def _policy(self, actors: list[MLP]) -> Policy:
+        """A policy of these networks and of the statistics as they are."""
+        box: Any = self.task.env.action_space
+        unbounded = np.zeros(0, np.float32)
+        low, high = (unbounded, unbounded) if self.task.spec.discrete else (box.low, box.high)
+        return Policy(
+            self.experiment.task,
+            self.experiment.task_options,
+            self.experiment.method_name,
+            self.experiment.method,
+            self.experiment.learner_name,
+            self.task.spec,
+            low,
+            high,
+            tuple(actors),
+            tuple(level.moments() for level in self.levels),
+        )
+
+    def _rng(self, stream: int, *counters: int) -> np.random.Generator:
+        return np.random.default_rng([self.experiment.seed, stream, *counters])
 
     def _seed(self, stream: int, counter: int) -> int:
         sequence = np.random.SeedSequence([self.experiment.seed, stream, counter])

@@ -130,7 +130,8 @@ class Episode(NamedTuple):
     desired: np.ndarray
     """[L + 1, G] float32: the goal that was shown at each moment"""
     action: np.ndarray
-    """[L, A] float32 in [-1, 1], or [L] int32 for discrete actions"""
+    """[L, A] float32 in [-1, 1], or [L] int32 for discrete actions; in a hierarchy [L, A + K], the
+    sub-goal of each step beside its action"""
     terminal: bool
     """Whether the task ended the episode (no value beyond), rather than the time limit."""
     success: float

@@ -105,7 +105,7 @@ def test_without_a_share_the_method_underneath_is_left(straight_data: str) -> No
 def test_their_inputs_count_in_the_normalisation_from_the_start(straight_data: str) -> None:
     trainer = Trainer(make(straight_data))
     assert trainer.rules.demonstrations is not None
-    assert trainer.statistics.seen == trainer.rules.demonstrations.transitions == 10 * 25
+    assert trainer.levels[0].seen == trainer.rules.demonstrations.transitions == 10 * 25
     trainer.close()
 
 
@@ -148,7 +148,9 @@ def test_a_run_goes_on_exactly_where_it_stopped(straight_data: str, tmp_path: Pa
         "demos", REACH, steps=150, out=tmp_path / "half", settings=settings(straight_data)
     )
     after = goalrelay.resume(half.folder, steps=300)
-    for got, want in zip(after.policy.actor.weights, whole.policy.actor.weights, strict=True):
+    for got, want in zip(
+        after.policy.actors[0].weights, whole.policy.actors[0].weights, strict=True
+    ):
         np.testing.assert_array_equal(got, want)
 
 

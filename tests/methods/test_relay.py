@@ -650,10 +650,10 @@ def test_a_jump_start_counts_the_steps_of_its_own_episode() -> None:
 def test_tests_have_no_noise_and_follow_their_own_option(test: Any, stage: int) -> None:
     config = replace(TOLD, exploration=LOUD, guidance=Guidance(test=test))
     _, inputs, network = asked(config)
-    action = relay.act(config, TASK.spec, network, FAR)
+    action = relay.play(config, TASK.spec, network)(FAR)
     np.testing.assert_array_equal(action, network(inputs[0], None))
     np.testing.assert_array_equal(inputs[0][-S:], np.eye(S)[stage])
-    relay.act(config, TASK.spec, network, CLOSE)
+    relay.play(config, TASK.spec, network)(CLOSE)
     np.testing.assert_array_equal(inputs[-1][-S:], [0, 1])
 
 

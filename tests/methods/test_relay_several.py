@@ -224,7 +224,7 @@ def test_in_tests_the_named_stage_acts(test: Any, moment: Observation, stage: in
         seen.append(inputs)
         return np.zeros(1, np.float32)
 
-    relay.act(config, SPEC, network, moment)
+    relay.play(config, SPEC, network)(moment)
     goals = [
         moment.achieved[:1],
         moment.desired[:1],

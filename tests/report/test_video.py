@@ -164,7 +164,7 @@ def test_a_film_shows_the_episodes_that_it_reports(small_run: Result, tmp_path: 
     result = video.record(small_run.folder, tmp_path / "out.mp4", episodes=2, seed=7)
     policy = load(small_run.folder)
     task = open_task(policy.task, render_mode="rgb_array")
-    episodes = [rollout(task, lambda _: policy.act, seed) for seed in (7, 8)]
+    episodes = [rollout(task, lambda _: policy.play(), seed) for seed in (7, 8)]
     gaps = [np.linalg.norm(e.achieved[-1] - e.desired[-1]) for e in episodes]
     assert result.episodes == 2
     assert result.distance == pytest.approx(np.mean(gaps))

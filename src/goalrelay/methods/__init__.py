@@ -3,6 +3,7 @@
 Every module here has
 
     Config                    frozen dataclass with an `exploration` and a `priority`
+    PARTS                     of a hierarchy, the level that acts first; () for a single learner
     NEEDS_GOALS               whether it is for goal tasks only
     DEMONSTRATED              whether it needs demonstrations, found where `Config.data` says
     PRESETS                   named settings with the evidence beside them; `default` among them
@@ -10,10 +11,13 @@ Every module here has
     check(config, rules)      raises UsageError where options do not fit the task
     input_size(config, spec)  size of the network input
     normalized(config, spec)  which of the inputs are normalised, [D] bool
-    act(config, spec, network, observation) -> action                 in tests: no noise
+    play(config, spec, network) -> Act                                a test episode: no noise
     begin(config, spec, network, progress, rng) -> Act                a training episode
     sample(config, rules, replay, shape, rng) -> Batch, figures       old steps, given a meaning
     observed(config, rules, replay, index, rng) -> inputs             what normalisation counts
+
+A hierarchy has `PARTS` instead of the last two, of the sizes and of what is normalised: one
+learner each, and a tuple of networks to act with.
 
 The update is the learner's. `goalrelay methods` prints the first line of each module.
 """
@@ -46,17 +50,33 @@ class Preset(NamedTuple):
     out (DQN has no actor)."""
 
 
+class Part(NamedTuple):
+    """What a method says of one of its levels."""
+
+    name: str
+    """Before the names of its metrics."""
+    learned: Callable[[Any, Spec], Spec]
+    """(config, spec) -> the task as its learner knows it: what it acts by, what it is rewarded."""
+    every: Callable[[Any], int]
+    """(config) -> it makes one update for so many of the first level."""
+    input_size: Callable[[Any, Spec], int]
+    normalized: Callable[[Any, Spec], np.ndarray]
+    sample: Callable[..., tuple[Batch, dict[str, float]]]
+    observed: Callable[..., np.ndarray]
+
+
 Network = Callable[[np.ndarray, np.random.Generator | None], np.ndarray]
 """Raw inputs [D] -> action; a stochastic policy samples when a generator is given."""
 
 Act = Callable[[Observation], np.ndarray]
-"""What to do now, in one episode."""
+"""What to do now, in one episode: an action, and beside it whatever else was decided."""
 
 
 class Method(Protocol):
     """What a method module offers; see the package."""
 
     Config: Any
+    PARTS: tuple[Part, ...]
     NEEDS_GOALS: bool
     DEMONSTRATED: bool
     PRESETS: Mapping[str, Preset]
@@ -66,14 +86,12 @@ class Method(Protocol):
     def check(self, config: Any, rules: Rules) -> None: ...
     def input_size(self, config: Any, spec: Spec) -> int: ...
     def normalized(self, config: Any, spec: Spec) -> np.ndarray: ...
-    def act(
-        self, config: Any, spec: Spec, network: Network, observation: Observation
-    ) -> np.ndarray: ...
+    def play(self, config: Any, spec: Spec, network: Any) -> Act: ...
     def begin(
         self,
         config: Any,
         spec: Spec,
-        network: Network,
+        network: Any,
         progress: Progress,
         rng: np.random.Generator,
     ) -> Act: ...
@@ -93,6 +111,20 @@ class Method(Protocol):
 def names() -> list[str]:
     """The methods: the folder listing is the registry (design law 3)."""
     return [m.name for m in pkgutil.iter_modules(__path__)]
+
+
+def parts(method: Method) -> tuple[Part, ...]:
+    """The levels of a method, the one that acts first."""
+    alone = Part(
+        "",
+        lambda _, spec: spec,
+        lambda _: 1,
+        method.input_size,
+        method.normalized,
+        method.sample,
+        method.observed,
+    )
+    return method.PARTS or (alone,)
 
 
 @functools.cache  # acting asks for it at every step

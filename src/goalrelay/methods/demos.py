@@ -26,9 +26,10 @@ from goalrelay.priority import Name as PriorityName
 from goalrelay.relabel import Rules
 from goalrelay.replay import Replay
 from goalrelay.settings import number
-from goalrelay.types import Batch, Index, Observation, Spec
+from goalrelay.types import Batch, Index, Spec
 
 DEMONSTRATED = True
+PARTS = ()
 NEEDS_GOALS = True
 FIGURES = ("innr",)
 
@@ -144,10 +145,10 @@ def normalized(config: Config, spec: Spec) -> np.ndarray:
     return method.normalized(own, spec)
 
 
-def act(config: Config, spec: Spec, network: Network, observation: Observation) -> np.ndarray:
+def play(config: Config, spec: Spec, network: Network) -> Act:
     """As the method underneath."""
     method, own = _base(config)
-    return method.act(own, spec, network, observation)
+    return method.play(own, spec, network)
 
 
 def begin(

@@ -16,13 +16,14 @@ from goalrelay.replay import Replay
 from goalrelay.types import Batch, Index
 
 DEMONSTRATED = False
+PARTS = ()
 NEEDS_GOALS = False
 FIGURES = ()
 NO_HINDSIGHT = her.Config(strategy="none")
 
 input_size = her.input_size
 normalized = her.normalized
-act = her.act
+play = her.play
 begin = her.begin
 
 

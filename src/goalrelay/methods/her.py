@@ -13,7 +13,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from goalrelay.exploration import Exploration, annealed, explore
+from goalrelay.exploration import Exploration, annealed, explore, random_action
 from goalrelay.goals import Progress
 from goalrelay.methods import Act, Network, Preset
 from goalrelay.priority import Name as PriorityName
@@ -25,6 +25,7 @@ from goalrelay.settings import number
 from goalrelay.types import Batch, Index, Observation, Spec
 
 DEMONSTRATED = False
+PARTS = ()
 NEEDS_GOALS = True
 FIGURES = ("innr",)
 
@@ -129,15 +130,21 @@ def normalized(config: Any, spec: Spec) -> np.ndarray:
     return np.ones(input_size(config, spec), bool)
 
 
-def act(config: Any, spec: Spec, network: Network, observation: Observation) -> np.ndarray:
+def play(config: Any, spec: Spec, network: Network) -> Act:
     """The policy's action for what is observed and desired."""
-    return network(_inputs(observation.observation, observation.desired), None)
+
+    def step(observation: Observation) -> np.ndarray:
+        return network(_inputs(observation.observation, observation.desired), None)
+
+    return step
 
 
 def begin(
     config: Any, spec: Spec, network: Network, progress: Progress, rng: np.random.Generator
 ) -> Act:
     """The policy with exploration noise."""
+    if progress.random:
+        return lambda _: random_action(spec, rng)
     exploration = annealed(config.exploration, progress.success)
 
     def step(observation: Observation) -> np.ndarray:

@@ -149,7 +149,7 @@ def _film(policy: Policy, file: Path, episodes: int, seed: int) -> Evaluation:
 
 def _episode(task: Task, policy: Policy, seed: int) -> Episode:
     """One episode without noise."""
-    return rollout(task, lambda _: policy.act, seed)
+    return rollout(task, lambda _: policy.play(), seed)
 
 
 def _imageio(ending: str) -> Any:

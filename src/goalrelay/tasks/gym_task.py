@@ -63,6 +63,10 @@ class Task:
         reward = float(reward)
         return self._observation(observation, reward), reward, bool(terminated), truncated, info
 
+    def action(self, decision: np.ndarray) -> np.ndarray:
+        """The action in what was decided: the first numbers; a hierarchy's sub-goal follows."""
+        return decision if self.spec.discrete else decision[: self.spec.action_size]
+
     def native(self, action: np.ndarray) -> Any:
         """A normalised action, [A] in [-1, 1] or [] int, as the environment takes it."""
         if self.spec.discrete:

@@ -15,7 +15,7 @@ import numpy as np
 from goalrelay import encoding
 from goalrelay.encoding import Layout, Moment, encode, unzeroed
 from goalrelay.errors import UsageError
-from goalrelay.exploration import add_noise, annealed, explore
+from goalrelay.exploration import add_noise, annealed, explore, random_action
 from goalrelay.goals import (
     Progress,
     choose,
@@ -36,6 +36,7 @@ from goalrelay.symmetry import Steps, mirror
 from goalrelay.types import Batch, Index, Observation, Spec, Symmetry
 
 DEMONSTRATED = False
+PARTS = ()
 NEEDS_GOALS = True
 FIGURES = ("innr",)
 
@@ -94,20 +95,26 @@ def normalized(config: Config, spec: Spec) -> np.ndarray:
     return encoding.normalized(layout(config, spec))
 
 
-def act(config: Config, spec: Spec, network: Network, observation: Observation) -> np.ndarray:
+def play(config: Config, spec: Spec, network: Network) -> Act:
     """The policy of the stage that `guidance.test` names."""
-    stage = len(spec.stages) - 1
-    if config.guidance.test == "unfinished":
-        stage = first_end(config.guidance, spec.stages, observation)
-    elif config.guidance.test == "relay":
-        stage = current(config.guidance, spec.stages, observation)
-    return network(_inputs(config, spec, observation, stage), None)
+
+    def step(observation: Observation) -> np.ndarray:
+        stage = len(spec.stages) - 1
+        if config.guidance.test == "unfinished":
+            stage = first_end(config.guidance, spec.stages, observation)
+        elif config.guidance.test == "relay":
+            stage = current(config.guidance, spec.stages, observation)
+        return network(_inputs(config, spec, observation, stage), None)
+
+    return step
 
 
 def begin(
     config: Config, spec: Spec, network: Network, progress: Progress, rng: np.random.Generator
 ) -> Act:
     """Self-guided exploration for one episode."""
+    if progress.random:
+        return lambda _: random_action(spec, rng)
     noises = [annealed(config.exploration, share) for share in mastery(progress, len(spec.stages))]
     time = 0
 
