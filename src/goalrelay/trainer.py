@@ -184,11 +184,13 @@ class Trainer:
 
     def take_window(self) -> dict[str, float]:
         """Means since the last evaluation, and a fresh start of them."""
-        sums, self.window = dict(self.window), self._empty_window()
-        episodes, scans = max(sums.pop("episodes"), 1), sums.pop("scans")
-        means = {name: sums.pop(name) / episodes for name in self._per_episode()}
-        means = {f"train_{name}": value for name, value in means.items()}
-        return means | {k: v / scans if scans else math.nan for k, v in sums.items()}
+        sums, self.window = self.window, self._empty_window()
+        episodes = max(sums["episodes"], 1)
+        means = {f"train_{name}": sums[name] / episodes for name in self._per_episode()}
+        for name in self._per_scan():
+            scans = sums[f"scans_{name}"]
+            means[name] = sums[name] / scans if scans else math.nan
+        return means
 
     def _check_fit(self) -> None:
         if self.method.NEEDS_GOALS and self.task.flat:
@@ -228,8 +230,13 @@ class Trainer:
                 level.observe(level.part.observed(method, self.rules, replay, index, rng))
 
     def _empty_window(self) -> dict[str, float]:
-        sums = ("episodes", *self._per_episode(), "scans")
-        return dict.fromkeys((*sums, *self._metrics(), *self.method.FIGURES), 0.0)
+        scans = (f"scans_{name}" for name in self._per_scan())
+        names = ("episodes", *self._per_episode(), *self._per_scan(), *scans)
+        return dict.fromkeys(names, 0.0)
+
+    def _per_scan(self) -> tuple[str, ...]:
+        """Figures of the updates, each of one level."""
+        return (*self._metrics(), *self.method.FIGURES)
 
     def _metrics(self) -> list[str]:
         return [name for level in self.levels for name in level.metrics]
@@ -312,7 +319,7 @@ class Trainer:
                     f"(after {self.counters.episodes} episodes)"
                 )
             self.window[name] += value
-        self.window["scans"] += 1
+            self.window[f"scans_{name}"] += 1
 
     def _levels(self) -> tuple[Level, ...]:
         """A learner for each level of the method; they start apart."""

@@ -115,6 +115,8 @@ def names() -> list[str]:
 
 def parts(method: Method) -> tuple[Part, ...]:
     """The levels of a method, the one that acts first."""
+    if method.PARTS:
+        return method.PARTS
     alone = Part(
         "",
         lambda _, spec: spec,
@@ -124,7 +126,7 @@ def parts(method: Method) -> tuple[Part, ...]:
         method.sample,
         method.observed,
     )
-    return method.PARTS or (alone,)
+    return (alone,)
 
 
 @functools.cache  # acting asks for it at every step

@@ -1,0 +1,196 @@
+"""Hierarchy: a high level sets goals every c steps, a low level reaches them (HIRO).
+
+Nachum et al. 2018 (arXiv 1805.08296), two levels of the same learner:
+
+    collect:  every c steps g = high(s, desired goal) + noise; in between g' = s + g - s'
+              a = low(s without its place, g) + noise
+    low:      reward -|s + g - s'| for every step                          (`low`)
+    high:     c steps are one; reward is their sum; its action is corrected  (`high`)
+    update:   the learner's, once a step for the low and once in c steps for the high level
+
+Sub-goals are changes of some columns of the observation. What was decided at a step is stored as
+one fact: the action, and the sub-goal beside it.
+"""
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from goalrelay.errors import UsageError
+from goalrelay.exploration import Exploration, add_noise, annealed, random_action
+from goalrelay.goals import Progress
+from goalrelay.methods import Act, Network, Part, Preset
+from goalrelay.methods.hiro import high, low
+from goalrelay.methods.hiro.config import Config
+from goalrelay.relabel import Rules
+from goalrelay.types import Observation, Spec
+
+DEMONSTRATED = False
+NEEDS_GOALS = False
+FIGURES = ("missed", "corrected")
+
+QUATERNION, JOINTS = (1.0,) * 4, (0.5, 0.3) * 4
+ANT_COLUMNS = tuple(range(15))
+ANT_REACH = (10.0, 10.0, 0.5, *QUATERNION, *JOINTS)
+"""The ant's position, rotation and joints, and how far a sub-goal may change each (the authors'
+`hiro_orig`)."""
+
+
+PARTS = (
+    Part(
+        "low_",
+        low.learned,
+        lambda _: 1,
+        low.input_size,
+        low.normalized,
+        low.sample,
+        low.observed,
+    ),
+    Part(
+        "high_",
+        high.learned,
+        lambda config: config.period,
+        high.input_size,
+        high.normalized,
+        high.sample,
+        high.observed,
+    ),
+)
+
+PUBLISHED = {
+    "learner.hidden": (300, 300),
+    "learner.init": "fan_in",
+    "learner.actor_lr": 1e-4,
+    "learner.critic_lr": 1e-3,
+    "learner.gamma": 0.99,
+    "learner.batch_size": 100,
+    "learner.polyak": 0.995,
+    "learner.target_move": "update",
+    "learner.action_l2": 0.0,
+    "learner.normalize": False,
+    "method.exploration.noise": 1 / 30,
+    "method.exploration.random": 0.0,
+    "method.exploration.random_steps": 0,
+    "replay.capacity": 200_000,
+    "collect.updates": 1,
+    "collect.updates_per": "step",
+}
+
+PRESETS: Mapping[str, Preset] = {
+    "default": Preset(
+        "Sub-goals in x and y, a third of the low level's goals in hindsight, larger noise on both "
+        "levels and normalised inputs.",
+        "td3",
+        {
+            **PUBLISHED,
+            "learner.actor_lr": 3e-4,
+            "learner.critic_lr": 3e-4,
+            "learner.hidden": (256, 256),
+            "learner.batch_size": 256,
+            "learner.normalize": True,
+            "method.hindsight": 0.3,
+            "method.subgoal_noise": 0.2,
+            "method.exploration.noise": 0.1,
+            "method.exploration.random_steps": 2500,
+            "replay.capacity": 1_000_000,
+        },
+    ),
+    "hiro-paper": Preset(
+        "The authors' settings: sub-goals in position, rotation and joints of the ant. Noise is 1 "
+        "in raw units at both levels, of which the sub-goal's is given here for x and y.",
+        "td3",
+        {**PUBLISHED, "method.columns": ANT_COLUMNS, "method.reach": ANT_REACH},
+    ),
+    "hiro-xy": Preset(
+        "The authors' variant with sub-goals in x and y.",
+        "td3",
+        {**PUBLISHED, "method.columns": (0, 1), "method.reach": (10.0,)},
+    ),
+}
+
+
+def check(config: Config, rules: Rules) -> None:
+    """Refuse sub-goals that the task's observation does not have.
+
+    Raises:
+        UsageError: naming the option.
+    """
+    size = rules.spec.observation_size
+    if rules.spec.discrete:
+        raise UsageError("the method hiro needs continuous actions")
+    if not config.columns or min(config.columns) < 0 or max(config.columns) >= size:
+        raise UsageError(
+            f"--method.columns must be columns of the observation, 0 to {size - 1}, "
+            f"got {' '.join(map(str, config.columns)) or 'none'}"
+        )
+    if len(set(config.columns)) < len(config.columns):
+        raise UsageError("--method.columns names a column twice")
+    if len(config.reach) not in (1, len(config.columns)) or min(config.reach) <= 0:
+        raise UsageError(
+            f"--method.reach takes one positive number, or one for each of the "
+            f"{len(config.columns)} columns"
+        )
+
+
+def play(config: Config, spec: Spec, network: tuple[Network, Network]) -> Act:
+    """Both levels without noise."""
+    return _Hierarchy(config, spec, network, None, config.exploration)
+
+
+def begin(
+    config: Config,
+    spec: Spec,
+    network: tuple[Network, Network],
+    progress: Progress,
+    rng: np.random.Generator,
+) -> Act:
+    """Both levels with noise, or both at random."""
+    exploration = annealed(config.exploration, progress.success)
+    return _Hierarchy(config, spec, network, rng, exploration, progress.random)
+
+
+class _Hierarchy:
+    """Who decides in one episode; it remembers the sub-goal."""
+
+    def __init__(
+        self,
+        config: Config,
+        spec: Spec,
+        network: tuple[Network, Network],
+        rng: np.random.Generator | None,
+        exploration: Exploration,
+        random: bool = False,
+    ):
+        self._config, self._spec, self._rng, self._random = config, spec, rng, random
+        self._low, self._high = network
+        self._exploration = exploration
+        self._time = 0
+        self._where = self._subgoal = np.zeros(len(config.columns), np.float32)
+
+    def __call__(self, observation: Observation) -> np.ndarray:
+        """Action and sub-goal of a step: [A + K]."""
+        config, now = self._config, observation.observation[list(self._config.columns)]
+        if self._time % config.period == 0:
+            self._subgoal = self._choose(observation)
+        else:
+            self._subgoal = self._where + self._subgoal - now  # the place wanted stays the same
+        self._where, self._time = now, self._time + 1
+        action = self._act(low.seen(config, self._spec, observation.observation, self._subgoal))
+        return np.concatenate([action, self._subgoal])
+
+    def _choose(self, observation: Observation) -> np.ndarray:
+        config, rng = self._config, self._rng
+        if rng is not None and self._random:
+            share = rng.uniform(-1, 1, len(config.columns))
+        else:
+            share = self._high(high.seen(observation.observation, observation.desired), rng)
+            if rng is not None:
+                share = share + config.subgoal_noise * rng.standard_normal(len(share))
+        return (config.ranges * np.clip(share, -1, 1)).astype(np.float32)
+
+    def _act(self, inputs: np.ndarray) -> np.ndarray:
+        if self._rng is None:
+            return self._low(inputs, None)
+        if self._random:
+            return random_action(self._spec, self._rng)
+        return add_noise(self._exploration, self._spec, self._low(inputs, self._rng), self._rng)

@@ -1,0 +1,124 @@
+"""The high level: c steps of the task are one of its own, and a sub-goal is its action.
+
+    reward      the task's, summed over the c steps, scaled
+    action      the sub-goal that was set, as a share of its reach; or, corrected, the one of ten
+                candidates under which the low level of today would most likely do what was done:
+
+        argmax_g  -1/2 sum_i |a_i - low(s_i, g + s_t - s_i)|^2       (HIRO, equation 5)
+
+Candidates are the sub-goal that was set, the change that came about, and some drawn around that.
+All of them, for all steps of a cycle's batches, go through the low level in a few forward passes.
+"""
+
+import numpy as np
+
+from goalrelay.methods.hiro import low
+from goalrelay.methods.hiro.config import Config
+from goalrelay.relabel import Rules
+from goalrelay.replay import Replay
+from goalrelay.types import Batch, Index, Spec
+
+ROWS = 100_000
+"""Steps that go through the low level at once, about: they shall fit into memory."""
+
+
+def learned(config: Config, spec: Spec) -> Spec:
+    """Its actions are sub-goals; its rewards are sums, without a bound."""
+    return spec._replace(reward_range=None, action_size=len(config.columns))
+
+
+def input_size(config: Config, spec: Spec) -> int:
+    """The observation and the desired goal."""
+    return spec.observation_size + spec.goal_size
+
+
+def normalized(config: Config, spec: Spec) -> np.ndarray:
+    """All inputs."""
+    return np.ones(input_size(config, spec), bool)
+
+
+def seen(observation: np.ndarray, desired: np.ndarray) -> np.ndarray:
+    """The high level's inputs: [..., O], [..., G] -> [..., O + G]."""
+    return np.concatenate([observation, desired], axis=-1)
+
+
+def sample(
+    config: Config,
+    rules: Rules,
+    replay: Replay,
+    shape: tuple[int, int],
+    rng: np.random.Generator,
+) -> tuple[Batch, dict[str, float]]:
+    """A cycle of batches [updates, B] of whole periods (shorter ones at the end of an episode)."""
+    period, size = config.period, rules.spec.action_size
+    index = replay.sample(shape[0] * shape[1], rng)
+    start = index.row - index.time % period
+    length = np.minimum(period, index.length - (index.time - index.time % period))
+    steps = start[:, None] + np.minimum(np.arange(period), length[:, None] - 1)  # [B, c]
+    within = np.arange(period) < length[:, None]
+    subgoal, figures = replay.action[start][:, size:], {"corrected": 0.0}
+    if config.correction == "off-policy":
+        old, subgoal = subgoal, correct(config, rules, replay, steps, within, rng)
+        figures["corrected"] = float((np.abs(old - subgoal).max(axis=1) > 0).mean())
+    rows = steps.reshape(-1)
+    rewards = rules.reward(replay.achieved[rows + 1], replay.desired[rows + 1])
+    total = (rewards.reshape(within.shape) * within).sum(axis=1)
+    end = start + length
+    over = index.last_terminal & (index.row - index.time + index.length == end)
+    batch = (
+        seen(replay.observation[start], replay.desired[start]),
+        (subgoal / config.ranges).clip(-1, 1).astype(np.float32),
+        (config.reward_scale * total).astype(np.float32),
+        np.full(len(start), rules.gamma, np.float32) * ~over,
+        seen(replay.observation[end], replay.desired[end]),
+    )
+    return Batch(*(x.reshape(*shape, *x.shape[1:]) for x in batch)), figures
+
+
+def correct(
+    config: Config,
+    rules: Rules,
+    replay: Replay,
+    steps: np.ndarray,
+    within: np.ndarray,
+    rng: np.random.Generator,
+) -> np.ndarray:
+    """The sub-goals [B, K] that explain best what was done.
+
+    Args:
+        config: the method's.
+        rules: with the policy of the level below.
+        replay: the facts.
+        steps: [B, c] rows of the steps of each period.
+        within: [B, c] bool: False where a period is over already.
+        rng: draws candidates.
+    """
+    assert rules.below is not None, "the trainer gives it to every level but the first"
+    size, reach = rules.spec.action_size, config.ranges
+    places = replay.observation[:, config.columns]
+    begin, last = places[steps[:, 0]], steps[np.arange(len(steps)), within.sum(axis=1) - 1]
+    change = places[last + 1] - begin
+    drawn = rng.standard_normal((config.candidates, *change.shape), np.float32)
+    drawn = change + config.candidate_noise * reach * drawn
+    set_ = replay.action[steps[:, 0]][:, size:]
+    candidates = np.concatenate([set_[None], change[None], drawn]).clip(-reach, reach)  # [M, B, K]
+    moved = places[steps] - begin[:, None]  # [B, c, K]
+    score = np.empty(candidates.shape[:2])
+    chunk = max(1, ROWS // (len(candidates) * steps.shape[1]))
+    for first in range(0, len(steps), chunk):
+        some = slice(first, first + chunk)
+        goals = candidates[:, some, None] - moved[None, some]  # [M, b, c, K]
+        seen_ = replay.observation[steps[some]]
+        seen_ = np.broadcast_to(seen_, (len(candidates), *seen_.shape))
+        would = rules.below(low.seen(config, rules.spec, seen_, goals), None)
+        gap = np.square(replay.action[steps[some]][..., :size] - would).sum(axis=-1)
+        score[:, some] = -0.5 * (gap * within[some]).sum(axis=-1)
+    best = np.argmax(score, axis=0)
+    return candidates[best, np.arange(len(steps))]
+
+
+def observed(
+    config: Config, rules: Rules, replay: Replay, index: Index, rng: np.random.Generator
+) -> np.ndarray:
+    """The inputs of steps [N]."""
+    return seen(replay.observation[index.row], replay.desired[index.row])

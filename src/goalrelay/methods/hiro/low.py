@@ -1,0 +1,80 @@
+"""The low level: a step for the sake of a sub-goal, rewarded for how near it gets.
+
+reward    -|s + g - s'|            in the sub-goal's columns
+inputs    the observation without its place, and g
+next g    the sub-goal of the next step: the same place, or the high level's new one
+"""
+
+import numpy as np
+
+from goalrelay.methods.hiro.config import Config
+from goalrelay.relabel import Rules
+from goalrelay.replay import Replay
+from goalrelay.types import Batch, Index, Spec
+
+
+def learned(config: Config, spec: Spec) -> Spec:
+    """The task's actions; its rewards are distances, without a bound."""
+    return spec._replace(reward_range=None)
+
+
+def input_size(config: Config, spec: Spec) -> int:
+    """What is seen of the observation, and the sub-goal."""
+    return len(_columns(config, spec)) + len(config.columns)
+
+
+def normalized(config: Config, spec: Spec) -> np.ndarray:
+    """All inputs."""
+    return np.ones(input_size(config, spec), bool)
+
+
+def seen(config: Config, spec: Spec, observation: np.ndarray, subgoal: np.ndarray) -> np.ndarray:
+    """The low level's inputs: [..., O], [..., K] -> [..., D]."""
+    return np.concatenate([observation[..., _columns(config, spec)], subgoal], axis=-1)
+
+
+def sample(
+    config: Config,
+    rules: Rules,
+    replay: Replay,
+    shape: tuple[int, int],
+    rng: np.random.Generator,
+) -> tuple[Batch, dict[str, float]]:
+    """A cycle of batches [updates, B], a share of the sub-goals in hindsight."""
+    spec, index = rules.spec, replay.sample(shape[0] * shape[1], rng)
+    size = spec.action_size
+    decided = replay.action[index.row]
+    places = replay.observation[:, config.columns]
+    here, there = places[index.row], places[index.row + 1]
+    subgoal = decided[:, size:]
+    last = index.time + 1 == index.length  # there is no decision after it
+    follows = replay.action[index.row + ~last][:, size:]
+    next_subgoal = np.where(last[:, None], here + subgoal - there, follows)
+    reached = rng.random(len(here)) < config.hindsight
+    left = np.minimum(config.period - index.time % config.period, index.length - index.time)
+    wanted = places[index.row + rng.integers(1, left + 1)]
+    subgoal = np.where(reached[:, None], wanted - here, subgoal)
+    next_subgoal = np.where(reached[:, None], wanted - there, next_subgoal)
+    missed = np.linalg.norm(here + subgoal - there, axis=1)
+    batch = (
+        seen(config, spec, replay.observation[index.row], subgoal),
+        decided[:, :size],
+        -missed.astype(np.float32),
+        np.full(len(here), rules.gamma, np.float32) * ~(last & index.last_terminal),
+        seen(config, spec, replay.observation[index.row + 1], next_subgoal),
+    )
+    figures = {"missed": float(missed[~reached].mean()) if not reached.all() else float("nan")}
+    return Batch(*(x.reshape(*shape, *x.shape[1:]) for x in batch)), figures
+
+
+def observed(
+    config: Config, rules: Rules, replay: Replay, index: Index, rng: np.random.Generator
+) -> np.ndarray:
+    """The inputs of steps [N], with the sub-goals that they had."""
+    subgoal = replay.action[index.row][:, rules.spec.action_size :]
+    return seen(config, rules.spec, replay.observation[index.row], subgoal)
+
+
+def _columns(config: Config, spec: Spec) -> list[int]:
+    hidden = spec.absolute if config.hide else ()
+    return [column for column in range(spec.observation_size) if column not in hidden]
