@@ -18,8 +18,8 @@ Begin = Callable[[np.random.Generator], Callable[[Observation], np.ndarray]]
 """Called at the start of an episode with its own random numbers: gives what acts in it."""
 
 
-def rollout(task: Task, begin: Begin, seed: int) -> Episode:
-    """Run one episode to its end.
+def rollout(task: Task, begin: Begin, seed: int, judged: bool = False) -> Episode:
+    """Run one episode to its end; a judged one is a test (`Task.reset`).
 
     Raises:
         RuntimeError: the environment failed; the message names the task and the episode's seed.
@@ -32,7 +32,7 @@ def rollout(task: Task, begin: Begin, seed: int) -> Episode:
     info = {}
     act = begin(rng)
     try:
-        steps.append(task.reset(seed))
+        steps.append(task.reset(seed, judged))
         while not (terminated or truncated) and len(actions) < spec.horizon:
             actions.append(act(steps[-1]))
             moment, reward, terminated, truncated, info = task.step(task.action(actions[-1]))
@@ -60,13 +60,13 @@ class Collector:
             self._free.put(task)
         self._pool = ThreadPoolExecutor(threads, "collect")
 
-    def collect(self, begin: Begin, seeds: Sequence[int]) -> list[Episode]:
-        """One episode a seed, in the order of the seeds."""
+    def collect(self, begin: Begin, seeds: Sequence[int], judged: bool = False) -> list[Episode]:
+        """One episode a seed, in the order of the seeds; judged ones are tests."""
 
         def run(seed: int) -> Episode:
             task = self._free.get()
             try:
-                return rollout(task, begin, seed)
+                return rollout(task, begin, seed, judged)
             finally:
                 self._free.put(task)
 

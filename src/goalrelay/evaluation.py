@@ -96,4 +96,4 @@ def summarize(episodes: Sequence[Episode], spec: Spec) -> Evaluation:
 
 def evaluate(collector: Collector, policy: Policy, seeds: Sequence[int]) -> Evaluation:
     """Run the deterministic policy for one episode a seed."""
-    return summarize(collector.collect(lambda _: policy.play(), seeds), policy.spec)
+    return summarize(collector.collect(lambda _: policy.play(), seeds, judged=True), policy.spec)

@@ -185,7 +185,9 @@ def _spec(about: dict[str, Any]) -> Spec:
     spec = Spec(**about)
     stages = tuple(_stage(values) for values in spec.stages)
     limits = None if spec.reward_range is None else tuple(spec.reward_range)
-    return spec._replace(reward_range=limits, stages=stages, absolute=tuple(spec.absolute))
+    return spec._replace(
+        reward_range=limits, stages=stages, absolute=tuple(spec.absolute), reach=tuple(spec.reach)
+    )
 
 
 def _stage(values: Any) -> Stage:

@@ -110,6 +110,8 @@ class Spec(NamedTuple):
     absolute: tuple[int, ...] = ()
     """Columns of the observation that tell where in the room things are and nothing else; a
     policy that does not see them is the same everywhere."""
+    reach: tuple[float, ...] = ()
+    """How far a sub-goal may want each of those columns changed, where the task says so."""
 
 
 class Observation(NamedTuple):

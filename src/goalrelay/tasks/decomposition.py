@@ -29,6 +29,8 @@ class Decomposition(NamedTuple):
     symmetries: tuple[Symmetry, ...] = ()
     absolute: tuple[int, ...] = ()
     """Observation columns of positions in the room (see `types.Spec.absolute`)."""
+    reach: tuple[float, ...] = ()
+    """How far a hierarchy's sub-goal may want each of them changed (see `types.Spec.reach`)."""
 
 
 _declared: dict[str, Decomposition] = {}
@@ -84,6 +86,7 @@ def of_task(task_id: str, env: Any, sizes: dict[str, int], stock: Decomposition)
             tuple(stages),
             tuple(getattr(env, "symmetries", ())),
             tuple(getattr(env, "absolute", ())),
+            tuple(getattr(env, "reach", ())),
         )
     else:
         found = _declared.get(_bare(task_id), stock)
@@ -105,7 +108,9 @@ def of_task(task_id: str, env: Any, sizes: dict[str, int], stock: Decomposition)
         _check_symmetry(symmetry, stages, where, sizes)
     if not set(found.absolute) <= set(range(sizes["observation"])):
         raise UsageError(f"{where}: absolute names columns that the observation does not have")
-    return Decomposition(stages, tuple(found.symmetries), tuple(found.absolute))
+    if found.reach and (len(found.reach) != len(found.absolute) or min(found.reach) <= 0):
+        raise UsageError(f"{where}: reach is a positive number for each column of absolute")
+    return Decomposition(stages, tuple(found.symmetries), tuple(found.absolute), tuple(found.reach))
 
 
 def _stage(stage: Stage, where: str, sizes: dict[str, int]) -> Stage:

@@ -46,15 +46,23 @@ class Task:
         self._centre, self._half = np.float32(0), np.float32(1)
         if isinstance(box, spaces.Box):
             self._centre, self._half = (box.high + box.low) / 2, (box.high - box.low) / 2
+        self._judges = hasattr(self._raw, "evaluation")
         self._terminates = False
         self._reward_lock = threading.Lock()
         if not self.flat:
             self._check_contract()
             self._decompose()
 
-    def reset(self, seed: int) -> Observation:
-        """Start an episode that depends on nothing but the seed."""
-        observation, _ = self.env.reset(seed=seed)
+    def reset(self, seed: int, judged: bool = False) -> Observation:
+        """Start an episode that depends on nothing but the seed.
+
+        Args:
+            seed: of everything random.
+            judged: it is a test: a task that is judged by other goals than those it is trained on
+                (it says so by an attribute `evaluation`) shows one of them.
+        """
+        options = {"evaluation": True} if judged and self._judges else None
+        observation, _ = self.env.reset(seed=seed, options=options)
         return self._observation(observation, 0.0)
 
     def step(self, action: np.ndarray) -> tuple[Observation, float, bool, bool, dict[str, Any]]:
@@ -127,7 +135,7 @@ class Task:
             fetch_stages.find(self.id),
         )
         self.symmetries = found.symmetries
-        self.spec = spec._replace(stages=found.stages, absolute=found.absolute)
+        self.spec = spec._replace(stages=found.stages, absolute=found.absolute, reach=found.reach)
 
     def _check_contract(self) -> None:
         """Raise unless rewards can be recomputed in batches and agree with `step`."""
@@ -169,7 +177,8 @@ class Task:
                 answer = np.asarray(self._raw.compute_terminated(achieved, desired, {}))
                 self._terminates = answer.shape == (len(rewards),)
             except Exception:  # written for single goals: the stored fact stands
-                self._terminates = False
+                self._judges = hasattr(self._raw, "evaluation")
+        self._terminates = False
 
 
 def open_task(task_id: str, options: Sequence[str] = (), render_mode: str | None = None) -> Task:

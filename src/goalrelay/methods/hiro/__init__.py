@@ -21,7 +21,7 @@ from goalrelay.exploration import Exploration, add_noise, annealed, random_actio
 from goalrelay.goals import Progress
 from goalrelay.methods import Act, Network, Part, Preset
 from goalrelay.methods.hiro import high, low
-from goalrelay.methods.hiro.config import Config
+from goalrelay.methods.hiro.config import Config, columns, noise, ranges
 from goalrelay.relabel import Rules
 from goalrelay.types import Observation, Spec
 
@@ -29,12 +29,10 @@ DEMONSTRATED = False
 NEEDS_GOALS = False
 FIGURES = ("missed", "corrected")
 
-QUATERNION, JOINTS = (1.0,) * 4, (0.5, 0.3) * 4
 ANT_COLUMNS = tuple(range(15))
-ANT_REACH = (10.0, 10.0, 0.5, *QUATERNION, *JOINTS)
-"""The ant's position, rotation and joints, and how far a sub-goal may change each (the authors'
-`hiro_orig`)."""
-
+"""The ant's position, rotation and the angles of its joints."""
+ANT_REACH = (10.0, 10.0, 0.5, *(1.0,) * 4, *(0.5, 0.3) * 4)
+"""How far a sub-goal may change each (the authors' `hiro_orig`)."""
 
 PARTS = (
     Part(
@@ -89,23 +87,19 @@ PRESETS: Mapping[str, Preset] = {
             "learner.batch_size": 256,
             "learner.normalize": True,
             "method.hindsight": 0.3,
-            "method.subgoal_noise": 0.2,
+            "method.subgoal_noise": (2.0,),
             "method.exploration.noise": 0.1,
             "method.exploration.random_steps": 2500,
             "replay.capacity": 1_000_000,
         },
     ),
     "hiro-paper": Preset(
-        "The authors' settings: sub-goals in position, rotation and joints of the ant. Noise is 1 "
-        "in raw units at both levels, of which the sub-goal's is given here for x and y.",
+        "The authors' settings: sub-goals in position, rotation and joints of the ant; noise of 1 "
+        "in raw units on both levels.",
         "td3",
         {**PUBLISHED, "method.columns": ANT_COLUMNS, "method.reach": ANT_REACH},
     ),
-    "hiro-xy": Preset(
-        "The authors' variant with sub-goals in x and y.",
-        "td3",
-        {**PUBLISHED, "method.columns": (0, 1), "method.reach": (10.0,)},
-    ),
+    "hiro-xy": Preset("The authors' variant with sub-goals in x and y.", "td3", PUBLISHED),
 }
 
 
@@ -115,21 +109,33 @@ def check(config: Config, rules: Rules) -> None:
     Raises:
         UsageError: naming the option.
     """
-    size = rules.spec.observation_size
-    if rules.spec.discrete:
+    spec = rules.spec
+    size, chosen = spec.observation_size, columns(config, spec)
+    if spec.discrete:
         raise UsageError("the method hiro needs continuous actions")
-    if not config.columns or min(config.columns) < 0 or max(config.columns) >= size:
+    if not chosen:
+        raise UsageError(
+            "this task does not declare where in the room things are; say what sub-goals are to "
+            "change: --method.columns and --method.reach"
+        )
+    if min(chosen) < 0 or max(chosen) >= size:
         raise UsageError(
             f"--method.columns must be columns of the observation, 0 to {size - 1}, "
-            f"got {' '.join(map(str, config.columns)) or 'none'}"
+            f"got {' '.join(map(str, chosen))}"
         )
-    if len(set(config.columns)) < len(config.columns):
+    if len(set(chosen)) < len(chosen):
         raise UsageError("--method.columns names a column twice")
-    if len(config.reach) not in (1, len(config.columns)) or min(config.reach) <= 0:
-        raise UsageError(
-            f"--method.reach takes one positive number, or one for each of the "
-            f"{len(config.columns)} columns"
-        )
+    if config.columns and not config.reach:
+        raise UsageError("--method.columns needs --method.reach: how far each may change")
+    for name, numbers, lowest in (
+        ("reach", config.reach or spec.reach, 1e-9),
+        ("subgoal-noise", config.subgoal_noise, 0.0),
+    ):
+        if len(numbers) not in (1, len(chosen)) or min(numbers) < lowest:
+            raise UsageError(
+                f"--method.{name} takes one positive number, or one for each of the "
+                f"{len(chosen)} columns"
+            )
 
 
 def play(config: Config, spec: Spec, network: tuple[Network, Network]) -> Act:
@@ -165,28 +171,37 @@ class _Hierarchy:
         self._low, self._high = network
         self._exploration = exploration
         self._time = 0
-        self._where = self._subgoal = np.zeros(len(config.columns), np.float32)
+        self._columns, self._reach = columns(config, spec), ranges(config, spec)
+        self._wander = np.zeros(len(self._columns), np.float32)
+        self._where = self._subgoal = self._wander
 
     def __call__(self, observation: Observation) -> np.ndarray:
         """Action and sub-goal of a step: [A + K]."""
-        config, now = self._config, observation.observation[list(self._config.columns)]
-        if self._time % config.period == 0:
+        now = observation.observation[self._columns]
+        if self._time % self._config.period == 0:
             self._subgoal = self._choose(observation)
         else:
             self._subgoal = self._where + self._subgoal - now  # the place wanted stays the same
         self._where, self._time = now, self._time + 1
-        action = self._act(low.seen(config, self._spec, observation.observation, self._subgoal))
-        return np.concatenate([action, self._subgoal])
+        seen = low.seen(self._config, self._spec, observation.observation, self._subgoal)
+        return np.concatenate([self._act(seen), self._subgoal])
 
     def _choose(self, observation: Observation) -> np.ndarray:
-        config, rng = self._config, self._rng
+        rng, reach = self._rng, self._reach
         if rng is not None and self._random:
-            share = rng.uniform(-1, 1, len(config.columns))
-        else:
-            share = self._high(high.seen(observation.observation, observation.desired), rng)
-            if rng is not None:
-                share = share + config.subgoal_noise * rng.standard_normal(len(share))
-        return (config.ranges * np.clip(share, -1, 1)).astype(np.float32)
+            return (reach * rng.uniform(-1, 1, len(reach))).astype(np.float32)
+        share = self._high(high.seen(observation.observation, observation.desired), rng)
+        wanted = reach * share
+        if rng is not None:
+            wanted = wanted + self._drift(rng)
+        return wanted.clip(-reach, reach).astype(np.float32)
+
+    def _drift(self, rng: np.random.Generator) -> np.ndarray:
+        """Noise on a sub-goal: [K]; its deviation is the same however persistent it is."""
+        kept = self._config.persistence if self._time else 0.0
+        fresh = noise(self._config, self._spec) * rng.standard_normal(len(self._columns))
+        self._wander = kept * self._wander + np.sqrt(1 - kept**2) * fresh
+        return self._wander
 
     def _act(self, inputs: np.ndarray) -> np.ndarray:
         if self._rng is None:

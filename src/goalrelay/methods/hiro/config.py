@@ -7,6 +7,7 @@ import numpy as np
 
 from goalrelay.exploration import Exploration
 from goalrelay.settings import number
+from goalrelay.types import Spec
 
 
 @dataclass(frozen=True)
@@ -15,10 +16,12 @@ class Config:
 
     period: int = number(10, 1, 1000)
     """Steps for which the high level's goal stands (c)."""
-    columns: tuple[int, ...] = (0, 1)
-    """Columns of the observation that a sub-goal wants changed."""
-    reach: tuple[float, ...] = (10.0,)
-    """How far a sub-goal may change each of them; one number stands for all."""
+    columns: tuple[int, ...] = ()
+    """Columns of the observation that a sub-goal wants changed (default: of the positions that the
+    task declares)."""
+    reach: tuple[float, ...] = ()
+    """How far a sub-goal may change each of them; one number stands for all (default: what the task
+    declares)."""
     hide: bool = True
     """The low level does not see where in the room things are (columns that the task declares)."""
     correction: Literal["off-policy", "none"] = "off-policy"
@@ -33,15 +36,31 @@ class Config:
     hindsight: float = number(0.0, 0, 1)
     """Share of the low level's steps whose sub-goal becomes a change that did come about within
     the period."""
-    subgoal_noise: float = number(0.1, 0)
-    """Deviation of the noise on sub-goals while collecting, as a share of the reach."""
+    subgoal_noise: tuple[float, ...] = (1.0,)
+    """Deviation of the noise on sub-goals while collecting, in the units of each column; one number
+    stands for all."""
+    persistence: float = number(0.0, 0, below=1)
+    """Correlation of that noise from one sub-goal to the next."""
     priority: Literal["uniform"] = "uniform"
     """All steps are drawn alike."""
     exploration: Exploration = field(default_factory=Exploration)
     """Noise on actions while collecting."""
 
-    @property
-    def ranges(self) -> np.ndarray:
-        """[K] the reach of each column."""
-        reach = self.reach if len(self.reach) > 1 else self.reach * len(self.columns)
-        return np.array(reach, np.float32)
+
+def columns(config: Config, spec: Spec) -> list[int]:
+    """[K] what sub-goals are about."""
+    return list(config.columns or spec.absolute)
+
+
+def ranges(config: Config, spec: Spec) -> np.ndarray:
+    """[K] how far a sub-goal may change each column."""
+    return _each(config.reach or spec.reach, len(columns(config, spec)))
+
+
+def noise(config: Config, spec: Spec) -> np.ndarray:
+    """[K] deviation of the noise on a sub-goal."""
+    return _each(config.subgoal_noise, len(columns(config, spec)))
+
+
+def _each(numbers: tuple[float, ...], count: int) -> np.ndarray:
+    return np.array(numbers * count if len(numbers) == 1 else numbers, np.float32)

@@ -13,7 +13,7 @@ All of them, for all steps of a cycle's batches, go through the low level in a f
 import numpy as np
 
 from goalrelay.methods.hiro import low
-from goalrelay.methods.hiro.config import Config
+from goalrelay.methods.hiro.config import Config, columns, ranges
 from goalrelay.relabel import Rules
 from goalrelay.replay import Replay
 from goalrelay.types import Batch, Index, Spec
@@ -24,7 +24,7 @@ ROWS = 100_000
 
 def learned(config: Config, spec: Spec) -> Spec:
     """Its actions are sub-goals; its rewards are sums, without a bound."""
-    return spec._replace(reward_range=None, action_size=len(config.columns))
+    return spec._replace(reward_range=None, action_size=len(columns(config, spec)))
 
 
 def input_size(config: Config, spec: Spec) -> int:
@@ -67,7 +67,7 @@ def sample(
     over = index.last_terminal & (index.row - index.time + index.length == end)
     batch = (
         seen(replay.observation[start], replay.desired[start]),
-        (subgoal / config.ranges).clip(-1, 1).astype(np.float32),
+        (subgoal / ranges(config, rules.spec)).clip(-1, 1).astype(np.float32),
         (config.reward_scale * total).astype(np.float32),
         np.full(len(start), rules.gamma, np.float32) * ~over,
         seen(replay.observation[end], replay.desired[end]),
@@ -94,8 +94,8 @@ def correct(
         rng: draws candidates.
     """
     assert rules.below is not None, "the trainer gives it to every level but the first"
-    size, reach = rules.spec.action_size, config.ranges
-    places = replay.observation[:, config.columns]
+    size, reach = rules.spec.action_size, ranges(config, rules.spec)
+    places = replay.observation[:, columns(config, rules.spec)]
     begin, last = places[steps[:, 0]], steps[np.arange(len(steps)), within.sum(axis=1) - 1]
     change = places[last + 1] - begin
     drawn = rng.standard_normal((config.candidates, *change.shape), np.float32)

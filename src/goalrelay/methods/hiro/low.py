@@ -7,7 +7,7 @@ next g    the sub-goal of the next step: the same place, or the high level's new
 
 import numpy as np
 
-from goalrelay.methods.hiro.config import Config
+from goalrelay.methods.hiro.config import Config, columns
 from goalrelay.relabel import Rules
 from goalrelay.replay import Replay
 from goalrelay.types import Batch, Index, Spec
@@ -20,7 +20,7 @@ def learned(config: Config, spec: Spec) -> Spec:
 
 def input_size(config: Config, spec: Spec) -> int:
     """What is seen of the observation, and the sub-goal."""
-    return len(_columns(config, spec)) + len(config.columns)
+    return len(_visible(config, spec)) + len(columns(config, spec))
 
 
 def normalized(config: Config, spec: Spec) -> np.ndarray:
@@ -30,7 +30,7 @@ def normalized(config: Config, spec: Spec) -> np.ndarray:
 
 def seen(config: Config, spec: Spec, observation: np.ndarray, subgoal: np.ndarray) -> np.ndarray:
     """The low level's inputs: [..., O], [..., K] -> [..., D]."""
-    return np.concatenate([observation[..., _columns(config, spec)], subgoal], axis=-1)
+    return np.concatenate([observation[..., _visible(config, spec)], subgoal], axis=-1)
 
 
 def sample(
@@ -44,7 +44,7 @@ def sample(
     spec, index = rules.spec, replay.sample(shape[0] * shape[1], rng)
     size = spec.action_size
     decided = replay.action[index.row]
-    places = replay.observation[:, config.columns]
+    places = replay.observation[:, columns(config, spec)]
     here, there = places[index.row], places[index.row + 1]
     subgoal = decided[:, size:]
     last = index.time + 1 == index.length  # there is no decision after it
@@ -75,6 +75,6 @@ def observed(
     return seen(config, rules.spec, replay.observation[index.row], subgoal)
 
 
-def _columns(config: Config, spec: Spec) -> list[int]:
+def _visible(config: Config, spec: Spec) -> list[int]:
     hidden = spec.absolute if config.hide else ()
     return [column for column in range(spec.observation_size) if column not in hidden]

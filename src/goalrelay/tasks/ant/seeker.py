@@ -21,6 +21,9 @@ from goalrelay.errors import UsageError
 from goalrelay.tasks.ant.layout import THRESHOLD, Layout
 from goalrelay.types import Stage
 
+REACH = 1.25
+"""How far a sub-goal may be in x and in y, cells (HIRO: 10 m)."""
+
 
 class Seeker(gymnasium.Env[Any, Any], abc.ABC):
     """Base of the maze tasks.
@@ -39,6 +42,7 @@ class Seeker(gymnasium.Env[Any, Any], abc.ABC):
     layout: ClassVar[Layout]
     stages: tuple[Stage, ...] = ()
     absolute: tuple[int, ...] = (0, 1)
+    reach: tuple[float, ...]
 
     def __init__(
         self,
@@ -54,6 +58,7 @@ class Seeker(gymnasium.Env[Any, Any], abc.ABC):
         self.evaluation = evaluation
         self.render_mode = render_mode
         self.scale = scale
+        self.reach = (REACH * scale,) * 2
         self.distance_threshold = THRESHOLD * scale
         self.goal = scale * np.array(self.layout.evaluation)
         self._lowest = scale * np.array(self.layout.lowest)
@@ -89,18 +94,20 @@ class Seeker(gymnasium.Env[Any, Any], abc.ABC):
 
         Args:
             seed: everything random about the episode depends on it alone.
-            options: `goal`: [2] m, or [3] where there is a chasm, instead of a sampled one.
+            options: `goal`: [2] m, or [3] where there is a chasm, instead of a sampled one;
+                `evaluation`: whether it is the one by which the task is judged.
 
         Raises:
             UsageError: an unknown option, or a goal of the wrong size.
         """
         super().reset(seed=seed)
-        goal = self._asked(options or {})
+        options = options or {}
+        goal = self._asked(options)
         self._begin()
         self._steps = 0
         if goal is not None:
             self.goal = goal
-        elif self.evaluation:
+        elif options.get("evaluation", self.evaluation):
             self.goal = self.scale * np.array(self.layout.evaluation)
         else:
             self.goal = self.np_random.uniform(self._lowest, self._highest)
@@ -136,8 +143,8 @@ class Seeker(gymnasium.Env[Any, Any], abc.ABC):
     def _asked(self, options: dict[str, Any]) -> np.ndarray | None:
         """The goal that reset options name."""
         for name in options:
-            if name != "goal":
-                raise UsageError(f"reset option '{name}' is unknown; there is goal")
+            if name not in ("goal", "evaluation"):
+                raise UsageError(f"reset option '{name}' is unknown; there are goal, evaluation")
         if "goal" not in options:
             return None
         goal = np.asarray(options["goal"], float)

@@ -1,0 +1,381 @@
+"""HIRO in detail: the goal transition, both levels' data, the correction, two whole updates."""
+
+from typing import Any
+
+import jax
+import numpy as np
+import pytest
+
+import reference
+from goalrelay.errors import UsageError
+from goalrelay.exploration import Exploration
+from goalrelay.goals import Progress
+from goalrelay.learners import td3
+from goalrelay.level import Level
+from goalrelay.methods import hiro
+from goalrelay.methods.hiro import high, low
+from goalrelay.relabel import Rules
+from goalrelay.replay import Replay
+from goalrelay.types import Batch, Episode, Observation, Spec
+
+SPEC = Spec(4, 2, 2, 2, False, 13, None, absolute=(0, 1), reach=(5.0, 2.0))
+PERIOD, K, GAMMA = 5, 2, 0.9
+CONFIG = hiro.Config(period=PERIOD)
+PLACES = [0, 1]
+
+
+def reward(achieved: np.ndarray, desired: np.ndarray) -> np.ndarray:
+    return -np.linalg.norm(achieved - desired, axis=-1).astype(np.float32)
+
+
+def episode(rng: np.random.Generator, length: int, terminal: bool = False) -> Episode:
+    draw = rng.standard_normal
+    seen = np.cumsum(draw((length + 1, 4)), axis=0).astype("f")
+    goal = np.tile(draw(2).astype("f"), (length + 1, 1))
+    decided = np.concatenate([draw((length, 2)).clip(-1, 1), 2 * draw((length, K))], axis=1)
+    return Episode(seen, seen[:, :2], goal, decided.astype("f"), terminal, 0.0, 0.0)
+
+
+def filled(seed: int = 0, lengths: tuple[int, ...] = (13, 7, 5, 13, 1)) -> Replay:
+    replay, rng = Replay(SPEC, 100, K), np.random.default_rng(seed)
+    episodes = [episode(rng, n, terminal=n == 7) for n in lengths]
+    replay.add(episodes, [np.ones(e.length) for e in episodes])
+    return replay
+
+
+def linear(inputs: np.ndarray, _: Any) -> np.ndarray:
+    """A low level that depends on all it sees."""
+    weights = np.linspace(-1, 1, inputs.shape[-1] * 2).reshape(-1, 2).astype("f")
+    return np.tanh(inputs @ weights)
+
+
+RULES = Rules(SPEC, reward, lambda *_: np.zeros(0, bool), GAMMA, below=linear)
+
+
+def rows(replay: Replay) -> list[tuple[int, int, int, bool]]:
+    """Row, time, length of the episode and whether the task ended it, for every step."""
+    found = replay.steps()
+    return [tuple(map(int, x)) for x in zip(*found, strict=True)]  # type: ignore[misc]
+
+
+# --- who decides ---
+
+
+def constant(value: list[float]) -> Any:
+    return lambda _, __: np.array(value, np.float32)
+
+
+def walk(steps: int) -> list[Observation]:
+    rng = np.random.default_rng(3)
+    goal = np.array([3.0, 4.0], "f")
+    seen = [rng.standard_normal(4).astype("f") for _ in range(steps)]
+    return [Observation(x, x[:2], goal) for x in seen]
+
+
+def test_a_sub_goal_keeps_its_place_for_a_period() -> None:
+    act = hiro.play(CONFIG, SPEC, (constant([0.5, -0.5]), constant([0.2, -1.0])))
+    path = walk(12)
+    decided = np.stack([act(moment) for moment in path])
+    np.testing.assert_array_equal(decided[:, :2], np.tile([0.5, -0.5], (12, 1)))
+    place = np.stack([m.observation[PLACES] for m in path]) + decided[:, 2:]
+    for first in (0, 5, 10):
+        wanted = path[first].observation[PLACES] + np.array([0.2 * 5.0, -1.0 * 2.0])
+        np.testing.assert_allclose(
+            place[first : first + 5], wanted[None] + 0 * place[first : first + 5], atol=1e-5
+        )
+
+
+def test_each_level_sees_what_it_should() -> None:
+    told: dict[str, np.ndarray] = {}
+
+    def note(name: str, value: list[float]) -> Any:
+        def network(inputs: np.ndarray, rng: Any) -> np.ndarray:
+            told[name] = inputs
+            return np.array(value, np.float32)
+
+        return network
+
+    act = hiro.play(CONFIG, SPEC, (note("low", [0, 0]), note("high", [1, 1])))
+    (moment,) = walk(1)
+    act(moment)
+    np.testing.assert_array_equal(told["high"], [*moment.observation, *moment.desired])
+    np.testing.assert_array_equal(told["low"], [*moment.observation[2:], 5.0, 2.0])
+    shown = hiro.Config(period=PERIOD, hide=False)
+    hiro.play(shown, SPEC, (note("low", [0, 0]), note("high", [1, 1])))(moment)
+    np.testing.assert_array_equal(told["low"], [*moment.observation, 5.0, 2.0])
+    assert (low.input_size(CONFIG, SPEC), low.input_size(shown, SPEC)) == (4, 6)
+    assert high.input_size(CONFIG, SPEC) == 6
+
+
+def drawn_subgoals(config: hiro.Config, random: bool = False) -> np.ndarray:
+    network = (constant([0, 0]), constant([0, 0]))
+    rng = np.random.default_rng(1)
+    act = hiro.begin(config, SPEC, network, Progress(1, 0.0, random=random), rng)
+    (moment,) = walk(1)
+    return np.stack([act(moment) for _ in range(6000)])
+
+
+def test_noise_on_sub_goals_is_in_their_units_and_within_reach() -> None:
+    still = Exploration(noise=0.3, random=0.0)
+    config = hiro.Config(period=1, subgoal_noise=(0.5, 0.1), exploration=still)
+    decided = drawn_subgoals(config)
+    np.testing.assert_allclose(decided[:, 2:].std(axis=0), [0.5, 0.1], rtol=0.05)
+    np.testing.assert_allclose(decided[:, :2].std(axis=0), 0.3, rtol=0.05)
+    wild = drawn_subgoals(hiro.Config(period=1, subgoal_noise=(50.0,), exploration=still))
+    np.testing.assert_allclose(np.abs(wild[:, 2:]).max(axis=0), [5.0, 2.0])
+
+
+def test_persistent_noise_has_the_same_deviation_and_is_correlated() -> None:
+    config = hiro.Config(period=1, subgoal_noise=(0.2,), persistence=0.8)
+    found = drawn_subgoals(config)[:, 2]
+    assert found.std() == pytest.approx(0.2, rel=0.1)
+    assert np.corrcoef(found[:-1], found[1:])[0, 1] == pytest.approx(0.8, abs=0.05)
+    fresh = drawn_subgoals(hiro.Config(period=1, subgoal_noise=(0.2,)))[:, 2]
+    assert np.corrcoef(fresh[:-1], fresh[1:])[0, 1] == pytest.approx(0.0, abs=0.05)
+
+
+def test_random_steps_are_uniform_on_both_levels() -> None:
+    decided = drawn_subgoals(hiro.Config(period=1), random=True)
+    limits = np.array([1, 1, 5, 2])
+    np.testing.assert_allclose(decided.std(axis=0), limits / np.sqrt(3), rtol=0.05)
+    assert (np.abs(decided) <= limits).all()
+
+
+# --- the low level's data ---
+
+
+def test_the_low_level_is_rewarded_for_getting_to_its_sub_goal() -> None:
+    replay, config = filled(), CONFIG
+    batch, figures = low.sample(config, RULES, replay, (40, 50), np.random.default_rng(0))
+    expected = {}
+    for row, time, length, ended in rows(replay):
+        seen, after = replay.observation[row], replay.observation[row + 1]
+        goal = replay.action[row, 2:]
+        last = time + 1 == length
+        follows = seen[:2] + goal - after[:2] if last else replay.action[row + 1, 2:]
+        expected[seen.tobytes()] = (
+            [*seen[2:], *goal],
+            replay.action[row, :2],
+            -np.sqrt(((seen[:2] + goal - after[:2]) ** 2).sum()),
+            0.0 if last and ended else GAMMA,
+            [*after[2:], *follows],
+        )
+    by_view = {tuple(np.float32(v[0])): v for v in expected.values()}
+    inputs = batch.inputs.reshape(-1, 4)
+    for i, key in enumerate(map(tuple, inputs)):
+        for got, want in zip(flat(batch, i), by_view[key], strict=True):
+            np.testing.assert_allclose(got, want, rtol=1e-5, atol=1e-5)
+    assert len(set(map(tuple, inputs))) == len(by_view)  # every step was drawn
+    assert figures["missed"] == pytest.approx(-batch.reward.mean(), rel=1e-5)
+
+
+def flat(batch: Batch, i: int) -> tuple[Any, ...]:
+    fields = (batch.inputs, batch.action, batch.reward, batch.discount, batch.next_inputs)
+    return tuple(np.asarray(x).reshape(-1, *x.shape[2:])[i] for x in fields)
+
+
+def test_hindsight_sub_goals_were_reached_within_the_period() -> None:
+    replay = filled()
+    config = hiro.Config(period=PERIOD, hindsight=1.0)
+    batch, _ = low.sample(config, RULES, replay, (40, 50), np.random.default_rng(0))
+    known = {tuple(replay.observation[r, 2:]): (r, t, n) for r, t, n, _ in rows(replay)}
+    ahead = set()
+    for i in range(2000):
+        inputs, _, gained, _, after = flat(batch, i)
+        row, time, length = known[tuple(inputs[:2])]
+        place = replay.observation[row, :2] + inputs[2:]
+        until = min(time - time % PERIOD + PERIOD, length)
+        later = replay.observation[row + 1 : row + 1 + until - time, :2]
+        gaps = np.linalg.norm(later - place, axis=1)
+        assert gaps.min() < 1e-4
+        ahead.add(int(gaps.argmin()))
+        next_place = replay.observation[row + 1, :2] + after[2:]
+        np.testing.assert_allclose(next_place, place, atol=1e-4)  # and stays there
+        assert gained == pytest.approx(
+            -np.linalg.norm(replay.observation[row + 1, :2] - place), abs=1e-4
+        )
+    assert ahead == set(range(PERIOD))
+
+
+def test_the_share_of_hindsight() -> None:
+    replay = filled()
+    config = hiro.Config(period=PERIOD, hindsight=0.25)
+    batch, _ = low.sample(config, RULES, replay, (100, 100), np.random.default_rng(0))
+    set_ = {
+        tuple(np.float32([*replay.observation[r, 2:], *replay.action[r, 2:]]))
+        for r, *_ in rows(replay)
+    }
+    share = np.mean([tuple(x) not in set_ for x in batch.inputs.reshape(-1, 4)])
+    assert share == pytest.approx(0.25, abs=0.02)
+
+
+# --- the high level's data ---
+
+
+def test_a_period_is_one_step_of_the_high_level() -> None:
+    replay = filled()
+    config = hiro.Config(period=PERIOD, correction="none", reward_scale=0.1)
+    batch, figures = high.sample(config, RULES, replay, (40, 50), np.random.default_rng(0))
+    expected = {}
+    for row, time, length, ended in rows(replay):
+        if time % PERIOD:
+            continue
+        end = min(time + PERIOD, length)
+        steps = range(row, row + end - time)
+        goal = replay.desired[row]
+        seen, after = replay.observation[row], replay.observation[row + end - time]
+        gained = sum(float(reward(replay.observation[s + 1, :2], goal)) for s in steps)
+        expected[tuple(seen)] = (
+            [*seen, *goal],
+            (replay.action[row, 2:] / [5.0, 2.0]).clip(-1, 1),
+            0.1 * gained,
+            0.0 if ended and end == length else GAMMA,
+            [*after, *goal],
+        )
+    keys = [tuple(x) for x in batch.inputs.reshape(-1, 6)[:, :4]]
+    for i, key in enumerate(keys):
+        for got, want in zip(flat(batch, i), expected[key], strict=True):
+            np.testing.assert_allclose(got, want, rtol=1e-4, atol=1e-5)
+    assert set(keys) == set(expected)
+    assert figures["corrected"] == 0
+
+
+# --- the correction ---
+
+
+def corrected(config: hiro.Config, replay: Replay, rules: Rules, seed: int = 0) -> Any:
+    """Corrected sub-goals [B, K] of all periods, and their rows and lengths."""
+    whole = [(r, min(PERIOD, n - t)) for r, t, n, _ in rows(replay) if t % PERIOD == 0]
+    begin, length = (np.array(x) for x in zip(*whole, strict=True))
+    steps = begin[:, None] + np.minimum(np.arange(PERIOD), length[:, None] - 1)
+    within = np.arange(PERIOD) < length[:, None]
+    rng = np.random.default_rng(seed)
+    return high.correct(config, rules, replay, steps, within, rng), begin, length
+
+
+def log_likelihood(replay: Replay, row: int, length: int, subgoal: np.ndarray) -> float:
+    """Of what was done, had this been the sub-goal: HIRO's equation, step by step."""
+    total, goal = 0.0, np.array(subgoal, float)
+    for step in range(row, row + length):
+        inputs = np.concatenate([replay.observation[step, 2:], goal]).astype("f")
+        total -= 0.5 * float(((replay.action[step, :2] - linear(inputs, None)) ** 2).sum())
+        goal = replay.observation[step, :2] + goal - replay.observation[step + 1, :2]
+    return total
+
+
+@pytest.mark.parametrize("at_once", [100_000, 60])
+def test_the_correction_agrees_with_brute_force(
+    at_once: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(high, "ROWS", at_once)
+    replay = filled()
+    config = hiro.Config(period=PERIOD, candidates=8, candidate_noise=0.5)
+    found, begin, length = corrected(config, replay, RULES)
+    places = replay.observation[:, :2]
+    change = places[begin + length] - places[begin]
+    drawn = np.random.default_rng(0).standard_normal((8, *change.shape), np.float32)
+    chosen = set()
+    for i, (row, n) in enumerate(zip(begin, length, strict=True)):
+        candidates = [replay.action[row, 2:], change[i]]
+        candidates += [change[i] + 0.5 * np.array([5.0, 2.0]) * d[i] for d in drawn]
+        candidates = [np.clip(c, [-5, -2], [5, 2]) for c in candidates]
+        scores = [log_likelihood(replay, row, n, c) for c in candidates]
+        best = int(np.argmax(scores))
+        chosen.add(best)
+        np.testing.assert_allclose(found[i], candidates[best], rtol=1e-4, atol=1e-5)
+    assert len(chosen) > 2
+
+
+def test_the_correction_finds_what_a_changed_low_level_would_have_been_told() -> None:
+    """A toy chain: the low level went half of the way a step; today's goes a quarter."""
+    rng = np.random.default_rng(5)
+    spec = Spec(2, 1, 1, 1, False, PERIOD, None, absolute=(0,), reach=(4.0,))
+    replay = Replay(spec, 400, 1)
+    for _ in range(60):
+        told, place = rng.uniform(-0.9, 0.9), rng.uniform(-1, 1)
+        seen, decided = [[place, 0.0]], []
+        for _ in range(PERIOD):
+            action = 0.5 * told
+            decided.append([action, told])
+            place, told = place + 0.1 * action, told - 0.1 * action
+            seen.append([place, 0.0])
+        seen_ = np.array(seen, "f")
+        goal = np.zeros((PERIOD + 1, 1), "f")
+        e = Episode(seen_, seen_[:, :1], goal, np.array(decided, "f"), False, 0.0, 0.0)
+        replay.add([e], [np.ones(PERIOD)])
+    rules = Rules(spec, reward, lambda *_: np.zeros(0, bool), GAMMA)
+    rules = rules._replace(below=lambda inputs, _: 0.25 * inputs[..., 1:])
+    config = hiro.Config(period=PERIOD, candidates=400, candidate_noise=0.5)
+    begin = np.arange(60) * (PERIOD + 1)
+    steps = begin[:, None] + np.arange(PERIOD)
+    found = high.correct(config, rules, replay, steps, np.ones(steps.shape, bool), rng)
+    # The least squares solution of 0.25 (g - moved_i) = a_i, i = 0 .. c - 1:
+    moved = replay.observation[steps, 0] - replay.observation[begin, 0][:, None]
+    best = (replay.action[steps, 0] / 0.25 + moved).mean(axis=1)
+    np.testing.assert_allclose(found[:, 0], best, atol=0.1)
+    told = replay.action[begin, 1]
+    assert np.abs(best - told).mean() > 0.3  # what was told is not what it means today
+
+
+# --- whole updates ---
+
+
+def test_an_update_of_both_levels_equals_numpy() -> None:
+    """Sampling and correction as above, then TD3 in float64 (tests/reference.py)."""
+    replay = filled()
+    learner = td3.Config(
+        hidden=(8, 8), batch_size=16, delay=2, gamma=GAMMA, normalize=False, polyak=0.9,
+        target_move="update", action_l2=0.0, init="fan_in", clip_return=False,
+    )  # fmt: skip
+    for number, part in enumerate(hiro.PARTS):
+        level = Level(part, CONFIG, td3, learner, SPEC, jax.random.key(number))
+        expected: Any = reference.Td3(level.state, learner)
+        batches, _ = part.sample(CONFIG, RULES, replay, (4, 16), np.random.default_rng(1))
+        key = jax.random.key(9)
+        state, metrics = level.update(level.state, batches, key)
+        for pair, pair_key in enumerate(jax.random.split(key, 2)):
+            for j, step_key in enumerate(jax.random.split(pair_key, 2)):
+                i = 2 * pair + j
+                draw = np.asarray(jax.random.normal(step_key, batches.action[i].shape), float)
+                fields = (np.asarray(x[i], float) for x in batches[:5])
+                expected.critic_step(*fields, noise=draw)
+            expected.actor_step(np.asarray(batches.inputs[2 * pair + 1], float))
+            expected.move_targets()
+        for got, want in (
+            (state.actor, expected.actor),
+            *zip(state.critics, expected.critics, strict=True),
+        ):
+            for x, y in zip((*got.weights, *got.biases), want.parameters(), strict=True):
+                np.testing.assert_allclose(x, y, rtol=2e-3, atol=2e-5)
+        assert set(metrics) == {f"{part.name}{m}" for m in td3.METRICS}
+
+
+# --- refusals ---
+
+
+@pytest.mark.parametrize(
+    ("options", "spec", "words"),
+    [
+        ({}, SPEC._replace(absolute=(), reach=()), "does not declare where in the room"),
+        ({"columns": (0, 4), "reach": (1.0,)}, SPEC, "columns of the observation, 0 to 3"),
+        ({"columns": (1, 1), "reach": (1.0,)}, SPEC, "names a column twice"),
+        ({"columns": (2,)}, SPEC, "--method.columns needs --method.reach"),
+        ({"reach": (1.0, 2.0, 3.0)}, SPEC, "--method.reach takes one positive number, or one"),
+        ({"reach": (0.0,)}, SPEC, "--method.reach takes one positive"),
+        ({"subgoal_noise": (1.0, -1.0)}, SPEC, "--method.subgoal-noise takes one"),
+        ({}, SPEC._replace(discrete=True), "needs continuous actions"),
+    ],
+)
+def test_what_does_not_fit_is_refused(options: Any, spec: Spec, words: str) -> None:
+    with pytest.raises(UsageError, match=words):
+        hiro.check(hiro.Config(**options), RULES._replace(spec=spec))
+
+
+def test_every_preset_fits_its_tasks() -> None:
+    ant = SPEC._replace(observation_size=30, action_size=8)
+    for name, preset in hiro.PRESETS.items():
+        options = {k[7:]: v for k, v in preset.settings.items() if k.startswith("method.")}
+        options = {k: v for k, v in options.items() if "." not in k}
+        config = hiro.Config(**options)
+        hiro.check(config, RULES._replace(spec=ant))
+        assert low.input_size(config, ant) == 28 + (15 if name == "hiro-paper" else 2)
