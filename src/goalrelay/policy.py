@@ -107,6 +107,12 @@ class Policy:
         """What the method acts with: a network, or a hierarchy's networks."""
         return self.networks[0] if len(self.actors) == 1 else self.networks
 
+    def wanted(self, observation: Observation, decision: np.ndarray) -> np.ndarray | None:
+        """Where in the room a hierarchy wants to be, [P] (`Spec.absolute`), if it is about that."""
+        if len(self.actors) == 1:
+            return None
+        return methods.find(self.method_name).wanted(self.method, self.spec, observation, decision)
+
     def save(self, folder: Path, name: str = BEST) -> None:
         """Write `name.safetensors` and `name.json` into the folder, each atomically."""
         tensors = {"action_low": self.action_low, "action_high": self.action_high}

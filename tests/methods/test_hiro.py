@@ -160,9 +160,9 @@ def test_the_low_level_is_rewarded_for_getting_to_its_sub_goal() -> None:
             0.0 if last and ended else GAMMA,
             [*after[2:], *follows],
         )
-    by_view = {tuple(np.float32(v[0])): v for v in expected.values()}
+    by_view = {tuple(np.array(v[0], "f").tolist()): v for v in expected.values()}
     inputs = batch.inputs.reshape(-1, 4)
-    for i, key in enumerate(map(tuple, inputs)):
+    for i, key in enumerate(map(tuple, inputs.tolist())):
         for got, want in zip(flat(batch, i), by_view[key], strict=True):
             np.testing.assert_allclose(got, want, rtol=1e-5, atol=1e-5)
     assert len(set(map(tuple, inputs))) == len(by_view)  # every step was drawn
@@ -172,6 +172,12 @@ def test_the_low_level_is_rewarded_for_getting_to_its_sub_goal() -> None:
 def flat(batch: Batch, i: int) -> tuple[Any, ...]:
     fields = (batch.inputs, batch.action, batch.reward, batch.discount, batch.next_inputs)
     return tuple(np.asarray(x).reshape(-1, *x.shape[2:])[i] for x in fields)
+
+
+def test_the_low_level_may_have_a_discount_of_its_own() -> None:
+    replay, config = filled(), hiro.Config(period=PERIOD, low_gamma=0.5)
+    batch, _ = low.sample(config, RULES, replay, (40, 50), np.random.default_rng(0))
+    assert set(np.unique(batch.discount)) == {0.0, 0.5}
 
 
 def test_hindsight_sub_goals_were_reached_within_the_period() -> None:
@@ -201,10 +207,7 @@ def test_the_share_of_hindsight() -> None:
     replay = filled()
     config = hiro.Config(period=PERIOD, hindsight=0.25)
     batch, _ = low.sample(config, RULES, replay, (100, 100), np.random.default_rng(0))
-    set_ = {
-        tuple(np.float32([*replay.observation[r, 2:], *replay.action[r, 2:]]))
-        for r, *_ in rows(replay)
-    }
+    set_ = {(*replay.observation[r, 2:], *replay.action[r, 2:]) for r, *_ in rows(replay)}
     share = np.mean([tuple(x) not in set_ for x in batch.inputs.reshape(-1, 4)])
     assert share == pytest.approx(0.25, abs=0.02)
 

@@ -94,8 +94,8 @@ def untrained(folder: Path, task_id: str) -> Path:
         task.spec,
         box.low,
         box.high,
-        MLP((np.zeros((inputs, actions), np.float32),), (np.zeros(actions, np.float32),)),
-        normalizer.moments(normalizer.empty(inputs), np.inf, np.inf, np.ones(inputs, bool)),
+        (MLP((np.zeros((inputs, actions), np.float32),), (np.zeros(actions, np.float32),)),),
+        (normalizer.moments(normalizer.empty(inputs), np.inf, np.inf, np.ones(inputs, bool)),),
     )
     task.close()
     policy.save(folder)

@@ -17,7 +17,9 @@ Every module here has
     observed(config, rules, replay, index, rng) -> inputs             what normalisation counts
 
 A hierarchy has `PARTS` instead of the last two, of the sizes and of what is normalised: one
-learner each, and a tuple of networks to act with.
+learner each, and a tuple of networks to act with; and
+
+    wanted(config, spec, observation, decision) -> place, or None     what a film shows
 
 The update is the learner's. `goalrelay methods` prints the first line of each module.
 """
@@ -106,6 +108,9 @@ class Method(Protocol):
     def observed(
         self, config: Any, rules: Rules, replay: Replay, index: Index, rng: np.random.Generator
     ) -> np.ndarray: ...
+    def wanted(
+        self, config: Any, spec: Spec, observation: Observation, decision: np.ndarray
+    ) -> np.ndarray | None: ...
 
 
 def names() -> list[str]:

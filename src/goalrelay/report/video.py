@@ -23,7 +23,7 @@ from goalrelay.report import opengl
 from goalrelay.report.target import write_target
 from goalrelay.report.viewer import Watched, aim, check_display, open_viewer, simulation
 from goalrelay.tasks.gym_task import Task, open_task
-from goalrelay.types import Episode
+from goalrelay.types import Episode, Observation
 
 ENDINGS = (".mp4", ".gif")
 MOST_FPS = {".mp4": 60, ".gif": 50}
@@ -148,8 +148,21 @@ def _film(policy: Policy, file: Path, episodes: int, seed: int) -> Evaluation:
 
 
 def _episode(task: Task, policy: Policy, seed: int) -> Episode:
-    """One episode without noise."""
-    return rollout(task, lambda _: policy.play(), seed)
+    """One episode without noise; a hierarchy's sub-goals are shown where the task can draw them."""
+
+    def begin(_: np.random.Generator) -> Callable[[Observation], np.ndarray]:
+        act = policy.play()
+
+        def step(observation: Observation) -> np.ndarray:
+            decision = act(observation)
+            place = policy.wanted(observation, decision)
+            if place is not None:
+                task.show(place)
+            return decision
+
+        return step
+
+    return rollout(task, begin, seed, judged=True)
 
 
 def _imageio(ending: str) -> Any:

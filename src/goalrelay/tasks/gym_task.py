@@ -75,6 +75,11 @@ class Task:
         """The action in what was decided: the first numbers; a hierarchy's sub-goal follows."""
         return decision if self.spec.discrete else decision[: self.spec.action_size]
 
+    def show(self, place: np.ndarray) -> None:
+        """Where a hierarchy wants to be next, [2] m: tasks with an attribute `subgoal` draw it."""
+        if hasattr(self._raw, "subgoal"):
+            self._raw.subgoal = tuple(place.tolist())
+
     def native(self, action: np.ndarray) -> Any:
         """A normalised action, [A] in [-1, 1] or [] int, as the environment takes it."""
         if self.spec.discrete:

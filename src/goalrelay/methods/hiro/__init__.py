@@ -155,6 +155,17 @@ def begin(
     return _Hierarchy(config, spec, network, rng, exploration, progress.random)
 
 
+def wanted(
+    config: Config, spec: Spec, observation: Observation, decision: np.ndarray
+) -> np.ndarray | None:
+    """Where in the room the sub-goal is, [P]; None if it is not about that."""
+    chosen = columns(config, spec)
+    if not spec.absolute or not set(spec.absolute) <= set(chosen):
+        return None
+    subgoal = decision[[spec.action_size + chosen.index(column) for column in spec.absolute]]
+    return observation.observation[list(spec.absolute)] + subgoal
+
+
 class _Hierarchy:
     """Who decides in one episode; it remembers the sub-goal."""
 

@@ -24,6 +24,8 @@ class Config:
     declares)."""
     hide: bool = True
     """The low level does not see where in the room things are (columns that the task declares)."""
+    low_gamma: float | None = number(None, 0, below=1)
+    """Discount of the low level (default: the learner's)."""
     correction: Literal["off-policy", "none"] = "off-policy"
     """Whether old sub-goals are replaced by those under which today's low level would do what was
     done."""

@@ -55,12 +55,13 @@ def sample(
     wanted = places[index.row + rng.integers(1, left + 1)]
     subgoal = np.where(reached[:, None], wanted - here, subgoal)
     next_subgoal = np.where(reached[:, None], wanted - there, next_subgoal)
+    gamma = rules.gamma if config.low_gamma is None else config.low_gamma
     missed = np.linalg.norm(here + subgoal - there, axis=1)
     batch = (
         seen(config, spec, replay.observation[index.row], subgoal),
         decided[:, :size],
         -missed.astype(np.float32),
-        np.full(len(here), rules.gamma, np.float32) * ~(last & index.last_terminal),
+        np.full(len(here), gamma, np.float32) * ~(last & index.last_terminal),
         seen(config, spec, replay.observation[index.row + 1], next_subgoal),
     )
     figures = {"missed": float(missed[~reached].mean()) if not reached.all() else float("nan")}

@@ -20,8 +20,8 @@ COLOURS = {".rM": scene.GROUND, "~": scene.PIT}
 def draw(layout: Layout, scale: float, point: Point, size: tuple[int, int]) -> np.ndarray:
     """A picture [height, width, 3] uint8: walls grey, chasm dark, block orange, point blue.
 
-    The target is a green dot, and a pale disc where it counts as reached. The point's nose shows
-    where it heads.
+    The target is a green dot, and a pale disc where it counts as reached; a sub-goal is a pink dot.
+    The point's nose shows where it heads.
     """
     width, height = size
     step = scale * max((len(layout.plan[0]) - 1) / width, (len(layout.plan) - 1) / height)
@@ -49,6 +49,8 @@ def draw(layout: Layout, scale: float, point: Point, size: tuple[int, int]) -> n
     target = (float(point.goal[0]), float(point.goal[1]))
     paint(disc(target, point.distance_threshold), scene.TARGET, scene.SHADE)
     paint(disc(target, 0.1 * scale), scene.TARGET)
+    if point.subgoal is not None:
+        paint(disc(point.subgoal, 0.08 * scale), scene.SUBGOAL)
     nose = (
         point.position[0] + 0.12 * scale * math.cos(point.heading),
         point.position[1] + 0.12 * scale * math.sin(point.heading),

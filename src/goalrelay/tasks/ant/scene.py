@@ -32,6 +32,7 @@ PUSHED = {"xy": 0.0002, "yz": 0.001}
 ANT = (0.0, 0.45, 0.7, 1.0)
 BLOCK = (0.84, 0.37, 0.0, 1.0)
 TARGET = (0.0, 0.62, 0.45, 1.0)
+SUBGOAL = (0.8, 0.35, 0.65, 1.0)
 WALL = (0.55, 0.57, 0.6, 1.0)
 GROUND = (0.92, 0.92, 0.9, 1.0)
 PIT = (0.28, 0.28, 0.32, 1.0)
@@ -127,6 +128,7 @@ def maze(layout: Layout) -> Model:
     if movable:
         _add_block(spec, layout, ground + height / 2, impedance)
     add_mark(spec, "target", 0.8)
+    add_mark(spec, "subgoal", 0.6, SUBGOAL)
     spec.worldbody.add_site(
         name="target_area",
         type=mujoco.mjtGeom.mjGEOM_CYLINDER,

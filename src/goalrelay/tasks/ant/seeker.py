@@ -63,6 +63,8 @@ class Seeker(gymnasium.Env[Any, Any], abc.ABC):
         self.goal = scale * np.array(self.layout.evaluation)
         self._lowest = scale * np.array(self.layout.lowest)
         self._highest = scale * np.array(self.layout.highest)
+        self.subgoal: tuple[float, float] | None = None
+        """Where a hierarchy wants to be next, x, y in m, to be drawn; a reset forgets it."""
         self._steps = 0
         box = {"observation": size, "achieved_goal": len(self.goal), "desired_goal": len(self.goal)}
         self.observation_space = spaces.Dict(
@@ -104,7 +106,7 @@ class Seeker(gymnasium.Env[Any, Any], abc.ABC):
         options = options or {}
         goal = self._asked(options)
         self._begin()
-        self._steps = 0
+        self._steps, self.subgoal = 0, None
         if goal is not None:
             self.goal = goal
         elif options.get("evaluation", self.evaluation):

@@ -68,10 +68,11 @@ class Walker(Seeker):
         return result
 
     def render(self):
-        """A picture [height, width, 3] uint8 from above: the target green, the block orange."""
+        """From above, [height, width, 3] uint8: green target, pink sub-goal, orange block."""
         ground = HEIGHT * self.scale if self.layout.raised else 0.0
         x, y = self.goal[:2]
         marks = {"target": (x, y, ground + 0.8), "target_area": (x, y, ground + 0.05)}
+        marks["subgoal"] = (*self.subgoal, ground + 0.6) if self.subgoal else (x, y, -10.0)
         return self.ant.picture(self.render_mode, marks)
 
     def close(self) -> None:
