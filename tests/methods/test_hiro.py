@@ -126,11 +126,13 @@ def test_noise_on_sub_goals_is_in_their_units_and_within_reach() -> None:
 
 
 def test_persistent_noise_has_the_same_deviation_and_is_correlated() -> None:
-    config = hiro.Config(period=1, subgoal_noise=(0.2,), persistence=0.8)
+    still = Exploration(random=0.0)
+    config = hiro.Config(period=1, subgoal_noise=(0.2,), persistence=0.8, exploration=still)
     found = drawn_subgoals(config)[:, 2]
     assert found.std() == pytest.approx(0.2, rel=0.1)
     assert np.corrcoef(found[:-1], found[1:])[0, 1] == pytest.approx(0.8, abs=0.05)
-    fresh = drawn_subgoals(hiro.Config(period=1, subgoal_noise=(0.2,)))[:, 2]
+    config = hiro.Config(period=1, subgoal_noise=(0.2,), exploration=still)
+    fresh = drawn_subgoals(config)[:, 2]
     assert np.corrcoef(fresh[:-1], fresh[1:])[0, 1] == pytest.approx(0.0, abs=0.05)
 
 
@@ -144,15 +146,17 @@ def test_random_steps_are_uniform_on_both_levels() -> None:
 # --- the low level's data ---
 
 
-def test_the_low_level_is_rewarded_for_getting_to_its_sub_goal() -> None:
-    replay, config = filled(), CONFIG
+@pytest.mark.parametrize("bootstrap", ["kept", "next"])
+def test_the_low_level_is_rewarded_for_getting_to_its_sub_goal(bootstrap: Any) -> None:
+    replay, config = filled(), hiro.Config(period=PERIOD, bootstrap=bootstrap)
     batch, figures = low.sample(config, RULES, replay, (40, 50), np.random.default_rng(0))
     expected = {}
     for row, time, length, ended in rows(replay):
         seen, after = replay.observation[row], replay.observation[row + 1]
         goal = replay.action[row, 2:]
         last = time + 1 == length
-        follows = seen[:2] + goal - after[:2] if last else replay.action[row + 1, 2:]
+        kept = bootstrap == "kept" or last
+        follows = seen[:2] + goal - after[:2] if kept else replay.action[row + 1, 2:]
         expected[seen.tobytes()] = (
             [*seen[2:], *goal],
             replay.action[row, :2],
@@ -241,6 +245,37 @@ def test_a_period_is_one_step_of_the_high_level() -> None:
             np.testing.assert_allclose(got, want, rtol=1e-4, atol=1e-5)
     assert set(keys) == set(expected)
     assert figures["corrected"] == 0
+
+
+def test_the_high_levels_hindsight_goals_were_achieved_after_the_period() -> None:
+    replay = filled()
+    config = hiro.Config(period=PERIOD, correction="none", reward_scale=1.0, high_hindsight=1.0)
+    batch, _ = high.sample(config, RULES, replay, (40, 50), np.random.default_rng(0))
+    known = {tuple(replay.observation[r].tolist()): (r, t, n) for r, t, n, _ in rows(replay)}
+    ahead = set()
+    for i in range(2000):
+        inputs, _, gained, _, after = flat(batch, i)
+        row, time, length = known[tuple(inputs[:4].tolist())]
+        goal, end = inputs[4:], row + min(PERIOD, length - time)
+        later = replay.achieved[end : row - time + length + 1]
+        (found,) = np.flatnonzero((later == goal).all(axis=1))
+        ahead.add(int(found))
+        np.testing.assert_array_equal(after[4:], goal)
+        total = sum(float(reward(replay.achieved[s + 1], goal)) for s in range(row, end))
+        assert gained == pytest.approx(total, rel=1e-4)
+    assert ahead == set(range(13 - PERIOD + 1))
+    mixed = hiro.Config(period=PERIOD, correction="none", high_hindsight=0.3)
+    batch, _ = high.sample(mixed, RULES, replay, (40, 50), np.random.default_rng(0))
+    asked = {tuple(goal.tolist()) for goal in replay.desired}
+    old = np.mean([tuple(x[4:].tolist()) in asked for x in batch.inputs.reshape(-1, 6)])
+    assert old == pytest.approx(0.7, abs=0.04)
+
+
+def test_random_sub_goals_come_in_their_share() -> None:
+    config = hiro.Config(period=1, subgoal_noise=(0.0,), exploration=Exploration(random=0.25))
+    drawn = drawn_subgoals(config)[:, 2:]
+    assert (drawn != 0).any(axis=1).mean() == pytest.approx(0.25, abs=0.02)
+    assert np.abs(drawn).max(axis=0) == pytest.approx([5.0, 2.0], rel=0.05)
 
 
 # --- the correction ---

@@ -24,7 +24,7 @@ SOURCES = ("observation", "achieved_goal", "desired_goal")
 class Decomposition(NamedTuple):
     """What relay can know of a task."""
 
-    stages: tuple[Stage, ...]
+    stages: tuple[Stage, ...] = ()
     """In order of difficulty; the last is the task itself."""
     symmetries: tuple[Symmetry, ...] = ()
     absolute: tuple[int, ...] = ()
@@ -80,16 +80,8 @@ def of_task(task_id: str, env: Any, sizes: dict[str, int], stock: Decomposition)
     Raises:
         UsageError: a stage names columns that the task does not have, or goals that do not match.
     """
-    stages = getattr(env, "stages", None)
-    if stages is not None:
-        found = Decomposition(
-            tuple(stages),
-            tuple(getattr(env, "symmetries", ())),
-            tuple(getattr(env, "absolute", ())),
-            tuple(getattr(env, "reach", ())),
-        )
-    else:
-        found = _declared.get(_bare(task_id), stock)
+    own = {name: tuple(getattr(env, name)) for name in Decomposition._fields if hasattr(env, name)}
+    found = Decomposition(**own) if own else _declared.get(_bare(task_id), stock)
     where = f"task '{task_id}'"
     stages = tuple(_stage(stage, where, sizes) for stage in found.stages)
     names = [stage.name for stage in stages]

@@ -69,6 +69,7 @@ PUBLISHED = {
     "method.exploration.noise": 1 / 30,
     "method.exploration.random": 0.0,
     "method.exploration.random_steps": 0,
+    "method.bootstrap": "next",
     "replay.capacity": 200_000,
     "collect.updates": 1,
     "collect.updates_per": "step",
@@ -199,7 +200,7 @@ class _Hierarchy:
 
     def _choose(self, observation: Observation) -> np.ndarray:
         rng, reach = self._rng, self._reach
-        if rng is not None and self._random:
+        if rng is not None and (self._random or rng.random() < self._exploration.random):
             return (reach * rng.uniform(-1, 1, len(reach))).astype(np.float32)
         share = self._high(high.seen(observation.observation, observation.desired), rng)
         wanted = reach * share

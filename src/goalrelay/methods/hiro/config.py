@@ -26,6 +26,9 @@ class Config:
     """The low level does not see where in the room things are (columns that the task declares)."""
     low_gamma: float | None = number(None, 0, below=1)
     """Discount of the low level (default: the learner's)."""
+    bootstrap: Literal["kept", "next"] = "kept"
+    """What the low level looks ahead to when a period is over: the same place (the paper), or
+    the sub-goal that came next (the authors' code)."""
     correction: Literal["off-policy", "none"] = "off-policy"
     """Whether old sub-goals are replaced by those under which today's low level would do what was
     done."""
@@ -38,6 +41,8 @@ class Config:
     hindsight: float = number(0.0, 0, 1)
     """Share of the low level's steps whose sub-goal becomes a change that did come about within
     the period."""
+    high_hindsight: float = number(0.0, 0, 1)
+    """Share of the high level's steps whose desired goal becomes one that was achieved later."""
     subgoal_noise: tuple[float, ...] = (1.0,)
     """Deviation of the noise on sub-goals while collecting, in the units of each column; one number
     stands for all."""
@@ -46,7 +51,8 @@ class Config:
     priority: Literal["uniform"] = "uniform"
     """All steps are drawn alike."""
     exploration: Exploration = field(default_factory=Exploration)
-    """Noise on actions while collecting."""
+    """Noise on the low level's actions while collecting; `random` is the share of sub-goals that
+    are replaced by random ones."""
 
 
 def columns(config: Config, spec: Spec) -> list[int]:

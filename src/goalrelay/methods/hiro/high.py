@@ -6,6 +6,8 @@
 
         argmax_g  -1/2 sum_i |a_i - low(s_i, g + s_t - s_i)|^2       (HIRO, equation 5)
 
+In hindsight, the desired goal is one that was achieved at the end of the period or later.
+
 Candidates are the sub-goal that was set, the change that came about, and some drawn around that.
 All of them, for all steps of a cycle's batches, go through the low level in a few forward passes.
 """
@@ -60,17 +62,23 @@ def sample(
     if config.correction == "off-policy":
         old, subgoal = subgoal, correct(config, rules, replay, steps, within, rng)
         figures["corrected"] = float((np.abs(old - subgoal).max(axis=1) > 0).mean())
-    rows = steps.reshape(-1)
-    rewards = rules.reward(replay.achieved[rows + 1], replay.desired[rows + 1])
-    total = (rewards.reshape(within.shape) * within).sum(axis=1)
-    end = start + length
-    over = index.last_terminal & (index.row - index.time + index.length == end)
+    end, finish = start + length, index.row - index.time + index.length
+    over = index.last_terminal & (finish == end)
+    later = replay.achieved[end + rng.integers(0, finish - end + 1)]
+    hindsight = (rng.random(len(start)) < config.high_hindsight)[:, None]
+    desired, next_desired = (
+        np.where(hindsight, later, replay.desired[rows]) for rows in (start, end)
+    )
+    total = np.zeros(len(start), np.float32)
+    for time in range(period):
+        wanted = np.where(hindsight, later, replay.desired[steps[:, time] + 1])
+        total += within[:, time] * rules.reward(replay.achieved[steps[:, time] + 1], wanted)
     batch = (
-        seen(replay.observation[start], replay.desired[start]),
+        seen(replay.observation[start], desired),
         (subgoal / ranges(config, rules.spec)).clip(-1, 1).astype(np.float32),
         (config.reward_scale * total).astype(np.float32),
         np.full(len(start), rules.gamma, np.float32) * ~over,
-        seen(replay.observation[end], replay.desired[end]),
+        seen(replay.observation[end], next_desired),
     )
     return Batch(*(x.reshape(*shape, *x.shape[1:]) for x in batch)), figures
 

@@ -2,7 +2,7 @@
 
 reward    -|s + g - s'|            in the sub-goal's columns
 inputs    the observation without its place, and g
-next g    the sub-goal of the next step: the same place, or the high level's new one
+next g    the same place, though a new one may be due (`Config.bootstrap`)
 """
 
 import numpy as np
@@ -48,8 +48,10 @@ def sample(
     here, there = places[index.row], places[index.row + 1]
     subgoal = decided[:, size:]
     last = index.time + 1 == index.length  # there is no decision after it
-    follows = replay.action[index.row + ~last][:, size:]
-    next_subgoal = np.where(last[:, None], here + subgoal - there, follows)
+    next_subgoal = here + subgoal - there
+    if config.bootstrap == "next":
+        follows = replay.action[index.row + ~last][:, size:]
+        next_subgoal = np.where(last[:, None], next_subgoal, follows)
     reached = rng.random(len(here)) < config.hindsight
     left = np.minimum(config.period - index.time % config.period, index.length - index.time)
     wanted = places[index.row + rng.integers(1, left + 1)]
