@@ -45,8 +45,9 @@ def test_both_levels_learn_and_are_logged(run: Result) -> None:
     assert 0 <= float(rows[-1]["corrected"]) <= 1
 
 
-def test_the_high_level_makes_an_update_for_every_period_of_the_low_one(
-    run: Result, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+@pytest.mark.parametrize(("every", "high"), [(None, 200), (4, 500)])
+def test_the_high_level_makes_an_update_for_so_many_of_the_low_one(
+    every: int | None, high: int, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     from goalrelay import level
 
@@ -58,9 +59,9 @@ def test_the_high_level_makes_an_update_for_every_period_of_the_low_one(
         return update(self, state, batches, key)
 
     monkeypatch.setattr(level.Level, "update", count)
-    settings = HIRO | {"collect.updates": 1.0, "method.exploration.random_steps": 0}
+    settings = HIRO | {"method.every": every, "method.exploration.random_steps": 0}
     goalrelay.train("hiro", MAZE, episodes=11, out=tmp_path / "r", settings=settings)
-    assert made == {"low_": 2000, "high_": 200}
+    assert made == {"low_": 2000, "high_": high}
 
 
 def test_a_stopped_hierarchy_goes_on_as_if_it_had_not(run: Result, tmp_path: Path) -> None:

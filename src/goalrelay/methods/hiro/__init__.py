@@ -47,7 +47,7 @@ PARTS = (
     Part(
         "high_",
         high.learned,
-        lambda config: config.period,
+        lambda config: config.every or config.period,
         high.input_size,
         high.normalized,
         high.sample,

@@ -16,6 +16,8 @@ class Config:
 
     period: int = number(10, 1, 1000)
     """Steps for which the high level's goal stands (c)."""
+    every: int | None = number(None, 1, 1000)
+    """Updates of the low level for each one of the high level (default: the period)."""
     columns: tuple[int, ...] = ()
     """Columns of the observation that a sub-goal wants changed (default: of the positions that the
     task declares)."""
