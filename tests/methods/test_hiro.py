@@ -19,6 +19,7 @@ from goalrelay.replay import Replay
 from goalrelay.types import Batch, Episode, Observation, Spec
 
 SPEC = Spec(4, 2, 2, 2, False, 13, None, absolute=(0, 1), reach=(5.0, 2.0))
+LEARNER: Any = td3
 PERIOD, K, GAMMA = 5, 2, 0.9
 CONFIG = hiro.Config(period=PERIOD)
 PLACES = [0, 1]
@@ -117,21 +118,21 @@ def drawn_subgoals(config: hiro.Config, random: bool = False) -> np.ndarray:
 
 def test_noise_on_sub_goals_is_in_their_units_and_within_reach() -> None:
     still = Exploration(noise=0.3, random=0.0)
-    config = hiro.Config(period=1, subgoal_noise=(0.5, 0.1), exploration=still)
+    config = hiro.Config(period=1, subgoal_noise=(0.1, 0.05), exploration=still)
     decided = drawn_subgoals(config)
     np.testing.assert_allclose(decided[:, 2:].std(axis=0), [0.5, 0.1], rtol=0.05)
     np.testing.assert_allclose(decided[:, :2].std(axis=0), 0.3, rtol=0.05)
-    wild = drawn_subgoals(hiro.Config(period=1, subgoal_noise=(50.0,), exploration=still))
+    wild = drawn_subgoals(hiro.Config(period=1, subgoal_noise=(10.0,), exploration=still))
     np.testing.assert_allclose(np.abs(wild[:, 2:]).max(axis=0), [5.0, 2.0])
 
 
 def test_persistent_noise_has_the_same_deviation_and_is_correlated() -> None:
     still = Exploration(random=0.0)
-    config = hiro.Config(period=1, subgoal_noise=(0.2,), persistence=0.8, exploration=still)
+    config = hiro.Config(period=1, subgoal_noise=(0.04,), persistence=0.8, exploration=still)
     found = drawn_subgoals(config)[:, 2]
     assert found.std() == pytest.approx(0.2, rel=0.1)
     assert np.corrcoef(found[:-1], found[1:])[0, 1] == pytest.approx(0.8, abs=0.05)
-    config = hiro.Config(period=1, subgoal_noise=(0.2,), exploration=still)
+    config = hiro.Config(period=1, subgoal_noise=(0.04,), exploration=still)
     fresh = drawn_subgoals(config)[:, 2]
     assert np.corrcoef(fresh[:-1], fresh[1:])[0, 1] == pytest.approx(0.0, abs=0.05)
 
@@ -366,7 +367,7 @@ def test_an_update_of_both_levels_equals_numpy() -> None:
         target_move="update", action_l2=0.0, init="fan_in", clip_return=False,
     )  # fmt: skip
     for number, part in enumerate(hiro.PARTS):
-        level = Level(part, CONFIG, td3, learner, SPEC, jax.random.key(number))
+        level = Level(part, CONFIG, LEARNER, learner, SPEC, jax.random.key(number))
         expected: Any = reference.Td3(level.state, learner)
         batches, _ = part.sample(CONFIG, RULES, replay, (4, 16), np.random.default_rng(1))
         key = jax.random.key(9)

@@ -88,7 +88,7 @@ PRESETS: Mapping[str, Preset] = {
             "learner.batch_size": 256,
             "learner.normalize": True,
             "method.hindsight": 0.3,
-            "method.subgoal_noise": (2.0,),
+            "method.subgoal_noise": (0.4,),
             "method.exploration.noise": 0.1,
             "method.exploration.random_steps": 2500,
             "replay.capacity": 1_000_000,
@@ -98,7 +98,12 @@ PRESETS: Mapping[str, Preset] = {
         "The authors' settings: sub-goals in position, rotation and joints of the ant; noise of 1 "
         "in raw units on both levels.",
         "td3",
-        {**PUBLISHED, "method.columns": ANT_COLUMNS, "method.reach": ANT_REACH},
+        {
+            **PUBLISHED,
+            "method.columns": ANT_COLUMNS,
+            "method.reach": ANT_REACH,
+            "method.subgoal_noise": tuple(1 / reach for reach in ANT_REACH),
+        },
     ),
     "hiro-xy": Preset("The authors' variant with sub-goals in x and y.", "td3", PUBLISHED),
 }

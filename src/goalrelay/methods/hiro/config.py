@@ -45,9 +45,9 @@ class Config:
     the period."""
     high_hindsight: float = number(0.0, 0, 1)
     """Share of the high level's steps whose desired goal becomes one that was achieved later."""
-    subgoal_noise: tuple[float, ...] = (1.0,)
-    """Deviation of the noise on sub-goals while collecting, in the units of each column; one number
-    stands for all."""
+    subgoal_noise: tuple[float, ...] = (0.1,)
+    """Deviation of the noise on sub-goals while collecting, as a share of each column's reach; one
+    number stands for all."""
     persistence: float = number(0.0, 0, below=1)
     """Correlation of that noise from one sub-goal to the next."""
     priority: Literal["uniform"] = "uniform"
@@ -69,7 +69,7 @@ def ranges(config: Config, spec: Spec) -> np.ndarray:
 
 def noise(config: Config, spec: Spec) -> np.ndarray:
     """[K] deviation of the noise on a sub-goal."""
-    return _each(config.subgoal_noise, len(columns(config, spec)))
+    return ranges(config, spec) * _each(config.subgoal_noise, len(columns(config, spec)))
 
 
 def _each(numbers: tuple[float, ...], count: int) -> np.ndarray:
