@@ -144,6 +144,22 @@ def test_random_steps_are_uniform_on_both_levels() -> None:
     assert (np.abs(decided) <= limits).all()
 
 
+def test_a_share_of_episodes_wanders_from_some_moment_on() -> None:
+    config = hiro.Config(
+        period=1, subgoal_noise=(0.0,), wander=0.5, exploration=Exploration(random=0.0)
+    )
+    lost = []
+    for seed in range(400):
+        rng, network = np.random.default_rng(seed), (constant([0, 0]), constant([0.5, 0.5]))
+        act = hiro.begin(config, SPEC, network, Progress(1, 0.0), rng)
+        decided = np.stack([act(moment) for moment in walk(SPEC.horizon)])[:, 2:]
+        by_plan = (decided == [2.5, 1.0]).all(axis=1)
+        assert (np.diff(by_plan.astype(int)) <= 0).all()  # it does not come back
+        lost.append(int(by_plan.sum()))
+    assert np.mean(np.array(lost) == SPEC.horizon) == pytest.approx(0.5, abs=0.06)
+    assert set(lost) == set(range(SPEC.horizon + 1))
+
+
 # --- the low level's data ---
 
 

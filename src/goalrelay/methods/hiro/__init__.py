@@ -189,8 +189,12 @@ class _Hierarchy:
         self._exploration = exploration
         self._time = 0
         self._columns, self._reach = columns(config, spec), ranges(config, spec)
+        self._noise = noise(config, spec)
         self._wander = np.zeros(len(self._columns), np.float32)
         self._where = self._subgoal = self._wander
+        self._lost = spec.horizon
+        if rng is not None and rng.random() < config.wander:
+            self._lost = int(rng.integers(spec.horizon))
 
     def __call__(self, observation: Observation) -> np.ndarray:
         """Action and sub-goal of a step: [A + K]."""
@@ -205,18 +209,21 @@ class _Hierarchy:
 
     def _choose(self, observation: Observation) -> np.ndarray:
         rng, reach = self._rng, self._reach
-        if rng is not None and (self._random or rng.random() < self._exploration.random):
-            return (reach * rng.uniform(-1, 1, len(reach))).astype(np.float32)
-        share = self._high(high.seen(observation.observation, observation.desired), rng)
-        wanted = reach * share
-        if rng is not None:
-            wanted = wanted + self._drift(rng)
+        seen = high.seen(observation.observation, observation.desired)
+        if rng is None:
+            wanted = reach * self._high(seen, None)
+        elif self._random or rng.random() < self._exploration.random:
+            wanted = reach * rng.uniform(-1, 1, len(reach))
+        elif self._time >= self._lost:
+            wanted = reach * self._drift(rng)
+        else:
+            wanted = reach * self._high(seen, rng) + self._noise * self._drift(rng)
         return wanted.clip(-reach, reach).astype(np.float32)
 
     def _drift(self, rng: np.random.Generator) -> np.ndarray:
-        """Noise on a sub-goal: [K]; its deviation is the same however persistent it is."""
+        """Standard normal numbers [K], correlated with those of the sub-goal before."""
         kept = self._config.persistence if self._time else 0.0
-        fresh = noise(self._config, self._spec) * rng.standard_normal(len(self._columns))
+        fresh = rng.standard_normal(len(self._reach))
         self._wander = kept * self._wander + np.sqrt(1 - kept**2) * fresh
         return self._wander
 

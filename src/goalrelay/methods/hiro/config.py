@@ -50,6 +50,9 @@ class Config:
     number stands for all."""
     persistence: float = number(0.0, 0, below=1)
     """Correlation of that noise from one sub-goal to the next."""
+    wander: float = number(0.0, 0, 1)
+    """Share of training episodes that from some moment on wander: sub-goals are random, and as
+    persistent as the noise. What was learned brings the robot to where it has seldom been."""
     priority: Literal["uniform"] = "uniform"
     """All steps are drawn alike."""
     exploration: Exploration = field(default_factory=Exploration)
