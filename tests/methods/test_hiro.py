@@ -157,7 +157,7 @@ def test_a_share_of_episodes_wanders_from_some_moment_on() -> None:
         assert (np.diff(by_plan.astype(int)) <= 0).all()  # it does not come back
         lost.append(int(by_plan.sum()))
     assert np.mean(np.array(lost) == SPEC.horizon) == pytest.approx(0.5, abs=0.06)
-    assert set(lost) == set(range(SPEC.horizon + 1))
+    assert set(lost) == set(range(SPEC.horizon + 1))  # any moment; all steps by plan otherwise
 
 
 # --- the low level's data ---

@@ -12,6 +12,7 @@ Sub-goals are changes of some columns of the observation. What was decided at a 
 one fact: the action, and the sub-goal beside it.
 """
 
+import math
 from collections.abc import Mapping
 
 import numpy as np
@@ -192,9 +193,9 @@ class _Hierarchy:
         self._noise = noise(config, spec)
         self._wander = np.zeros(len(self._columns), np.float32)
         self._where = self._subgoal = self._wander
-        self._lost = spec.horizon
+        self._lost = math.inf
         if rng is not None and rng.random() < config.wander:
-            self._lost = int(rng.integers(spec.horizon))
+            self._lost = rng.integers(spec.horizon)
 
     def __call__(self, observation: Observation) -> np.ndarray:
         """Action and sub-goal of a step: [A + K]."""
