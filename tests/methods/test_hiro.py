@@ -156,7 +156,7 @@ def test_a_share_of_episodes_wanders_from_some_moment_on() -> None:
         by_plan = (decided == [2.5, 1.0]).all(axis=1)
         assert (np.diff(by_plan.astype(int)) <= 0).all()  # it does not come back
         lost.append(int(by_plan.sum()))
-    assert np.mean(np.array(lost) == SPEC.horizon) == pytest.approx(0.5, abs=0.06)
+    assert np.mean(np.array(lost) == SPEC.horizon) == pytest.approx(0.5, abs=0.08)
     assert set(lost) == set(range(SPEC.horizon + 1))  # any moment; all steps by plan otherwise
 
 
