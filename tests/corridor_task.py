@@ -24,6 +24,7 @@ def free(x: float, y: float) -> bool:
 
 
 class Corridor(gymnasium.Env[Any, Any]):
+    reward_type = "sparse"
     absolute = (0, 1)
     reach = (1.25, 1.25)
     action_space = spaces.Box(-1, 1, (2,), np.float32)
@@ -45,14 +46,16 @@ class Corridor(gymnasium.Env[Any, Any]):
             if free(*there):
                 self.place = there
         reward = float(self.compute_reward(self.place, self.goal, {}))
-        return self.look(), reward, False, False, {"is_success": reward > -NEAR}
+        return self.look(), reward, False, False, {"is_success": reward == 0}
 
     def compute_reward(self, achieved: np.ndarray, desired: np.ndarray, info: Any):
-        return -np.linalg.norm(achieved - desired, axis=-1)
+        return -(np.linalg.norm(achieved - desired, axis=-1) > NEAR).astype(np.float32)
 
     def look(self) -> dict[str, np.ndarray]:
         seen = self.place.astype("f")
         return {"observation": seen, "achieved_goal": seen, "desired_goal": self.goal.astype("f")}
 
 
-gymnasium.register("Corridor-v0", f"{__name__}:Corridor", max_episode_steps=50)
+CORRIDOR = "corridor_task:Corridor-v0"
+if "Corridor-v0" not in gymnasium.registry:
+    gymnasium.register("Corridor-v0", "corridor_task:Corridor", max_episode_steps=50)

@@ -78,19 +78,29 @@ PUBLISHED = {
 
 PRESETS: Mapping[str, Preset] = {
     "default": Preset(
-        "Sub-goals in x and y, a third of the low level's goals in hindsight, larger noise on both "
-        "levels and normalised inputs.",
+        "Sub-goals where the task's places are, hindsight on both levels, noise that persists, "
+        "episodes that wander, no correction; for sparse rewards (docs/hiro.md).",
         "td3",
         {
             **PUBLISHED,
-            "learner.actor_lr": 3e-4,
-            "learner.critic_lr": 3e-4,
-            "learner.hidden": (256, 256),
-            "learner.batch_size": 256,
+            "learner.hidden": (128, 128),
+            "learner.actor_lr": 1e-3,
+            "learner.gamma": 0.97,
+            "learner.batch_size": 128,
+            "learner.polyak": 0.98,
             "learner.normalize": True,
-            "method.hindsight": 0.3,
-            "method.subgoal_noise": (0.4,),
+            "method.every": 4,
+            "method.bootstrap": "kept",
+            "method.low_gamma": 0.9,
+            "method.correction": "none",
+            "method.reward_scale": 1.0,
+            "method.hindsight": 0.5,
+            "method.high_hindsight": 0.7,
+            "method.subgoal_noise": (0.3,),
+            "method.persistence": 0.8,
+            "method.wander": 0.5,
             "method.exploration.noise": 0.1,
+            "method.exploration.random": 0.1,
             "method.exploration.random_steps": 2500,
             "replay.capacity": 1_000_000,
         },
