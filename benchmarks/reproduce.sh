@@ -192,6 +192,15 @@ demos_several() { # two objects, a hundred demonstrations
     done
 }
 
+point_maze() { # a hierarchy round the corner; two flat learners beside it
+    for seed in ${SEEDS:-0 1 2}; do
+        for method in ${VARIANTS:-hiro flat her}; do
+            run "point_maze/$method-$seed" "$method" goalrelay/PointMazeSparse-v0 --until 0.95 \
+                --episodes 2500 --learner td3 --evaluate.confirm 20 --seed "$seed"
+        done
+    done
+}
+
 notebook() { # docs/notebook.md: the default preset, and the same with one thing changed
     for seed in ${SEEDS:-100 101 102}; do
         for task in ${TASKS:-FetchPush FetchPickAndPlace}; do
@@ -227,5 +236,5 @@ CHANGES
 [ $# -gt 0 ] || set -- bit_flip fetch_reach fetch_reach_curves inverted_double_pendulum \
     fetch_push_baselines relay_paper relay_push relay_pick relay_reach relay_slide \
     relay_comparison notebook relay_tasks her_tasks relay_several demos_pick \
-    demos_imperfect demos_several
+    demos_imperfect demos_several point_maze
 for claim in "$@"; do "$claim"; done

@@ -89,6 +89,7 @@ PRESETS: Mapping[str, Preset] = {
             "learner.batch_size": 128,
             "learner.polyak": 0.98,
             "learner.normalize": True,
+            "evaluate.average": 0.9,
             "method.every": 4,
             "method.bootstrap": "kept",
             "method.low_gamma": 0.9,
