@@ -182,7 +182,7 @@ def test_version_tasks_and_methods(capsys: pytest.CaptureFixture[str]) -> None:
         ("evaluate", "policy.safetensors", b"no", "cannot read the policy"),
         ("evaluate", "policy.safetensors", b"", "cannot read the policy"),
         ("evaluate", "policy.json", b"{}", "is not a goalrelay policy"),
-        ("evaluate", "policy.json", b'{"format": 2}', "cannot read the policy"),
+        ("evaluate", "policy.json", b'{"format": 3}', "cannot read the policy"),
         ("evaluate", "policy.json", b"\xff", "cannot read"),
     ],
 )

@@ -224,9 +224,17 @@ def test_a_reset_takes_a_goal_and_forgets_it_afterwards() -> None:
     np.testing.assert_array_equal(env.reset(seed=4)[0]["desired_goal"], sampled)
 
 
+def test_a_reset_may_ask_for_the_target_by_which_the_task_is_judged() -> None:
+    env = make(maze)
+    env.reset(seed=0, options={"evaluation": True})
+    np.testing.assert_array_equal(env.goal, (0, 16))
+    env.reset(seed=0)
+    assert not np.array_equal(env.goal, (0, 16))
+
+
 def test_wrong_options_are_refused_with_the_right_ones() -> None:
     env = make(fall)
-    with pytest.raises(UsageError, match="'block' is unknown; there is goal"):
+    with pytest.raises(UsageError, match="'block' is unknown; there are goal, evaluation"):
         env.reset(options={"block": (0, 0)})
     for goal in ((0, 27), (0, 27, np.nan)):
         with pytest.raises(UsageError, match="takes 3 finite numbers"):

@@ -207,6 +207,12 @@ def test_hidden_columns_must_be_of_the_observation(absolute: tuple[int, ...]) ->
     expect_refusal("absolute names columns that the observation does not have", ": ")
 
 
+@pytest.mark.parametrize("reach", [(1.0,), (1.0, 0.0)])
+def test_a_reach_is_told_for_each_hidden_column(reach: tuple[float, ...]) -> None:
+    declare(POINT, Decomposition((WHOLE,), (), (0, 1), reach))
+    expect_refusal("reach is a positive number for each column of absolute", ": ")
+
+
 def test_lists_of_columns_become_tuples() -> None:
     columns: Any = [0, np.int64(1)]
     whole = WHOLE._replace(

@@ -182,8 +182,7 @@ class Task:
                 answer = np.asarray(self._raw.compute_terminated(achieved, desired, {}))
                 self._terminates = answer.shape == (len(rewards),)
             except Exception:  # written for single goals: the stored fact stands
-                self._judges = hasattr(self._raw, "evaluation")
-        self._terminates = False
+                self._terminates = False
 
 
 def open_task(task_id: str, options: Sequence[str] = (), render_mode: str | None = None) -> Task:
