@@ -75,7 +75,10 @@ def main() -> None:
             parts.setdefault(name, []).append(1e3 * value)
 
         record(f"sample and relabel {shape[0] * shape[1]:,} steps", seconds(relabel))
-        record(f"the same, and {updates} updates", seconds(trainer._start_updates))
+        record(
+            f"the same, and {updates} updates",
+            seconds(lambda: trainer._start_updates(*trainer._planned())),
+        )
         start = physics.total
         mujoco.mj_step = physics
         begin = trainer._explorer(policy)

@@ -76,9 +76,15 @@ def q(critic: Net, s: Array, a: Array) -> Array:
     return critic.forward(np.concatenate([s, a], 1))[:, 0]
 
 
-def critic_gradient(critic: Net, s: Array, a: Array, y: Array) -> tuple[list[Array], float]:
-    """Of mean (Q(s, a) - y)^2, and its value."""
+def critic_gradient(
+    critic: Net, s: Array, a: Array, y: Array, huber: bool = False
+) -> tuple[list[Array], float]:
+    """Of mean (Q(s, a) - y)^2, and its value; or of Huber's."""
     error = q(critic, s, a) - y
+    if huber:
+        size = np.abs(error)
+        loss = np.where(size <= 1, 0.5 * error**2, size - 0.5)
+        return critic.backward(error.clip(-1, 1)[:, None] / len(y))[0], float(np.mean(loss))
     return critic.backward(2 * error[:, None] / len(y))[0], float(np.mean(error**2))
 
 
@@ -141,7 +147,8 @@ class Td3:
         return loss, mean_q
 
     def _critics_toward(self, y: Array, s: Array, a: Array) -> float:
-        found = [critic_gradient(c, s, a, y) for c in self.critics]
+        huber = self.c.loss == "huber"
+        found = [critic_gradient(c, s, a, y, huber) for c in self.critics]
         gradients = [g for gradient, _ in found for g in gradient]
         self.critic_adam.step([p for c in self.critics for p in c.parameters()], gradients)
         return sum(loss for _, loss in found)

@@ -64,6 +64,20 @@ def test_the_high_level_makes_an_update_for_so_many_of_the_low_one(
     assert made == {"low_": 2000, "high_": high}
 
 
+def test_a_frozen_low_level_learns_no_more_and_the_high_one_does(tmp_path: Path) -> None:
+    settings = HIRO | {"method.exploration.random_steps": 0, "method.every": 1}
+    settings |= {"evaluate.average": 0.0}
+    actors = []
+    for episodes in (3, 5):
+        out = tmp_path / str(episodes)
+        frozen = settings | {"method.freeze": 400}
+        run = goalrelay.train("hiro", MAZE, episodes=episodes, out=out, settings=frozen)
+        actors.append(run.policy.actors)
+    short, long = actors
+    np.testing.assert_array_equal(short[0].weights[0], long[0].weights[0])
+    assert not np.array_equal(short[1].weights[0], long[1].weights[0])
+
+
 def test_a_stopped_hierarchy_goes_on_as_if_it_had_not(run: Result, tmp_path: Path) -> None:
     broken = tmp_path / "broken"
     goalrelay.train("hiro", MAZE, episodes=3, out=broken, settings=HIRO)

@@ -54,3 +54,12 @@ def test_every_layer_starts_from_numbers_of_its_own() -> None:
     assert len(first_rows) == 4
     other = mlp(jax.random.key(3), (5, 5, 5), "fan_in")
     assert (other.weights[0] != network.weights[0]).all()
+
+
+def test_a_small_end_is_small_in_its_last_layer_only() -> None:
+    plain = mlp(jax.random.key(4), (9, 400, 300), "fan_in")
+    small = mlp(jax.random.key(4), (9, 400, 300), "small_end")
+    for one, other in ((plain.weights, small.weights), (plain.biases, small.biases)):
+        np.testing.assert_array_equal(one[0], other[0])
+        np.testing.assert_allclose(other[1], 0.003 * 400**0.5 * one[1], rtol=1e-5)
+        assert np.abs(other[1]).max() == pytest.approx(0.003, rel=0.05)

@@ -14,7 +14,8 @@ import numpy as np
 
 from goalrelay.types import Array
 
-Init = Literal["glorot", "fan_in"]
+Init = Literal["glorot", "fan_in", "small_end"]
+SMALL = 3e-3
 
 
 class MLP(NamedTuple):
@@ -36,17 +37,18 @@ def mlp(key: Array, sizes: Sequence[int], init: Init) -> MLP:
     """A fresh network with layers sizes[0] -> ... -> sizes[-1].
 
     `glorot` is U(+-sqrt(6 / (in + out))) with zero biases (OpenAI Baselines HER); `fan_in` is
-    U(+-1 / sqrt(in)) for both (the customary PyTorch start, which TD3's authors used).
+    U(+-1 / sqrt(in)) for both (the customary PyTorch start, which TD3's authors used); `small_end`
+    is that with U(+-0.003) in the last layer, so that first actions are small (DDPG; HIRO).
     """
     weights, biases = [], []
-    for layer_key, fan_in, fan_out in zip(
-        jax.random.split(key, len(sizes) - 1), sizes[:-1], sizes[1:], strict=True
-    ):
+    layers = zip(jax.random.split(key, len(sizes) - 1), sizes[:-1], sizes[1:], strict=True)
+    for number, (layer_key, fan_in, fan_out) in enumerate(layers):
         weight_key, bias_key = jax.random.split(layer_key)
         if init == "glorot":
             bound, bias_bound = (6.0 / (fan_in + fan_out)) ** 0.5, 0.0
         else:
-            bound = bias_bound = fan_in**-0.5
+            small = init == "small_end" and number == len(sizes) - 2
+            bound = bias_bound = SMALL if small else fan_in**-0.5
         weights.append(jax.random.uniform(weight_key, (fan_in, fan_out), minval=-1) * bound)
         biases.append(jax.random.uniform(bias_key, (fan_out,), minval=-1) * bias_bound)
     return MLP(tuple(weights), tuple(biases))

@@ -143,7 +143,8 @@ class Trainer:
         """
         started = time.perf_counter()
         policy = self.newest()  # of before the updates: they run while it collects
-        updated = self._start_updates()
+        scans, scan = self._planned()
+        updated = self._start_updates(scans, scan)
         episodes = self.collector.collect(self._explorer(policy), self._episode_seeds())
         for level, state, metrics in updated:
             level.state = state
@@ -151,8 +152,7 @@ class Trainer:
         for level in self.levels:
             level.blend(self.experiment.evaluate.average)
         self._observe(self.replay, self._store(self.replay, episodes))
-        scans = sum(level is self.levels[0] for level, _, _ in updated)
-        self._count(episodes, scans, time.perf_counter() - started)
+        self._count(episodes, scans * scan, time.perf_counter() - started)
 
     def saved(self) -> dict[str, Any]:
         """Everything needed to go on, as a pytree of arrays."""
@@ -245,14 +245,15 @@ class Trainer:
         """Figures of the training episodes."""
         return ("success", "return", *diagnosed(self.task.spec))
 
-    def _start_updates(self) -> list[tuple[Level, Any, dict[str, Array]]]:
+    def _start_updates(self, scans: int, scan: int) -> list[tuple[Level, Any, dict[str, Array]]]:
         """Dispatch this cycle's scans; returns states and metrics that are being computed."""
-        planned, scan = self._planned()
         before, pending = self.counters.updates, []
         networks = self.newest().networks
         for number, level in enumerate(self.levels):
+            if not level.part.learns(self.experiment.method, self.counters.steps):
+                continue
             every = level.part.every(self.experiment.method)
-            done, due = before // (every * scan), (before + planned * scan) // (every * scan)
+            done, due = before // (every * scan), (before + scans * scan) // (every * scan)
             rules = self.rules._replace(below=networks[number - 1] if number else None)
             state = level.state
             for i in range(done, due):
@@ -289,9 +290,8 @@ class Trainer:
         progress = Progress(counters.episodes, counters.last, shares, counters.best, random)
         return lambda rng: policy.begin(progress, rng)
 
-    def _count(self, episodes: list[Episode], scans: int, seconds: float) -> None:
+    def _count(self, episodes: list[Episode], updates: int, seconds: float) -> None:
         steps, old = sum(e.length for e in episodes), self.counters
-        updates = scans * self._planned()[1]
         owed = 0.0
         if self.experiment.collect.updates_per == "step" and not self._exploring():
             owed = old.owed - updates + steps * self.experiment.collect.updates

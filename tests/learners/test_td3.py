@@ -7,7 +7,6 @@ import jax
 import numpy as np
 import optax
 import pytest
-import reference
 from test_ddpg import SMOOTH, assert_equal, double_precision, doubled
 from test_updates import (
     IDENTITY,
@@ -22,6 +21,7 @@ from test_updates import (
     scaled,
 )
 
+import reference
 from goalrelay.learners import td3
 from goalrelay.learners.cycle import run_cycle
 from goalrelay.networks import MLP, to_numpy
@@ -70,9 +70,9 @@ RATES: Any = {"actor_lr": 3e-3, "critic_lr": 5e-4}
 CONFIG = td3.Config(action_l2=0.5, target_noise=0.6, **RATES, **NARROW, **SMOOTH)
 
 
-@pytest.mark.parametrize("delay", [1, 3])
-def test_an_update_is_so_many_critic_steps_and_then_one_of_the_actor(delay: int) -> None:
-    config = replace(CONFIG, delay=delay)
+@pytest.mark.parametrize(("delay", "loss"), [(1, "square"), (3, "square"), (2, "huber")])
+def test_an_update_is_so_many_critic_steps_and_then_one_of_the_actor(delay: int, loss: Any) -> None:
+    config = replace(CONFIG, delay=delay, loss=loss)
     assert td3.stride(config) == delay
     with double_precision():
         state = start(config)

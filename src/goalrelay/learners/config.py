@@ -19,7 +19,8 @@ class LearnerConfig:
     hidden: tuple[int, ...] = number((256, 256, 256), 1, 8192)
     """Sizes of the hidden layers of every network."""
     init: Init = "glorot"
-    """How weights start: `glorot` (Baselines) or `fan_in` (customary in PyTorch)."""
+    """How weights start: `glorot` (Baselines), `fan_in` (customary in PyTorch), or `small_end`, the
+    same with an output layer near zero."""
     critic_lr: float = number(1e-3, above=0, high=1)
     """Adam's step size for critics (and for DQN's network)."""
     gamma: float = number(0.98, 0, below=1)

@@ -2,12 +2,12 @@
 
 a' = clip(mu'(s') + clip(eps, +-c), +-1),  eps ~ N(0, sigma)
 y  = clip(r + discount * min_i Q'_i(s', a'), return range)
-critics:  sum_i mean (Q_i(s, a) - y)^2          at each of `delay` batches
+critics:  sum_i mean (Q_i(s, a) - y)^2 (or Huber's) at each of `delay` batches
 actor:   -mean Q_1(s, mu(s)) + action_l2 * mean mu(s)^2     once, on the last of them
 """
 
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -22,6 +22,7 @@ from goalrelay.types import Array, Batch, Spec
 
 CONTINUOUS = True
 METRICS = ("critic_loss", "actor_loss", "q")
+LOSSES = {"square": jnp.square, "huber": optax.huber_loss}
 
 
 @dataclass(frozen=True)
@@ -34,6 +35,8 @@ class Config(ActorConfig):
     """Deviation of the noise on target actions."""
     target_noise_clip: float = number(0.5, 0)
     """That noise is clipped to +- this."""
+    loss: Literal["square", "huber"] = "square"
+    """Of the critics' errors: squared, or Huber's, half the square up to 1 and linear beyond."""
 
 
 class State(NamedTuple):
@@ -80,8 +83,8 @@ def update(
 
         def loss(critics: tuple[MLP, MLP]) -> tuple[Array, Array]:
             first, second = (q_value(c, batch.inputs, batch.action) for c in critics)
-            error = jnp.mean(jnp.square(first - target)) + jnp.mean(jnp.square(second - target))
-            return error, jnp.mean(first)
+            errors = LOSSES[config.loss](jnp.stack([first, second]) - target)
+            return jnp.sum(jnp.mean(errors, axis=1)), jnp.mean(first)
 
         (error, q), gradient = jax.value_and_grad(loss, has_aux=True)(state.critics)
         step, optimizer = optax.adam(config.critic_lr).update(gradient, state.critic_optimizer)

@@ -61,6 +61,8 @@ class Part(NamedTuple):
     """(config, spec) -> the task as its learner knows it: what it acts by, what it is rewarded."""
     every: Callable[[Any], int]
     """(config) -> it makes one update for so many of the first level."""
+    learns: Callable[[Any, int], bool]
+    """(config, environment steps so far) -> whether it still learns."""
     input_size: Callable[[Any, Spec], int]
     normalized: Callable[[Any, Spec], np.ndarray]
     sample: Callable[..., tuple[Batch, dict[str, float]]]
@@ -126,6 +128,7 @@ def parts(method: Method) -> tuple[Part, ...]:
         "",
         lambda _, spec: spec,
         lambda _: 1,
+        lambda _, __: True,
         method.input_size,
         method.normalized,
         method.sample,

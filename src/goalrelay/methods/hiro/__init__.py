@@ -40,6 +40,7 @@ PARTS = (
         "low_",
         low.learned,
         lambda _: 1,
+        lambda config, steps: config.freeze is None or steps < config.freeze,
         low.input_size,
         low.normalized,
         low.sample,
@@ -49,6 +50,7 @@ PARTS = (
         "high_",
         high.learned,
         lambda config: config.every or config.period,
+        lambda _, __: True,
         high.input_size,
         high.normalized,
         high.sample,
@@ -58,7 +60,10 @@ PARTS = (
 
 PUBLISHED = {
     "learner.hidden": (300, 300),
-    "learner.init": "fan_in",
+    "learner.init": "small_end",
+    "learner.loss": "huber",
+    "learner.target_noise": 0.2 / 30,
+    "learner.target_noise_clip": 0.5 / 30,
     "learner.actor_lr": 1e-4,
     "learner.critic_lr": 1e-3,
     "learner.gamma": 0.99,
@@ -84,6 +89,10 @@ PRESETS: Mapping[str, Preset] = {
         {
             **PUBLISHED,
             "learner.hidden": (128, 128),
+            "learner.init": "fan_in",
+            "learner.loss": "square",
+            "learner.target_noise": 0.2,
+            "learner.target_noise_clip": 0.5,
             "learner.actor_lr": 1e-3,
             "learner.gamma": 0.97,
             "learner.batch_size": 128,

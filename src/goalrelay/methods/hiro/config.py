@@ -28,6 +28,8 @@ class Config:
     """The low level does not see where in the room things are (columns that the task declares)."""
     low_gamma: float | None = number(None, 0, below=1)
     """Discount of the low level (default: the learner's)."""
+    freeze: int | None = number(None, 0)
+    """Environment steps after which the low level learns no more (default: it always learns)."""
     bootstrap: Literal["kept", "next"] = "kept"
     """What the low level looks ahead to when a period is over: the same place (the paper), or
     the sub-goal that came next (the authors' code)."""
