@@ -58,7 +58,7 @@ class Config:
 
 PRESETS: Mapping[str, Preset] = {
     "default": Preset(
-        "Ours, from docs/notebook.md: FetchPush-v4 to 0.95 after 425 to 725 episodes, "
+        "Ours, from docs/notebook.md: FetchPush-v4 to 0.95 after 300 to 525 episodes, "
         "FetchPickAndPlace-v4 after 450 to 1,000 (results/relay_push, results/relay_pick).",
         "td3",
         {
