@@ -5,9 +5,9 @@ from typing import Any
 import jax
 import numpy as np
 import pytest
-import reference
 from test_updates import LIMITS, SMALL, SPEC, A, B, D, assert_same, batches, pick
 
+import reference
 from goalrelay.learners import ddpg, sac, td3
 from goalrelay.learners.cloning import Cloning, with_cloning
 from goalrelay.types import Batch

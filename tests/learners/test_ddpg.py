@@ -7,9 +7,9 @@ from typing import Any
 import jax
 import numpy as np
 import pytest
-import reference
 from test_updates import LIMITS, SMALL, SPEC, A, B, D, assert_same, batches, pick, scaled
 
+import reference
 from goalrelay.learners import ddpg
 from goalrelay.learners.config import clip_target, resolve
 from goalrelay.learners.cycle import run_cycle

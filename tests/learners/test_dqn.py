@@ -6,10 +6,10 @@ import jax
 import numpy as np
 import optax
 import pytest
-import reference
 from test_ddpg import SMOOTH, assert_equal, double_precision, doubled
 from test_updates import DISCRETE, IDENTITY, LIMITS, SMALL, A, D, assert_same, batches, pick, scaled
 
+import reference
 from goalrelay.learners import dqn
 from goalrelay.learners.cycle import run_cycle
 from goalrelay.networks import MLP, to_numpy

@@ -6,7 +6,6 @@ import jax
 import numpy as np
 import optax
 import pytest
-import reference
 from test_ddpg import SMOOTH, assert_equal, double_precision, doubled
 from test_updates import (
     IDENTITY,
@@ -21,6 +20,7 @@ from test_updates import (
     scaled,
 )
 
+import reference
 from goalrelay.learners import sac
 from goalrelay.learners.cycle import run_cycle
 from goalrelay.networks import MLP, to_numpy

@@ -6,8 +6,8 @@ from typing import Any
 import jax
 import numpy as np
 import pytest
-import reference
 
+import reference
 from goalrelay.learners import ddpg, dqn, sac, td3
 from goalrelay.learners.config import resolve
 from goalrelay.learners.cycle import run_cycle
