@@ -55,8 +55,8 @@ RULES = Rules(SPEC, reward, lambda *_: np.zeros(0, bool), GAMMA, below=linear)
 
 def rows(replay: Replay) -> list[tuple[int, int, int, bool]]:
     """Row, time, length of the episode and whether the task ended it, for every step."""
-    found = replay.steps()
-    return [tuple(map(int, x)) for x in zip(*found, strict=True)]  # type: ignore[misc]
+    steps = zip(*replay.steps(), strict=True)
+    return [(int(row), int(time), int(n), bool(ended)) for row, time, n, ended in steps]
 
 
 # --- who decides ---
