@@ -30,6 +30,7 @@ ALLOWED: dict[str, set[str]] = {
     "demos": BASE | {"collect", "files", "policy", "tasks"},
     "policy": BASE | {"files", "goals", "learners", "methods", "networks", "normalizer"},
     "evaluation": BASE | {"collect", "policy"},
+    "window": {"types", "evaluation"},
 }
 TOP = {
     "experiment",

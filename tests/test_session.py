@@ -152,6 +152,15 @@ def test_a_damaged_newest_checkpoint_falls_back_to_the_one_before(tmp_path: Path
     assert progress(broken.folder) == progress(whole.folder)
 
 
+def test_minutes_end_a_run_and_may_be_added_to(tmp_path: Path) -> None:
+    run = goalrelay.train("her", POINT, minutes=0.05, out=tmp_path / "r", settings=SMALL)
+    assert run.reason == "budget" and 0.05 * 60 <= run.seconds < 30 and run.evaluation is not None
+    more = goalrelay.resume(run.folder, minutes=run.seconds / 60 + 0.03)
+    assert more.episodes > run.episodes and more.seconds >= run.seconds + 1.7
+    with pytest.raises(UsageError, match=r"minutes.* must be above 0"):
+        goalrelay.train("her", POINT, minutes=0, out=tmp_path / "none")
+
+
 def test_only_damaged_checkpoints_are_an_error_in_one_line(tmp_path: Path) -> None:
     run = goalrelay.train("her", POINT, episodes=5, out=tmp_path / "r", settings=SMALL)
     for file in (run.folder / "checkpoint" / "5").rglob("*"):

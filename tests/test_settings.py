@@ -82,12 +82,13 @@ def test_a_config_whose_names_are_not_names_is_refused() -> None:
         experiments.restore(values | {"learner_name": ["ddpg"]})
 
 
-def test_steps_end_a_run_unless_only_episodes_were_given() -> None:
-    base = experiments.make("her", "FetchReach-v4")
-    assert experiments.total_steps(base) == 1_000_000
-    assert experiments.total_steps(replace_at(base, "episodes", 5)) == float("inf")
+def test_a_million_steps_end_a_run_without_a_budget_of_its_own() -> None:
+    base, inf = experiments.make("her", "FetchReach-v4"), float("inf")
+    assert experiments.budget(base) == (1_000_000, inf, inf)
+    assert experiments.budget(replace_at(base, "episodes", 5)) == (inf, 5, inf)
+    assert experiments.budget(replace_at(base, "minutes", 0.5)) == (inf, inf, 0.5)
     both = replace_at(replace_at(base, "episodes", 5), "steps", 70)
-    assert experiments.total_steps(both) == 70
+    assert experiments.budget(both) == (70, 5, inf)
 
 
 def test_presets_put_their_values_in_place() -> None:

@@ -47,6 +47,8 @@ class Resume:
     """Run folder."""
     steps: int | None = None
     """New budget of environment steps in all."""
+    minutes: float | None = None
+    """New budget of minutes in all."""
     until: float | None = None
     """New success rate at which to stop."""
     quiet: bool = False
@@ -137,7 +139,13 @@ def resume(arguments: Sequence[str]) -> int:
     """Go on with a run after a stop"""
     command = parse(Resume, arguments, "resume")
     display = _display(command.quiet)
-    result = session.resume(command.run, steps=command.steps, until=command.until, display=display)
+    result = session.resume(
+        command.run,
+        steps=command.steps,
+        minutes=command.minutes,
+        until=command.until,
+        display=display,
+    )
     return _report(result, command.quiet)
 
 

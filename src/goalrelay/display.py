@@ -9,7 +9,6 @@ from rich.console import Console
 from rich.live import Live
 from rich.progress import BarColumn, Progress, TaskID, TextColumn
 
-from goalrelay import experiment as experiments
 from goalrelay.evaluation import Evaluation
 from goalrelay.trainer import Counters, Trainer
 
@@ -38,7 +37,6 @@ class Lines(Display):
 
     def __init__(self, console: Console | None = None):
         self.console = console or Console(highlight=False, soft_wrap=True)
-        self.speed = _Speed()
 
     def start(self, trainer: Trainer, folder: Path) -> None:
         """Say what is about to happen, where, and how much memory the replay may take."""
@@ -51,6 +49,7 @@ class Lines(Display):
             f"run folder {folder}; replay of {experiment.replay.capacity:,} transitions, "
             f"{replay.bytes / 1e6:,.0f} MB when full"
         )
+        self.speed = _Speed(trainer)
         if trainer.counters.cycle:
             self.console.print(f"going on from {_position(trainer.counters)}")
 
@@ -82,10 +81,8 @@ class Terminal(Lines):
     def start(self, trainer: Trainer, folder: Path) -> None:
         """Print the heading and start the line."""
         super().start(trainer, folder)
-        experiment = trainer.experiment
-        self.by_episodes = experiment.episodes is not None
-        total = experiment.episodes or experiments.total_steps(experiment)
-        self.bar = self.progress.add_task(experiment.task, total=total, status="first cycle ...")
+        task = trainer.experiment.task
+        self.bar = self.progress.add_task(task, total=1.0, status="first cycle ...")
         self.live.start()
 
     def cycle(self, counters: Counters) -> None:
@@ -93,14 +90,11 @@ class Terminal(Lines):
         super().cycle(counters)
         if self.bar is None:
             return
-        done = counters.episodes if self.by_episodes else counters.steps
-        total = self.progress.tasks[0].total or 0
-        left = self.speed.left(done, total, self.by_episodes)
         status = (
             f"{counters.episodes:,} episodes  {counters.steps:,} steps  {self.latest}"
-            f"{self.speed.text()}  {left}"
+            f"{self.speed.text()}  {self.speed.left()}"
         )
-        self.progress.update(self.bar, completed=done, status=status)
+        self.progress.update(self.bar, completed=self.speed.trainer.spent(), status=status)
 
     def evaluation(self, counters: Counters, evaluation: Evaluation) -> None:
         """Print a line and keep the figure in view."""
@@ -134,26 +128,27 @@ def _position(counters: Counters) -> str:
 
 
 class _Speed:
-    """Steps, updates and episodes a second over the last cycles."""
+    """Steps, updates and share of the budget a second over the last cycles."""
 
-    def __init__(self) -> None:
-        self.seen: deque[tuple[float, Counters]] = deque(maxlen=SPEED_WINDOW)
+    def __init__(self, trainer: Trainer) -> None:
+        self.trainer = trainer
+        self.seen: deque[dict[str, float]] = deque(maxlen=SPEED_WINDOW)
 
     def add(self, counters: Counters) -> None:
-        self.seen.append((time.perf_counter(), counters))
+        now = {"time": time.perf_counter(), "spent": self.trainer.spent()}
+        self.seen.append(now | {"steps": counters.steps, "updates": counters.updates})
 
     def rate(self, name: str) -> float:
         if len(self.seen) < 2:
             return 0.0
-        (start, first), (end, last) = self.seen[0], self.seen[-1]
-        return (getattr(last, name) - getattr(first, name)) / max(end - start, 1e-9)
+        first, last = self.seen[0], self.seen[-1]
+        return (last[name] - first[name]) / max(last["time"] - first["time"], 1e-9)
 
     def text(self) -> str:
         return f"{self.rate('updates'):.0f} updates/s  {self.rate('steps'):.0f} steps/s"
 
-    def left(self, done: float, total: float, by_episodes: bool) -> str:
-        rate = self.rate("episodes" if by_episodes else "steps")
-        if rate <= 0:
+    def left(self) -> str:
+        if self.rate("spent") <= 0:
             return ""
-        seconds = int((total - done) / rate)
+        seconds = int((1 - self.trainer.spent()) / self.rate("spent"))
         return f"{seconds // 3600}:{seconds // 60 % 60:02d}:{seconds % 60:02d} left at most"

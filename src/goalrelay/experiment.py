@@ -4,6 +4,7 @@
 lay single options over it; `config.json` in the run folder is its JSON.
 """
 
+import math
 from dataclasses import dataclass, field
 from typing import Annotated, Any, Generic, Literal, TypeVar
 
@@ -97,9 +98,12 @@ class Experiment(Generic[MethodConfig, LearnerConfig]):
     seed: int = number(0, 0, 2**31 - 1)
     """One seed gives one curve."""
     steps: int | None = number(None, 1)
-    """Stop after this many environment steps (default: 1,000,000 unless --episodes is given)."""
+    """Stop after this many environment steps (1,000,000 if no budget of any kind is given)."""
     episodes: int | None = number(None, 1)
     """Stop after this many training episodes."""
+    minutes: float | None = number(None, above=0)
+    """Stop after this much wall-clock time, over all sessions of the run. When that is depends on
+    the machine; all else depends on the seed."""
     until: float | None = number(None, above=0, high=1)
     """Stop when the success rate reaches this, confirmed on --evaluate.confirm episodes."""
 
@@ -175,8 +179,10 @@ def to_json(experiment: AnyExperiment) -> dict[str, Any]:
     return to_dict(experiment)
 
 
-def total_steps(experiment: AnyExperiment) -> float:
-    """Environment steps after which the run stops, infinite when episodes decide."""
-    if experiment.steps is None:
-        return DEFAULT_STEPS if experiment.episodes is None else float("inf")
-    return experiment.steps
+def budget(experiment: AnyExperiment) -> tuple[float, float, float]:
+    """Environment steps, training episodes and minutes: the run stops at the first it reaches."""
+    given = (experiment.steps, experiment.episodes, experiment.minutes)
+    if given == (None, None, None):
+        given = (DEFAULT_STEPS, None, None)
+    steps, episodes, minutes = (math.inf if most is None else most for most in given)
+    return steps, episodes, minutes

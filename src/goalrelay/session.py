@@ -58,6 +58,7 @@ def train(
     preset: str = "default",
     steps: int | None = None,
     episodes: int | None = None,
+    minutes: float | None = None,
     seed: int = 0,
     until: float | None = None,
     out: str | Path | None = None,
@@ -71,8 +72,9 @@ def train(
         task: a Gymnasium id, or package.module:TaskId.
         learner: ddpg, td3, sac or dqn; the preset's by default.
         preset: a named set of values to start from.
-        steps: environment steps after which to stop (1,000,000 unless `episodes` is given).
+        steps: environment steps after which to stop (1,000,000 without any budget).
         episodes: training episodes after which to stop.
+        minutes: wall-clock time after which to stop.
         seed: one seed gives one curve.
         until: success rate at which to stop.
         out: run folder; runs/TASK/METHOD/seed-S by default.
@@ -84,7 +86,7 @@ def train(
         Diverged: learning exploded; the last good checkpoint is kept.
     """
     experiment = experiments.make(method, task, learner, preset)
-    given = {"steps": steps, "episodes": episodes, "seed": seed, "until": until}
+    given = {"steps": steps, "episodes": episodes, "minutes": minutes, "seed": seed, "until": until}
     for name, value in (given | dict(settings or {})).items():
         experiment = replace_at(experiment, name, value)
     return start(experiment, Path(out) if out else None, display or Display())
@@ -104,6 +106,7 @@ def resume(
     run: str | Path,
     *,
     steps: int | None = None,
+    minutes: float | None = None,
     until: float | None = None,
     display: Display | None = None,
 ) -> Result:
@@ -112,6 +115,7 @@ def resume(
     Args:
         run: the run folder.
         steps: a new budget of environment steps in all, instead of the run's own.
+        minutes: a new budget of minutes in all, instead of the run's own.
         until: a new success rate at which to stop, instead of the run's own.
         display: what shows the progress; silent by default.
 
@@ -123,8 +127,8 @@ def resume(
     use_compilation_cache()
     folder = RunFolder.open(Path(run))
     experiment = folder.experiment()
-    if steps is not None:
-        experiment = dataclasses.replace(experiment, steps=steps, episodes=None)
+    if steps is not None or minutes is not None:
+        experiment = dataclasses.replace(experiment, steps=steps, episodes=None, minutes=minutes)
     if until is not None:
         experiment = dataclasses.replace(experiment, until=until)
     experiments.check(experiment)

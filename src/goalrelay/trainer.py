@@ -25,7 +25,7 @@ from goalrelay import learners, methods
 from goalrelay.collect import Begin, Collector
 from goalrelay.demos.load import load
 from goalrelay.errors import Diverged, UsageError
-from goalrelay.evaluation import Evaluation, diagnose, diagnosed, evaluate
+from goalrelay.evaluation import Evaluation, evaluate
 from goalrelay.experiment import AnyExperiment
 from goalrelay.goals import Progress
 from goalrelay.level import Level
@@ -36,6 +36,7 @@ from goalrelay.relabel import Rules, reached, whole
 from goalrelay.replay import Replay
 from goalrelay.tasks.gym_task import open_task
 from goalrelay.types import Array, Episode, Index
+from goalrelay.window import Window
 
 TRAIN, TEST, CONFIRM, SAMPLE, STATISTICS = range(5)
 """Streams of random numbers."""
@@ -97,7 +98,7 @@ class Trainer:
         self.counters = Counters()
         if self.rules.demonstrations is not None:
             self._observe(self.rules.demonstrations, self.rules.demonstrations.steps())
-        self.window = self._empty_window()
+        self.window = Window(self.task.spec, (*self._metrics(), *self.method.FIGURES))
         self.reached = np.zeros(len(self.task.spec.stages))  # shares of the last test's episodes
         self.collector = Collector(
             lambda: open_task(experiment.task, experiment.task_options),
@@ -122,12 +123,11 @@ class Trainer:
         every, now = self.experiment.evaluate.every, self.counters.episodes
         return now // every > (now - self.experiment.collect.episodes) // every and now > 0
 
-    def finished(self) -> bool:
-        """Whether the budget is spent."""
-        episodes = self.experiment.episodes
-        if episodes is not None and self.counters.episodes >= episodes:
-            return True
-        return self.counters.steps >= experiments.total_steps(self.experiment)
+    def spent(self) -> float:
+        """Share of the budget that is spent: 1 or more when the run is over."""
+        budget = experiments.budget(self.experiment)
+        done = self.counters.steps, self.counters.episodes, self.counters.seconds / 60
+        return max(so_far / most for so_far, most in zip(done, budget, strict=True))
 
     def test(self, policy: Policy, episodes: int, stream: int = TEST) -> Evaluation:
         """Evaluate on seeds that belong to this moment of this run alone."""
@@ -161,7 +161,7 @@ class Trainer:
             "replay": self.replay.save(),
             "counters": {k: np.float64(v) for k, v in self.counters._asdict().items()},
             "reached": self.reached,
-            "window": {k: np.float64(v) for k, v in self.window.items()},
+            "window": {k: np.float64(v) for k, v in self.window.saved().items()},
         }
 
     def restore(self, saved: dict[str, Any]) -> None:
@@ -172,7 +172,7 @@ class Trainer:
         self.reached = np.asarray(saved["reached"], float)
         kinds = {name: type(value) for name, value in Counters()._asdict().items()}
         self.counters = Counters(**{k: kinds[k](v) for k, v in saved["counters"].items()})
-        self.window = {name: float(saved["window"][name]) for name in self.window}
+        self.window.restore(saved["window"])
 
     def judged(self, evaluation: Evaluation) -> bool:
         """Take in what a test showed; whether the policy is as good as the best so far."""
@@ -184,13 +184,8 @@ class Trainer:
 
     def take_window(self) -> dict[str, float]:
         """Means since the last evaluation, and a fresh start of them."""
-        sums, self.window = self.window, self._empty_window()
-        episodes = max(sums["episodes"], 1)
-        means = {f"train_{name}": sums[name] / episodes for name in self._per_episode()}
-        for name in self._per_scan():
-            scans = sums[f"scans_{name}"]
-            means[name] = sums[name] / scans if scans else math.nan
-        return means
+        done, self.window = self.window, self.window.fresh()
+        return done.means()
 
     def _check_fit(self) -> None:
         if self.method.NEEDS_GOALS and self.task.flat:
@@ -229,21 +224,8 @@ class Trainer:
                 rng, method = self._rng(STATISTICS, self.counters.cycle), self.experiment.method
                 level.observe(level.part.observed(method, self.rules, replay, index, rng))
 
-    def _empty_window(self) -> dict[str, float]:
-        scans = (f"scans_{name}" for name in self._per_scan())
-        names = ("episodes", *self._per_episode(), *self._per_scan(), *scans)
-        return dict.fromkeys(names, 0.0)
-
-    def _per_scan(self) -> tuple[str, ...]:
-        """Figures of the updates, each of one level."""
-        return (*self._metrics(), *self.method.FIGURES)
-
     def _metrics(self) -> list[str]:
         return [name for level in self.levels for name in level.metrics]
-
-    def _per_episode(self) -> tuple[str, ...]:
-        """Figures of the training episodes."""
-        return ("success", "return", *diagnosed(self.task.spec))
 
     def _start_updates(self, scans: int, scan: int) -> list[tuple[Level, Any, dict[str, Array]]]:
         """Dispatch this cycle's scans; returns states and metrics that are being computed."""
@@ -305,11 +287,7 @@ class Trainer:
             old.last,
             old.seconds + seconds,
         )
-        self.window["episodes"] += len(episodes)
-        self.window["success"] += sum(e.success for e in episodes)
-        self.window["return"] += sum(e.total_reward for e in episodes)
-        for name, value in diagnose(episodes, self.task.spec).items():
-            self.window[name] += value * len(episodes)
+        self.window.add_episodes(episodes)
 
     def _watch(self, metrics: dict[str, float]) -> None:
         for name, value in metrics.items():
@@ -318,8 +296,7 @@ class Trainer:
                     f"{name} became {value:g} in cycle {self.counters.cycle} "
                     f"(after {self.counters.episodes} episodes)"
                 )
-            self.window[name] += value
-            self.window[f"scans_{name}"] += 1
+        self.window.add_scan(metrics)
 
     def _levels(self) -> tuple[Level, ...]:
         """A learner for each level of the method; they start apart."""
@@ -381,7 +358,7 @@ def run_loop(
     wanted, evaluation = trainer.experiment.until, None
     settings = trainer.experiment.evaluate
     while not stopping():
-        finished = trainer.finished()
+        finished = trainer.spent() >= 1
         if trainer.due() or finished:
             policy = trainer.policy()
             evaluation = trainer.test(policy, settings.confirm if finished else settings.episodes)
