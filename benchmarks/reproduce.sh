@@ -121,20 +121,31 @@ relay_tasks() { # the paper's tasks with one object
     done
 }
 
-her_tasks() { # plain hindsight on them, for longer than relay took
-    for task in ${TASKS:-FetchDrawer FetchInsert}; do
-        for seed in ${SEEDS:-0 1 2}; do
+her_tasks() { # plain hindsight on all of them, for at least as long as relay's slowest seed took
+    while read -r task minutes; do
+        case " ${TASKS:-$task} " in *" $task "*) ;; *) continue ;; esac
+        for seed in ${SEEDS:-0}; do
             run "her_tasks/$task-$seed" her "goalrelay/$task-v0" --learner td3 \
                 --learner.hidden 128 128 128 --learner.polyak 0.75 --learner.target-move cycle \
-                --learner.action-l2 0.1 --collect.updates 80 --evaluate.average 0.9 \
-                --method.exploration.random 0.2 --until 0.95 --episodes 300 --evaluate.every 50 \
-                --seed "$seed"
+                --learner.action-l2 0.1 --collect.updates 80 --evaluate.average 0.95 \
+                --method.exploration.random 0.2 --until 0.95 --minutes "$minutes" \
+                --evaluate.every 50 --seed "$seed" </dev/null
         done
-    done
+    done <<'TASKS'
+FetchDrawer 3
+FetchInsert 3
+FetchObstaclePush 20
+FetchDoublePush 13
+FetchStack 21
+FetchDrawerBox 31
+FetchTriplePush 22
+FetchTripleStack 60
+TASKS
 }
 
-relay_several() { # and with two
-    for task in ${TASKS:-FetchDoublePush FetchStack FetchDrawerBox}; do
+relay_several() { # and with two or three
+    for task in ${TASKS:-FetchDoublePush FetchStack FetchDrawerBox FetchTriplePush \
+        FetchTripleStack}; do
         for seed in ${SEEDS:-0 1 2}; do
             run "relay_several/$task-$seed" relay "goalrelay/$task-v0" --until 0.9 \
                 --episodes 8000 --evaluate.every 50 --seed "$seed"
