@@ -39,6 +39,7 @@ TOP = {
     "logbook",
     "display",
     "session",
+    "sweep",
     "cli",
     "cli_demos",
     "parsing",

@@ -21,7 +21,7 @@ from goalrelay.display import Display, Lines, Terminal, describe
 from goalrelay.errors import Diverged, UsageError
 from goalrelay.experiment import Experiment
 from goalrelay.parsing import PositionalPath, parse
-from goalrelay.settings import suggest
+from goalrelay.settings import number, suggest, validate
 from goalrelay.tasks.gym_task import known_tasks
 
 AnExperiment = TypeVar("AnExperiment")
@@ -113,6 +113,18 @@ class Plot:
 
 
 @dataclass(frozen=True)
+class Sweep:
+    """Make all runs of a sweep file: variants, a grid of values, seeds; one table of them."""
+
+    file: PositionalPath
+    """A TOML file; docs/sweeps.md shows one."""
+    out: Path | None = None
+    """Folder of the runs (default: runs/ and the name of the file)."""
+    jobs: int = number(1, 1, 1024)
+    """Runs at a time; they share out this machine's cores."""
+
+
+@dataclass(frozen=True)
 class Nothing:
     """A list."""
 
@@ -197,6 +209,26 @@ def plot(arguments: Sequence[str]) -> int:
     return 0
 
 
+def sweep(arguments: Sequence[str]) -> int:
+    """Make many runs from one file, and a table of them"""
+    from goalrelay import sweep as sweeps
+
+    command = parse(Sweep, arguments, "sweep")
+    validate(command)
+    out = command.out or Path("runs") / command.file.stem
+    plan = sweeps.read(command.file)
+    print(f"{len(plan)} runs in {out}, {command.jobs} at a time", flush=True)
+
+    def report(row: sweeps.Row) -> None:
+        figures = f"success {row.success:.2f}  return {row.mean_return:.1f}"
+        spent = f"{row.episodes:,} episodes  {row.steps:,} steps  {row.seconds:.1f} s"
+        print(f"{row.variant} seed {row.seed}: {row.ended}  {figures}  {spent}", flush=True)
+
+    rows = sweeps.run(plan, out, command.jobs, report)
+    print(sweeps.summary(rows))
+    return 0 if all(row.finished for row in rows) else 1
+
+
 def tasks(arguments: Sequence[str]) -> int:
     """List the tasks that are installed"""
     parse(Nothing, arguments, "tasks")
@@ -231,6 +263,7 @@ COMMANDS: dict[str, Callable[[Sequence[str]], int]] = {
     "record": record,
     "play": play,
     "plot": plot,
+    "sweep": sweep,
     "demos": demos,
     "tasks": tasks,
     "methods": list_methods,

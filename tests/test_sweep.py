@@ -1,0 +1,145 @@
+"""A sweep makes what its file says, goes on where it stopped, and sums up."""
+
+import math
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from goalrelay import sweep
+from goalrelay.cli import main
+from goalrelay.errors import UsageError
+from goalrelay.logbook import read_table
+from goalrelay.sweep import Row
+
+FILE = """
+method = "her"
+task = "goalrelay/PointReach-v0"
+seeds = [3, 4]
+[options]
+episodes = 6
+"collect.updates" = 4
+"learner.hidden" = [8]
+"evaluate.every" = 3
+"evaluate.episodes" = 2
+"evaluate.confirm" = 2
+"save.tensorboard" = false
+[grid]
+"learner.polyak" = [0.5, 0.9]
+[variants.future]
+[variants.final]
+"method.strategy" = "final"
+learner = "ddpg"
+"""
+
+
+def written(folder: Path, text: str = FILE) -> Path:
+    (folder / "some.toml").write_text(text)
+    return folder / "some.toml"
+
+
+def test_a_file_means_every_variant_with_every_value_and_every_seed(tmp_path: Path) -> None:
+    plan = sweep.read(written(tmp_path))
+    names = [
+        f"{v}_polyak-{p}/seed-{s}" for v in ("future", "final") for p in (0.5, 0.9) for s in (3, 4)
+    ]
+    assert [planned.name for planned in plan] == names
+    last: Any = plan[-1].experiment
+    assert (last.method.strategy, last.learner.polyak, last.seed, last.episodes) == (
+        "final",
+        0.9,
+        4,
+        6,
+    )
+    assert last.learner_name == "ddpg" and last.learner.hidden == (8,)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "complaint"),
+    [
+        ("seeds", "seed", "unknown key 'seed'; did you mean 'seeds'"),
+        ("[3, 4]", "3", "'seeds' must be a list of whole numbers"),
+        ('"her"', "7", "'method' must be given, and be a name"),
+        ('task = "goalrelay/PointReach-v0"', "", "'task' must be given"),
+        ("[0.5, 0.9]", "0.5", "grid 'learner.polyak' must be a list"),
+        ("[0.5, 0.9]", "[0.5, 1.5]", "polyak"),
+        ("method.strategy", "method.strategie", "unknown option"),
+        ("[variants.future]", "[variants]\nfuture = 3", "variant 'future' must be a table"),
+        ("[variants.future]", '[variants."a/b"]', "cannot be the name of a folder"),
+        ("[variants.future]", "[variants.future", "cannot read"),
+    ],
+)
+def test_what_cannot_work_is_refused_before_anything_runs(
+    tmp_path: Path, old: str, new: str, complaint: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = written(tmp_path, FILE.replace(old, new))
+    assert main(["sweep", str(file), "--out", str(tmp_path / "out")]) == 2
+    said = capsys.readouterr().err
+    assert complaint in said and "some.toml" in said and said.count("\n") == 1
+    assert not (tmp_path / "out").exists()
+
+
+def test_runs_are_made_once_summed_up_and_gone_on_with(tmp_path: Path) -> None:
+    small = FILE.replace("[0.5, 0.9]", "[0.5]").replace("[variants.final]", "[variants.other]")
+    file, out = written(tmp_path, small), tmp_path / "out"
+    command = [sys.executable, "-m", "goalrelay.cli", "sweep", str(file), "--out", str(out)]
+    ended = subprocess.run([*command, "--jobs", "2"], capture_output=True, text=True)
+    assert ended.returncode == 0, ended.stderr
+    assert "4 runs in" in ended.stdout and "| future_polyak-0.5 | 2 |" in ended.stdout
+    rows = read_table(out / "table.csv")
+    assert [row["ended"] for row in rows] == ["budget"] * 4
+    assert {row["episodes"] for row in rows} == {"6"}
+    alone = read_table(out / "future_polyak-0.5/seed-3/progress.csv")
+    assert alone[-1]["episodes"] == "6"
+
+    before = (out / "future_polyak-0.5/seed-3/timing.csv").stat().st_mtime_ns
+    (out / "table.csv").write_text("".join((out / "table.csv").open().readlines()[:-1]))
+    again = subprocess.run(command, capture_output=True, text=True)
+    assert again.returncode == 0 and again.stdout.count(" seed ") == 1  # the lost row only
+    assert (out / "future_polyak-0.5/seed-3/timing.csv").stat().st_mtime_ns == before
+
+    written(tmp_path, small.replace("= [8]", "= [9]"))
+    refused = subprocess.run(command, capture_output=True, text=True)
+    assert refused.returncode == 2
+    assert "was begun with other options (learner)" in refused.stderr
+
+
+def test_a_run_that_fails_is_told_and_the_others_go_on(tmp_path: Path) -> None:
+    text = FILE.replace("[0.5, 0.9]", "[0.5]").replace(
+        '"method.strategy" = "final"', 'task = "goalrelay/NoSuchTask-v0"'
+    )
+    plan = sweep.read(written(tmp_path, text.replace("[3, 4]", "[3]")))
+    told: list[Row] = []
+    rows = sweep.run(plan, tmp_path / "out", 1, told.append)
+    assert sorted(row.finished for row in rows) == [False, True]
+    assert "NoSuchTask" in next(row.ended for row in told if not row.finished)
+
+
+def test_the_summary_is_means_with_the_range_of_the_seeds() -> None:
+    nan = math.nan
+    rows = [
+        Row("a", 0, "until", 0.9, -10.0, 100, 5000, 60.0),
+        Row("a", 1, "budget", 0.7, -30.0, 300, 15000, 120.0),
+        Row("a", 2, "interrupted", 0.0, -50.0, 1, 50, 1.0),
+        Row("b", 0, "budget", nan, 1234.5, 10, 1000, 9.0),
+    ]
+    shown = sweep.summary(rows).splitlines()
+    assert shown[2:] == [
+        "| a | 2 | 0.80 (0.70 to 0.90) | -20.0 (-30.0 to -10.0) | 200 (100 to 300) "
+        "| 10,000 (5,000 to 15,000) | 90 (60 to 120) |",
+        "| b | 1 |  | 1,234.5 | 10 | 1,000 | 9 |",
+    ]
+
+
+def test_a_damaged_table_is_named(tmp_path: Path) -> None:
+    (tmp_path / "table.csv").write_text("variant,seed\na,x\n")
+    with pytest.raises(UsageError, match=r"table.csv is damaged"):
+        sweep.run([], tmp_path, 1, lambda _: None)
+
+
+def test_cores_are_shared_out() -> None:
+    shares = sweep._shares(2)
+    assert len(shares) == 2 and (not shares[0] or shares[0] != shares[1] or len(shares[0]) == 1)
+    assert len(sweep._shares(9)) == 9
