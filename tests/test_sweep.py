@@ -81,6 +81,13 @@ def test_what_cannot_work_is_refused_before_anything_runs(
     assert not (tmp_path / "out").exists()
 
 
+def test_the_files_that_come_with_us_can_be_read() -> None:
+    found = sorted((Path(__file__).parents[1] / "sweeps").glob("*.toml"))
+    assert len(found) > 1
+    for file in found:
+        assert len(sweep.read(file)) > 3
+
+
 def test_runs_are_made_once_summed_up_and_gone_on_with(tmp_path: Path) -> None:
     small = FILE.replace("[0.5, 0.9]", "[0.5]").replace("[variants.final]", "[variants.other]")
     file, out = written(tmp_path, small), tmp_path / "out"
