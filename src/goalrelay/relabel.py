@@ -28,6 +28,10 @@ DIAGNOSED = 256
 """Steps of a cycle, about, on which INNR is measured."""
 
 
+LOOKED_AT = 8
+"""Steps looked at for each that is to be in place."""
+
+
 class Rules(NamedTuple):
     """What relabelling needs of a task: how it judges, and how much the future counts."""
 
@@ -221,6 +225,21 @@ def relabel(
         places = slice(None) if (order := task_order(stage)) is None else order
         ended = rules.terminal(achieved[:, places], next_goal[:, places], ended)
     return Meaning(goal, next_goal, hindsight, total.astype(np.float32), discount * ~ended, after)
+
+
+def in_place(replay: Replay, stage: Stage, count: int, rng: np.random.Generator) -> Index:
+    """Up to `count` steps [N] before which all that a stage has to keep was where it should be.
+
+    They are looked for among `LOOKED_AT` times as many uniformly drawn ones; a stage that keeps
+    nothing has none.
+    """
+    drawn = replay.sample(LOOKED_AT * count if stage.also else 0, rng)
+    kept = np.ones(len(drawn.row), bool)
+    for pair in stage.also:
+        gap = facts(replay, pair.desired, drawn.row) - facts(replay, pair.achieved, drawn.row)
+        kept &= np.linalg.norm(gap, axis=1) <= stage.switch
+    chosen = np.flatnonzero(kept)[:count]
+    return Index(*(field[chosen] for field in drawn))
 
 
 def innr(replay: Replay, index: Index, stage: Stage, rules: Rules, meaning: Meaning) -> float:

@@ -30,7 +30,7 @@ from goalrelay.methods import Act, Network
 from goalrelay.methods.relay.config import PRESETS, Config
 from goalrelay.priority import check as check_priority
 from goalrelay.priority import draw
-from goalrelay.relabel import Rules, innr, pursuits, reached, relabel
+from goalrelay.relabel import Rules, in_place, innr, pursuits, reached, relabel
 from goalrelay.replay import Replay
 from goalrelay.symmetry import Steps, mirror
 from goalrelay.types import Batch, Index, Observation, Spec, Symmetry
@@ -162,11 +162,15 @@ def _draw(
     """Steps for a stage and the rows of goals; only what moves an object has a priority."""
     stages = rules.spec.stages
     name = config.priority if moves(stages, stage) else "uniform"
+    there = in_place(replay, stages[stage], round(config.in_place * count), rng)
+    count -= len(there.row)
     alone = stages[stage]
     if alone.also:  # its own object, judged by distance: the task judges all of them
         alone = alone._replace(also=(), threshold=alone.threshold or alone.switch)
-    there, columns = reached(alone, rules), alone.achieved.columns
-    return draw(name, config.prioritized, replay, count, there, alone.scale, columns, rng)
+    near, columns = reached(alone, rules), alone.achieved.columns
+    index, goals = draw(name, config.prioritized, replay, count, near, alone.scale, columns, rng)
+    index = Index(*(np.concatenate(both) for both in zip(there, index, strict=True)))
+    return index, np.concatenate((np.full(len(there.row), -1), goals))
 
 
 def _batch(

@@ -43,6 +43,9 @@ class Config:
     of that object."""
     prioritized: float = number(1.0, 0, 1)
     """Share of those stages' steps that are drawn by priority."""
+    in_place: float = number(0.0, 0, 1)
+    """Share of the steps of a stage that has others to keep (`Stage.also`) drawn from where those
+    are in place: there it acts, and of all steps those may be few."""
     n_step: int = number(1, 1, 1000)
     """Rewards are summed over up to this many steps, ending where the goal is reached."""
     guidance: Guidance = field(default_factory=Guidance)

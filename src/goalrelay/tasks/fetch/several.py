@@ -277,9 +277,9 @@ def stages(count: int, alone: bool) -> tuple[Stage, ...]:
 
     Args:
         count: blocks.
-        alone: a later block is reached and brought to its goal whatever becomes of the others, by
-            what is known of the first one, before all must hold. Without it there are 2 N stages,
-            without `bring`, and all ask for the blocks before (RHER).
+        alone: a later block is first brought to its goal whatever becomes of the others, by what
+            is known of the first one, before all must hold. Without it there are 2 N stages,
+            without `bring` (RHER).
     """
     found = []
     for m in range(count):
@@ -288,8 +288,7 @@ def stages(count: int, alone: bool) -> tuple[Stage, ...]:
         view = first(count, m) if m else None
         last = m == count - 1
         size = (THRESHOLD, THRESHOLD, GAIN)
-        before = () if alone else done
-        reach = Stage(f"reach{m}", part("observation", 0, 3), here, THRESHOLD, *size, before, view)
+        reach = Stage(f"reach{m}", part("observation", 0, 3), here, THRESHOLD, *size, done, view)
         if alone and m:
             found += [reach, Stage(f"bring{m}", here, there, THRESHOLD, *size, (), view)]
         else:
