@@ -9,7 +9,7 @@ import pytest
 from goalrelay.encoding import Moment, encode
 from goalrelay.goals import Guidance, Progress, choose, current, first_end, is_end
 from goalrelay.methods import relay
-from goalrelay.relabel import Rules, relabel
+from goalrelay.relabel import Rules, in_place, relabel
 from goalrelay.replay import Replay
 from goalrelay.symmetry import turned
 from goalrelay.types import Observation
@@ -99,6 +99,42 @@ def test_a_batch_shows_each_stage_its_steps_through_its_view() -> None:
         stored = [first, second] if kind[2] == 0 else [second, first]
         near = np.abs(replay.achieved - stored).max(axis=1).min()
         assert near < 1e-6, "through no view, block 0 comes first; through the other, block 1"
+
+
+def test_steps_in_place_are_all_those_and_only_those_before_which_the_others_are() -> None:
+    replay, rng = filled(), np.random.default_rng(0)
+    steps = replay.steps()
+    held = {
+        int(row)
+        for row in steps.row
+        if abs(replay.achieved[row, 0] - replay.desired[row, 0]) <= 0.1
+    }
+    found = in_place(replay, STAGES[3], 2000, rng)
+    assert len(found.row) == 2000 and set(found.row.tolist()) == held
+    whole = dict(zip(steps.row, zip(steps.time, steps.length, strict=True), strict=True))
+    for row, time, length, _ in zip(*found, strict=True):
+        assert whole[row] == (time, length)
+    assert not len(in_place(replay, STAGES[1], 100, rng).row)  # a stage that keeps nothing
+    nowhere = STAGES[3]._replace(switch=0.0)
+    assert not len(in_place(replay, nowhere, 100, rng).row)
+
+
+def test_a_share_of_the_stages_that_keep_others_is_drawn_from_where_those_are_in_place() -> None:
+    replay = filled()
+    for share in (0.0, 0.5, 1.0):
+        config = replace(
+            CONFIG, in_place=share, k=0, encoding="absolute", focus=False, translation=False
+        )
+        batch, _ = relay.sample(config, RULES, replay, (1, 4000), np.random.default_rng(0))
+        told, block, goal = batch.inputs[0, :, -3:], batch.inputs[0, :, 1], batch.inputs[0, :, 7]
+        task = (told == (0, 1, 1)).all(axis=1)
+        reach = (told == (1, 1, 0)).all(axis=1)
+        move = (told == (0, 1, 0)).all(axis=1)
+        near = np.abs(block - goal) <= 0.1
+        usual = near[move].mean()
+        for stage in (task, reach):
+            assert stage.sum() == 1000
+            assert near[stage].mean() == pytest.approx(share + (1 - share) * usual, abs=0.05)
 
 
 def test_mirrors_hold_for_goals_of_all_pairs() -> None:

@@ -17,8 +17,9 @@ With N blocks (1 to 6), b = 5 + 15 m for block m, e = 5 + 15 N:
 
 That is 43 columns for two blocks, 64 for three. Goals are [3 N], three columns a block.
 
-Stages, block after block: the grip reaches block m, then block m comes to its goal, first whatever
-becomes of the others, then while the blocks that are done stay done. The last stage is the task.
+Stages, block after block: the grip reaches block m while the blocks that are done stay done (a hand
+that rushes to the third block would pull down the tower of two); block m comes to its goal, first
+whatever becomes of the others, then while those stay done. The last stage is the task.
 Every later block can be shown as the first one (`Stage.view`), so that what was learnt about one
 block serves all.
 """
