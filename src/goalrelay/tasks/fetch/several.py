@@ -62,6 +62,9 @@ TABLE = (0.25, 0.35)
 """Half the table, m."""
 EDGE = 0.07
 """Nothing starts or is to be closer than this to the edge of the table, m."""
+EXACT = 0.025
+"""In a tower of more than two, blocks but the last come this near to their goals, m: what hangs over
+by more than half a block falls when the hand lets go."""
 BLOCK_COLUMNS = 15
 GAIN = 1 / STRIDE
 DARTS = 40
@@ -89,6 +92,9 @@ class Several(Fetch):
             room for them.
     """
 
+    tower = False
+    """Whether blocks stand on one another."""
+
     def __init__(
         self,
         scene: str,
@@ -109,7 +115,8 @@ class Several(Fetch):
         self.count = count
         self.paper = bool(paper)
         self.horizon = horizon(count)
-        self.stages = stages(count, not paper)
+        let_go = self.tower and count > 2 and not paper  # a block aloft must stand by itself
+        self.stages = stages(count, not paper, EXACT if let_go else THRESHOLD)
         self.symmetries = symmetries(count)
         self.absolute = absolute(count)
         wide = WIDE if count > PAPER_MOST else AROUND
@@ -273,7 +280,7 @@ def _discs(
 # What relay knows
 
 
-def stages(count: int, alone: bool) -> tuple[Stage, ...]:
+def stages(count: int, alone: bool, exact: float = THRESHOLD) -> tuple[Stage, ...]:
     """`reach0`, `move0`, `reach1`, `bring1`, `move1`, .., `task`: 3 N - 1 stages.
 
     Args:
@@ -281,6 +288,7 @@ def stages(count: int, alone: bool) -> tuple[Stage, ...]:
         alone: a later block is first brought to its goal whatever becomes of the others, by what
             is known of the first one, before all must hold. Without it there are 2 N stages,
             without `bring` (RHER).
+        exact: how near blocks but the last have to come to their goals, m.
     """
     found = []
     for m in range(count):
@@ -288,14 +296,14 @@ def stages(count: int, alone: bool) -> tuple[Stage, ...]:
         done = tuple(Pair(_goal("achieved_goal", j), _goal("desired_goal", j)) for j in range(m))
         view = first(count, m) if m else None
         last = m == count - 1
-        size = (THRESHOLD, THRESHOLD, GAIN)
-        reach = Stage(f"reach{m}", part("observation", 0, 3), here, THRESHOLD, *size, done, view)
+        near = THRESHOLD if last else exact
+        more = (THRESHOLD, GAIN)
+        hand = part("observation", 0, 3)
+        found += [Stage(f"reach{m}", hand, here, THRESHOLD, THRESHOLD, *more, done, view)]
         if alone and m:
-            found += [reach, Stage(f"bring{m}", here, there, THRESHOLD, *size, (), view)]
-        else:
-            found += [reach]
-        name, threshold = ("task", None) if last else (f"move{m}", THRESHOLD)
-        found += [Stage(name, here, there, threshold, *size, done, view)]
+            found += [Stage(f"bring{m}", here, there, near, near, *more, (), view)]
+        name, threshold = ("task", None) if last else (f"move{m}", near)
+        found += [Stage(name, here, there, threshold, near, *more, done, view)]
     return tuple(found)
 
 

@@ -26,6 +26,8 @@ REGISTRATIONS = several.sizes("FetchStack", FetchStack=2, FetchTripleStack=3)
 class Environment(several.Several):
     """The environment; see the module, and `several.Several` for its arguments."""
 
+    tower = True
+
     def __init__(self, **settings: Any):
         super().__init__("pick_and_place", 0.2, **settings)
 
