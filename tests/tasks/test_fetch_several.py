@@ -268,6 +268,16 @@ def test_later_blocks_are_first_brought_by_themselves(count: int) -> None:
             assert stage in paper
 
 
+def test_only_in_a_tower_of_three_blocks_are_placed_more_exactly_all_but_the_last() -> None:
+    tower = make("stack", 3).stages
+    near = {s.name: (s.threshold, s.switch) for s in tower}
+    assert near["move0"] == near["bring1"] == near["move1"] == (0.025, 0.025)
+    assert near["reach2"] == near["bring2"] == (THRESHOLD, THRESHOLD)
+    assert near["task"] == (None, THRESHOLD)
+    for made in (make("stack", 2), make("push", 3), make("stack", 3, paper=True)):
+        assert {s.switch for s in made.stages} == {THRESHOLD}
+
+
 def test_the_papers_tasks_have_the_papers_stages() -> None:
     assert len(make("push", 2).stages) == 5
     assert make("push", 2, paper=True).stages == several.stages(2, alone=False)
