@@ -77,7 +77,7 @@ class Level:
     ) -> tuple[Any, dict[str, Array]]:
         """Start updates [N, B] from a state; what comes back is being computed.
 
-        The last test's success rate decides the pace; outside [0, 1] none is known.
+        The best test's success rate decides the pace; outside [0, 1] none is known.
         """
         pace = 1 - self.config.anneal * success if 0 <= success <= 1 else 1.0
         state, metrics = run_cycle(

@@ -32,8 +32,9 @@ class LearnerConfig:
     target_move: Literal["update", "cycle"] = "cycle"
     """When targets move: after every update, or once after each cycle of updates (Baselines)."""
     anneal: float = number(0.0, 0, below=1)
-    """Steps of the optimisers and of the target networks shrink by this share as the last test's
-    success rate goes from 0 to 1: what is nearly right is only to be refined."""
+    """Steps of the optimisers and of the target networks shrink by this share as the best test's
+    success rate goes from 0 to 1: what is nearly right is only to be refined. (With the last test's
+    a setback would make steps larger, and the next one likelier.)"""
     normalize: bool = True
     """Normalise inputs by their running mean and deviation."""
     clip_input: float = number(200.0, above=0)

@@ -63,8 +63,8 @@ TABLE = (0.25, 0.35)
 EDGE = 0.07
 """Nothing starts or is to be closer than this to the edge of the table, m."""
 EXACT = 0.025
-"""In a tower of more than two, all but the last come this near to their goals, m: a block that hangs
-over by half its size or more falls when the hand lets go."""
+"""In a tower of more than two, all but the last come this near to their goals, m: a block that
+hangs over by half its size or more falls when the hand lets go."""
 BLOCK_COLUMNS = 15
 GAIN = 1 / STRIDE
 DARTS = 40
