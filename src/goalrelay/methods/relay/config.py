@@ -77,6 +77,7 @@ PRESETS: Mapping[str, Preset] = {
             "method.n_step": 1,
             "method.priority": "rare",
             "method.prioritized": 0.8,
+            "method.in_place": 0.5,
             "method.exploration.noise": 0.2,
             "method.exploration.random": 0.2,
             "method.exploration.anneal": 0.8,
