@@ -115,11 +115,8 @@ relay_slide() { # strokes are unsuitable, says the paper
 relay_tasks() { # the paper's tasks with one object
     for task in ${TASKS:-FetchDrawer FetchInsert FetchObstaclePush}; do
         for seed in ${SEEDS:-0 1 2}; do
-            steadier="" # a plateau at 0.8 goes on to rise when steps become smaller
-            [ "$task" != FetchObstaclePush ] || steadier="--learner.anneal 0.9"
-            # shellcheck disable=SC2086  # the option is words
             run "relay_tasks/$task-$seed" relay "goalrelay/$task-v0" --until 0.95 --minutes 20 \
-                --evaluate.every 50 --seed "$seed" $steadier
+                --evaluate.every 50 --seed "$seed"
         done
     done
 }

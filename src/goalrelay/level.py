@@ -72,17 +72,9 @@ class Level:
         """Count inputs [N, D] in the normalisation."""
         self._statistics = normalizer.observe(self._statistics, inputs, self.config.clip_input)
 
-    def update(
-        self, state: Any, batches: Batch, key: Array, success: float
-    ) -> tuple[Any, dict[str, Array]]:
-        """Start updates [N, B] from a state; what comes back is being computed.
-
-        The best test's success rate decides the pace; outside [0, 1] none is known.
-        """
-        pace = 1 - self.config.anneal * success if 0 <= success <= 1 else 1.0
-        state, metrics = run_cycle(
-            self._learner, self.config, state, self.moments(), batches, key, pace
-        )
+    def update(self, state: Any, batches: Batch, key: Array) -> tuple[Any, dict[str, Array]]:
+        """Start updates [N, B] from a state; what comes back is being computed."""
+        state, metrics = run_cycle(self._learner, self.config, state, self.moments(), batches, key)
         return state, {self.part.name + name: value for name, value in metrics.items()}
 
     def blend(self, kept: float) -> None:

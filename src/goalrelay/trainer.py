@@ -247,7 +247,7 @@ class Trainer:
                 key = self.key
                 for part in stream:
                     key = jax.random.fold_in(key, part)
-                state, metrics = level.update(state, batches, key, self.counters.best)
+                state, metrics = level.update(state, batches, key)
                 pending.append((level, state, metrics | figures))
         return pending
 

@@ -106,24 +106,6 @@ def test_a_cycle_normalises_scans_and_moves_the_targets(target_move: Any) -> Non
     assert float(metrics["critic_loss"]) == pytest.approx(np.mean(losses), rel=1e-4)
 
 
-@pytest.mark.parametrize("learner", [ddpg, td3, sac, dqn])
-def test_a_pace_is_smaller_steps_of_optimisers_and_targets(learner: Any) -> None:
-    config = learner.Config(anneal=0.8, **SMALL)
-    rates = [name for name in vars(config) if name.endswith("_lr")]
-    slow = replace(config, anneal=0.0, polyak=1 - 0.4 * 0.3, **dict.fromkeys(rates, 4e-4))
-    spec = DISCRETE if learner is dqn else SPEC
-    start, key = learner.init(config, spec, D, jax.random.key(1)), jax.random.key(0)
-    batch = batches(4, discrete=learner is dqn)
-
-    def end(config: Any, *pace: float) -> list[Any]:
-        state, _ = run_cycle(learner, replace(config, **LIMITS), start, IDENTITY, batch, key, *pace)
-        return [np.asarray(x) for x in jax.tree.leaves(state)]
-
-    for got, want, full in zip(end(config, 0.4), end(slow), end(config), strict=True):
-        np.testing.assert_allclose(got, want, rtol=1e-4, atol=1e-7)
-        assert got.ndim < 2 or not np.array_equal(got, full)
-
-
 def test_td3_equals_its_equations_with_two_critic_steps_for_an_actor_step() -> None:
     config = td3.Config(action_l2=0.1, target_noise=0.6, target_noise_clip=0.5, **LIMITS, **SMALL)
     state = td3.init(config, SPEC, D, jax.random.key(2))

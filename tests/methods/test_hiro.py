@@ -387,7 +387,7 @@ def test_an_update_of_both_levels_equals_numpy() -> None:
         expected: Any = reference.Td3(level.state, learner)
         batches, _ = part.sample(CONFIG, RULES, replay, (4, 16), np.random.default_rng(1))
         key = jax.random.key(9)
-        state, metrics = level.update(level.state, batches, key, 0.0)
+        state, metrics = level.update(level.state, batches, key)
         for pair, pair_key in enumerate(jax.random.split(key, 2)):
             for j, step_key in enumerate(jax.random.split(pair_key, 2)):
                 i = 2 * pair + j

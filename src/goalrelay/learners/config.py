@@ -1,6 +1,6 @@
 """What all learners are configured by, and the target-network step they share."""
 
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal, TypeVar
 
 import jax
@@ -31,10 +31,6 @@ class LearnerConfig:
     """Share of the old target network kept at each of its moves."""
     target_move: Literal["update", "cycle"] = "cycle"
     """When targets move: after every update, or once after each cycle of updates (Baselines)."""
-    anneal: float = number(0.0, 0, below=1)
-    """Steps of the optimisers and of the target networks shrink by this share as the best test's
-    success rate goes from 0 to 1: what is nearly right is only to be refined. (With the last test's
-    a setback would make steps larger, and the next one likelier.)"""
     normalize: bool = True
     """Normalise inputs by their running mean and deviation."""
     clip_input: float = number(200.0, above=0)
@@ -84,13 +80,6 @@ def clip_target(config: LearnerConfig, target: Array) -> Array:
     if config.return_low is None and config.return_high is None:
         return target
     return jnp.clip(target, config.return_low, config.return_high)
-
-
-def paced(config: AnyConfig, pace: Array) -> AnyConfig:
-    """The configuration with all steps, of optimisers and of targets, times the pace, (0, 1]."""
-    rates = [f.name for f in fields(config) if f.name.endswith("_lr")]
-    steps = {name: getattr(config, name) * pace for name in rates}
-    return replace(config, **steps, polyak=1 - (1 - config.polyak) * pace)
 
 
 def toward(config: LearnerConfig, target: Array, online: Array) -> Array:

@@ -11,27 +11,15 @@ from typing import Any
 import jax
 
 from goalrelay.learners import Learner
-from goalrelay.learners.config import paced
 from goalrelay.normalizer import Moments, normalize
 from goalrelay.types import Array, Batch
 
 
 @partial(jax.jit, static_argnums=(0, 1))
 def run_cycle(
-    learner: Learner,
-    config: Any,
-    state: Any,
-    moments: Moments,
-    batches: Batch,
-    key: Array,
-    pace: float = 1.0,
+    learner: Learner, config: Any, state: Any, moments: Moments, batches: Batch, key: Array
 ) -> tuple[Any, dict[str, Array]]:
-    """N updates: batches [N, B, ...] with N a multiple of the stride -> state, mean metrics.
-
-    The pace scales all steps of a learner that anneals them (`paced`).
-    """
-    if config.anneal:
-        config = paced(config, pace)
+    """N updates: batches [N, B, ...] with N a multiple of the stride -> state, mean metrics."""
     stride = learner.stride(config)
     groups = jax.tree.map(
         lambda x: x.reshape(x.shape[0] // stride, stride, *x.shape[1:]),
