@@ -115,12 +115,10 @@ relay_slide() { # strokes are unsuitable, says the paper
 relay_tasks() { # the paper's tasks with one object
     for task in ${TASKS:-FetchDrawer FetchInsert FetchObstaclePush}; do
         for seed in ${SEEDS:-0 1 2}; do
-            wide="" # a way round asks for a larger network, and that for fewer updates an episode
-            [ "$task" != FetchObstaclePush ] ||
-                wide="--learner.hidden 256 256 256 --collect.episodes 2"
-            # shellcheck disable=SC2086  # the options are words
+            preset=default
+            [ "$task" != FetchObstaclePush ] || preset=wide
             run "relay_tasks/$task-$seed" relay "goalrelay/$task-v0" --until 0.95 --minutes 20 \
-                --evaluate.every 50 --seed "$seed" $wide
+                --evaluate.every 50 --seed "$seed" --preset $preset
         done
     done
 }
