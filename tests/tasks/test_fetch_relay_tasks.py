@@ -112,7 +112,7 @@ def test_nothing_explodes(module: ModuleType) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("module", [*OURS, push, slide], ids=name)
+@pytest.mark.parametrize("module", [*OURS, push, pick_and_place, slide], ids=name)
 def test_nothing_explodes_in_the_long_run(module: ModuleType) -> None:
     walk(module, 100_000, seed=1)
 
