@@ -276,6 +276,6 @@ def _spread(values: Sequence[float], style: str) -> str:
     mean = sum(values) / len(values)
     if mean != mean:  # the task has no such figure
         return ""
-    if len(values) == 1:
+    if min(values) == max(values):
         return format(mean, style)
     return f"{mean:{style}} ({min(values):{style}} to {max(values):{style}})"
