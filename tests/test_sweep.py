@@ -69,6 +69,7 @@ def test_a_file_means_every_variant_with_every_value_and_every_seed(tmp_path: Pa
         ("[variants.future]", "[variants]\nfuture = 3", "variant 'future' must be a table"),
         ("[variants.future]", '[variants."a/b"]', "cannot be the name of a folder"),
         ("[variants.future]", "[variants.future", "cannot read"),
+        ("[3, 4]", "[3, 3]", "two runs would be future_polyak-0.5/seed-3"),
     ],
 )
 def test_what_cannot_work_is_refused_before_anything_runs(
@@ -122,6 +123,25 @@ def test_a_run_that_fails_is_told_and_the_others_go_on(tmp_path: Path) -> None:
     rows = sweep.run(plan, tmp_path / "out", 1, told.append)
     assert sorted(row.finished for row in rows) == [False, True]
     assert "NoSuchTask" in next(row.ended for row in told if not row.finished)
+
+
+def test_when_all_runs_fail_each_says_why(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    text = FILE.replace("PointReach", "NoSuchTask").replace("[3, 4]", "[3]")
+    file = written(
+        tmp_path,
+        text.replace("[0.5, 0.9]", "[[8], [8, 8]]").replace(
+            '[grid]\n"learner.polyak"', '[grid]\n"learner.hidden"'
+        ),
+    )
+    names = [planned.variant for planned in sweep.read(file)]
+    assert names == ["future_hidden-8", "future_hidden-8x8", "final_hidden-8", "final_hidden-8x8"]
+    assert main(["sweep", str(file), "--out", str(tmp_path / "a" / "b")]) == 1
+    assert capsys.readouterr().out.count("NoSuchTask") == 4
+    (tmp_path / "taken").write_text("")
+    assert main(["sweep", str(file), "--out", str(tmp_path / "taken")]) == 2
+    assert "--out" in capsys.readouterr().err
 
 
 def test_the_summary_is_means_with_the_range_of_the_seeds() -> None:

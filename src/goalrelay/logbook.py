@@ -8,7 +8,7 @@ import csv
 import importlib
 import io
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -41,12 +41,7 @@ class Table:
         self._write()
 
     def _write(self) -> None:
-        text = io.StringIO()
-        if self.rows:
-            writer = csv.DictWriter(text, list(self.rows[0]), lineterminator="\n")
-            writer.writeheader()
-            writer.writerows(self.rows)
-        write_text(self.path, text.getvalue())
+        write_table(self.path, self.rows)
 
 
 class Logbook:
@@ -87,6 +82,16 @@ class Logbook:
             self._events.close()
         if self._tracker is not None:
             self._tracker.finish()
+
+
+def write_table(path: Path, rows: Sequence[Row]) -> None:
+    """Put a CSV file in place, with the names of the first row; empty without rows."""
+    text = io.StringIO()
+    if rows:
+        writer = csv.DictWriter(text, list(rows[0]), lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(rows)
+    write_text(path, text.getvalue())
 
 
 def read_table(path: Path) -> list[Row]:

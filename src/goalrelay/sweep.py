@@ -19,8 +19,6 @@ cores, of its own; its folder is OUT/VARIANT/seed-S. What is there already is go
 finished is left alone: `table.csv` holds a row for each finished run.
 """
 
-import csv
-import io
 import itertools
 import multiprocessing
 import os
@@ -36,8 +34,7 @@ from goalrelay import session
 from goalrelay.display import Display
 from goalrelay.errors import Diverged, UsageError
 from goalrelay.experiment import AnyExperiment
-from goalrelay.files import write_text
-from goalrelay.logbook import read_table
+from goalrelay.logbook import read_table, write_table
 from goalrelay.run import RunFolder
 from goalrelay.settings import replace_at, suggest
 
@@ -97,9 +94,14 @@ def read(path: Path) -> list[Planned]:
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise UsageError(f"cannot read {path}: {error}") from None
     try:
-        return list(_planned(plan))
+        runs = list(_planned(plan))
+        names = [planned.name for planned in runs]
+        twice = [name for name in names if names.count(name) > 1]
+        if twice:
+            raise UsageError(f"two runs would be {twice[0]}")
     except UsageError as error:
         raise UsageError(f"{path}: {error}") from None
+    return runs
 
 
 def _planned(plan: dict[str, Any]) -> Iterator[Planned]:
@@ -118,9 +120,16 @@ def _planned(plan: dict[str, Any]) -> Iterator[Planned]:
         if "/" in name or name.startswith("."):
             raise UsageError(f"variant '{name}' cannot be the name of a folder")
         for point in _points(plan["grid"]):
-            variant = "_".join((name, *(f"{k.rpartition('.')[2]}-{v}" for k, v in point.items())))
+            variant = "_".join((name, *map(_word, point, point.values())))
             for seed in seeds:
                 yield Planned(variant, _experiment(plan, point | change, seed))
+
+
+def _word(name: str, value: Any) -> str:
+    """A value of the grid in the name of a folder."""
+    values = value if isinstance(value, list) else [value]
+    shown = "x".join(str(one) for one in values).replace("/", "-")
+    return f"{name.rpartition('.')[2]}-{shown}"
 
 
 def _points(grid: dict[str, Any]) -> Iterator[dict[str, Any]]:
@@ -161,6 +170,10 @@ def run(plan: Sequence[Planned], out: Path, jobs: int, report: Callable[[Row], N
     done = {f"{row.variant}/seed-{row.seed}": row for row in _rows(table)}
     for planned in plan:
         _check_same(planned, out / planned.name)
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UsageError(f"--out {out} cannot be written: {error.strerror}") from error
     open_runs = [p for p in plan if p.name not in done or not done[p.name].finished]
     context = multiprocessing.get_context("spawn")
     cores = context.SimpleQueue()
@@ -176,7 +189,7 @@ def run(plan: Sequence[Planned], out: Path, jobs: int, report: Callable[[Row], N
                 ended, waiting = wait(waiting, return_when=FIRST_COMPLETED)
                 for future in ended:
                     rows.append(future.result())
-                    _write(table, rows)
+                    write_table(table, [row._asdict() for row in sorted(rows)])
                     report(rows[-1])
         except KeyboardInterrupt:  # the runs got it too: they save, and stop
             pool.shutdown(cancel_futures=True)
@@ -248,14 +261,6 @@ def _rows(table: Path) -> list[Row]:
         return [Row(**{k: kinds[k](v) for k, v in row.items()}) for row in read_table(table)]
     except (KeyError, TypeError, ValueError):
         raise UsageError(f"{table} is damaged; without it finished runs are tested again") from None
-
-
-def _write(table: Path, rows: Sequence[Row]) -> None:
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(Row._fields)
-    writer.writerows(sorted(rows))
-    write_text(table, text.getvalue())
 
 
 def summary(rows: Sequence[Row]) -> str:

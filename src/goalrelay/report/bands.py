@@ -36,7 +36,7 @@ COLUMNS: dict[Y, str] = {
 }
 """Short names; any column of progress.csv goes by its own."""
 NOT_LEARNING = (
-    *("task", "seed", "steps", "episodes", "until"),
+    *("task", "seed", "steps", "episodes", "minutes", "until"),
     *("collect.threads", "evaluate.", "save."),
 )
 """Options, or their beginnings, in which the runs of one group may differ."""

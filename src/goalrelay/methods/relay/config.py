@@ -81,8 +81,8 @@ OURS: Mapping[str, Any] = {
 
 PRESETS: Mapping[str, Preset] = {
     "default": Preset(
-        "Ours, from docs/notebook.md: FetchPush-v4 to 0.95 after 300 to 525 episodes, "
-        "FetchPickAndPlace-v4 after 450 to 1,000 (results/relay_push, results/relay_pick).",
+        "Ours, from docs/notebook.md: FetchPush-v4 to 0.95 after 300 to 525 episodes "
+        "(results/relay_push).",
         "td3",
         OURS,
     ),
