@@ -44,6 +44,8 @@ class Rules(NamedTuple):
     """What a demonstrator did, for a method that learns from it."""
     below: Acting | None = None
     """The policy of the level below, newest weights, for a hierarchy's correction."""
+    own: Acting | None = None
+    """The policy of the level itself, newest weights."""
 
 
 class Meaning(NamedTuple):

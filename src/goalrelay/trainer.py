@@ -236,7 +236,8 @@ class Trainer:
                 continue
             every = level.part.every(self.experiment.method)
             done, due = before // (every * scan), (before + scans * scan) // (every * scan)
-            rules = self.rules._replace(below=networks[number - 1] if number else None)
+            below = networks[number - 1] if number else None
+            rules = self.rules._replace(below=below, own=networks[number])
             state = level.state
             for i in range(done, due):
                 stream = (number, i * scan) if number else (i * scan,)

@@ -160,6 +160,15 @@ class Index(NamedTuple):
     """[B] bool: whether the task ended that episode at its last step."""
 
 
+class Pull(NamedTuple):
+    """Actions that an actor is drawn to, beside what its critic says."""
+
+    action: Array
+    """[..., B, A]"""
+    weight: Array
+    """[..., B] of the squared distance"""
+
+
 class Batch(NamedTuple):
     """What a learner sees: arrays [..., B, size], all float32 but discrete actions (int32)."""
 
@@ -175,3 +184,5 @@ class Batch(NamedTuple):
     """[..., B, D]"""
     demonstrated: Array = None
     """[..., B]: 1 where a demonstrator acted, else 0; None where nobody asks"""
+    pull: Array = None
+    """A `Pull`, where a method draws its actor to actions"""

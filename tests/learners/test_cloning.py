@@ -10,7 +10,7 @@ from test_updates import LIMITS, SMALL, SPEC, A, B, D, assert_same, batches, pic
 import reference
 from goalrelay.learners import ddpg, sac, td3
 from goalrelay.learners.cloning import Cloning, with_cloning
-from goalrelay.types import Batch
+from goalrelay.types import Batch, Pull
 
 # Four steps of two actions. The actor does (0, 0) everywhere; the critic likes the first action.
 ACTION = np.zeros((4, 2), np.float32)
@@ -45,6 +45,16 @@ def test_an_equally_good_demonstrator_is_not_imitated() -> None:
 def test_without_weight_nobody_need_have_demonstrated() -> None:
     batch = BATCH._replace(demonstrated=None)
     assert float(with_cloning(Cloning(), np.float32(3), ACTION, batch, value)) == 3
+
+
+def test_a_method_draws_the_actor_to_where_it_says() -> None:
+    # Squared distances 1.25, 1, 0.25, 2; three of four steps have a weight.
+    pull = Pull(DONE, np.array([2, 0, 4, 0.5], np.float32))
+    batch = BATCH._replace(demonstrated=None, pull=pull)
+    expected = 3 + (2 * 1.25 + 4 * 0.25 + 0.5 * 2) / 4
+    for config in (Cloning(), Cloning(weight=1.0)):  # nobody demonstrated
+        loss = with_cloning(config, np.float32(3), ACTION, batch, value)
+        assert float(loss) == pytest.approx(expected)
 
 
 @pytest.mark.parametrize("q_filter", [True, False])

@@ -13,7 +13,7 @@ from goalrelay.goals import Progress
 from goalrelay.learners import td3
 from goalrelay.level import Level
 from goalrelay.methods import hiro
-from goalrelay.methods.hiro import high, low
+from goalrelay.methods.hiro import adjacency, high, low
 from goalrelay.relabel import Rules
 from goalrelay.replay import Replay
 from goalrelay.types import Batch, Episode, Observation, Spec
@@ -295,6 +295,66 @@ def test_random_sub_goals_come_in_their_share() -> None:
     assert np.abs(drawn).max(axis=0) == pytest.approx([5.0, 2.0], rel=0.05)
 
 
+# --- sub-goals within reach ---
+
+
+def nearest_by_loops(config: hiro.Config, replay: Replay, row: int, wanted: np.ndarray) -> Any:
+    """The adjacent place nearest to one sub-goal, and whether that is in another cell."""
+    cell = adjacency.CELL * np.array([5.0, 2.0], np.float32)
+    places = replay.observation[:, PLACES] / cell
+    rng = np.random.default_rng(1)
+    index = replay.sample(adjacency.MOMENTS, rng)
+    left = np.minimum(config.period, index.length - index.time)
+    after = index.row + rng.integers(1, left + 1)
+    here = np.floor(places[row])
+    came = [after[i] for i, r in enumerate(index.row) if (np.floor(places[r]) == here).all()]
+    if not came:
+        return None
+    there = places[row] + wanted / adjacency.CELL
+    came = [places[r] for r in came[: adjacency.NEIGHBOURS]]
+    found = min(came, key=lambda place: np.linalg.norm(place - there))
+    far = (np.floor(found) != np.floor(there)).any()
+    return (found - places[row]) * adjacency.CELL, far
+
+
+def test_sub_goals_are_drawn_to_the_nearest_place_that_a_period_can_come_to() -> None:
+    replay, config = filled(), hiro.Config(period=PERIOD, adjacency=3.0)
+    rng = np.random.default_rng(0)
+    start = np.array([row for row, *_ in rows(replay)])
+    wanted = rng.uniform(-1, 1, (len(start), K)).astype("f")
+    wanted[::3] *= 0.01  # where one is, is adjacent, or near to what is
+    pull = adjacency.pull(config, SPEC, replay, start, wanted, np.random.default_rng(1))
+    for i, row in enumerate(start):
+        target, far = nearest_by_loops(config, replay, row, wanted[i])
+        np.testing.assert_allclose(pull.action[i], target.clip(-1, 1), atol=1e-4)
+        assert pull.weight[i] == 3.0 * far
+    assert 0 < (pull.weight > 0).mean() < 1
+
+
+def test_where_nobody_was_sub_goals_are_free() -> None:
+    replay, config = filled(lengths=(13,)), hiro.Config(period=13, adjacency=3.0)
+    replay.observation[13] += 1000.0  # where the episode ends no step begins
+    drawn = (np.array([13]), np.zeros((1, K), "f"), np.random.default_rng(1))
+    assert adjacency.pull(config, SPEC, replay, *drawn).weight == 0
+
+
+def test_the_high_levels_actor_is_drawn_to_its_own_policys_places() -> None:
+    replay = filled()
+    rules = RULES._replace(own=lambda inputs, _: np.ones((*inputs.shape[:-1], K), "f"))
+    config = hiro.Config(period=PERIOD, correction="none", adjacency=3.0)
+    batch, figures = high.sample(config, rules, replay, (4, 50), np.random.default_rng(0))
+    assert batch.pull is not None
+    assert batch.pull.action.shape == (4, 50, K)
+    assert batch.pull.weight.shape == (4, 50)
+    assert figures["far"] == (batch.pull.weight > 0).mean() > 0
+    free, figures = high.sample(
+        config := hiro.Config(period=PERIOD, correction="none"), rules, replay, (4, 50),
+        np.random.default_rng(0),
+    )  # fmt: skip
+    assert free.pull is None
+    assert np.isnan(figures["far"])
+
+
 # --- the correction ---
 
 
@@ -415,6 +475,11 @@ def test_an_update_of_both_levels_equals_numpy() -> None:
         ({"columns": (0, 4), "reach": (1.0,)}, SPEC, "columns of the observation, 0 to 3"),
         ({"columns": (1, 1), "reach": (1.0,)}, SPEC, "names a column twice"),
         ({"columns": (2,)}, SPEC, "--method.columns needs --method.reach"),
+        (
+            {"columns": (0, 1, 2, 3), "reach": (1.0,), "adjacency": 1.0},
+            SPEC,
+            "--method.adjacency is for sub-goals in up to 3 columns, not 4",
+        ),
         ({"reach": (1.0, 2.0, 3.0)}, SPEC, "--method.reach takes one positive number, or one"),
         ({"reach": (0.0,)}, SPEC, "--method.reach takes one positive"),
         ({"subgoal_noise": (1.0, -1.0)}, SPEC, "--method.subgoal-noise takes one"),

@@ -5,6 +5,8 @@
 With the Q-filter only over those steps on which the critic thinks the demonstrator better,
 Q(s, a) > Q(s, mu(s)) (arXiv 1709.10089, section IV; OpenAI Baselines' `prm_loss_weight`,
 `aux_loss_weight`, `q_filter`). A sum, not a mean: more demonstrated steps in a batch weigh more.
+
+A method can also say where its actor is drawn to (`types.Pull`): mean weight * |mu(s) - a*|^2.
 """
 
 from collections.abc import Callable
@@ -36,7 +38,7 @@ def with_cloning(
     batch: Batch,
     value: Callable[[Array], Array],
 ) -> Array:
-    """The actor's loss [] with its part of imitation.
+    """The actor's loss [] with its part of imitation, and of what the method draws it to.
 
     Args:
         config: the weights.
@@ -45,7 +47,10 @@ def with_cloning(
         batch: what was done, and by whom.
         value: Q(s, .) of the batch's inputs: [B, A] -> [B].
     """
-    if not config.weight:
+    if batch.pull is not None:
+        away = jnp.sum(jnp.square(action - batch.pull.action), axis=-1)
+        policy_loss = policy_loss + jnp.mean(batch.pull.weight * away)
+    if not config.weight or batch.demonstrated is None:
         return config.policy_weight * policy_loss
     copied = batch.demonstrated
     if config.q_filter:

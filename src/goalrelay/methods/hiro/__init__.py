@@ -28,8 +28,10 @@ from goalrelay.types import Observation, Spec
 
 DEMONSTRATED = False
 NEEDS_GOALS = False
-FIGURES = ("missed", "corrected")
+FIGURES = ("missed", "corrected", "far")
 
+MOST_ADJACENT = 3
+"""Columns in which cells are shared by many moments."""
 ANT_COLUMNS = tuple(range(15))
 """The ant's position, rotation and the angles of its joints."""
 ANT_REACH = (10.0, 10.0, 0.5, *(1.0,) * 4, *(0.5, 0.3) * 4)
@@ -152,6 +154,11 @@ def check(config: Config, rules: Rules) -> None:
         )
     if len(set(chosen)) < len(chosen):
         raise UsageError("--method.columns names a column twice")
+    if config.adjacency and len(chosen) > MOST_ADJACENT:
+        raise UsageError(
+            f"--method.adjacency is for sub-goals in up to {MOST_ADJACENT} columns, not "
+            f"{len(chosen)}"
+        )
     if config.columns and not config.reach:
         raise UsageError("--method.columns needs --method.reach: how far each may change")
     for name, numbers, lowest in (

@@ -47,6 +47,9 @@ class Config:
     the period."""
     high_hindsight: float = number(0.0, 0, 1)
     """Share of the high level's steps whose desired goal becomes one that was achieved later."""
+    adjacency: float = number(0.0, 0)
+    """Weight of the squared distance, in shares of the reach, of the high level's sub-goals from
+    the nearest place that a period can come to, where they are none themselves (HRAC)."""
     subgoal_noise: tuple[float, ...] = (0.1,)
     """Deviation of the noise on sub-goals while collecting, as a share of each column's reach; one
     number stands for all."""

@@ -6,15 +6,17 @@
 
         argmax_g  -1/2 sum_i |a_i - low(s_i, g + s_t - s_i)|^2       (HIRO, equation 5)
 
-In hindsight, the desired goal is one that was achieved at the end of the period or later.
+Its actor can be drawn to sub-goals within reach (`adjacency`). In hindsight, the desired goal is
+one that was achieved at the end of the period or later.
 
 Candidates are the sub-goal that was set, the change that came about, and some drawn around that.
 All of them, for all steps of a cycle's batches, go through the low level in a few forward passes.
 """
 
+import jax
 import numpy as np
 
-from goalrelay.methods.hiro import low
+from goalrelay.methods.hiro import adjacency, low
 from goalrelay.methods.hiro.config import Config, columns, ranges
 from goalrelay.relabel import Rules
 from goalrelay.replay import Replay
@@ -58,7 +60,7 @@ def sample(
     length = np.minimum(period, index.length - (index.time - index.time % period))
     steps = start[:, None] + np.minimum(np.arange(period), length[:, None] - 1)  # [B, c]
     within = np.arange(period) < length[:, None]
-    subgoal, figures = replay.action[start][:, size:], {"corrected": 0.0}
+    subgoal, figures = replay.action[start][:, size:], {"corrected": 0.0, "far": float("nan")}
     if config.correction == "off-policy":
         old, subgoal = subgoal, correct(config, rules, replay, steps, within, rng)
         figures["corrected"] = float((np.abs(old - subgoal).max(axis=1) > 0).mean())
@@ -73,14 +75,20 @@ def sample(
     for time in range(period):
         wanted = np.where(hindsight, later, replay.desired[steps[:, time] + 1])
         total += within[:, time] * rules.reward(replay.achieved[steps[:, time] + 1], wanted)
-    batch = (
-        seen(replay.observation[start], desired),
+    inputs = seen(replay.observation[start], desired)
+    batch = Batch(
+        inputs,
         (subgoal / ranges(config, rules.spec)).clip(-1, 1).astype(np.float32),
         (config.reward_scale * total).astype(np.float32),
         np.full(len(start), rules.gamma, np.float32) * ~over,
         seen(replay.observation[end], next_desired),
     )
-    return Batch(*(x.reshape(*shape, *x.shape[1:]) for x in batch)), figures
+    if config.adjacency:
+        assert rules.own is not None, "the trainer gives it"
+        pull = adjacency.pull(config, rules.spec, replay, start, rules.own(inputs, None), rng)
+        batch = batch._replace(pull=pull)
+        figures["far"] = float((pull.weight > 0).mean())
+    return jax.tree.map(lambda x: x.reshape(*shape, *x.shape[1:]), batch), figures
 
 
 def correct(
