@@ -42,6 +42,8 @@ class Rules(NamedTuple):
     symmetries: tuple[Symmetry, ...] = ()
     demonstrations: Replay | None = None
     """What a demonstrator did, for a method that learns from it."""
+    reached: tuple[float, ...] = ()
+    """For each stage, the share of the last test's episodes that reached it."""
     below: Acting | None = None
     """The policy of the level below, newest weights, for a hierarchy's correction."""
     own: Acting | None = None

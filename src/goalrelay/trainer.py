@@ -230,14 +230,14 @@ class Trainer:
     def _start_updates(self, scans: int, scan: int) -> list[tuple[Level, Any, dict[str, Array]]]:
         """Dispatch this cycle's scans; returns states and metrics that are being computed."""
         before, pending = self.counters.updates, []
-        networks = self.newest().networks
+        networks, reached = self.newest().networks, tuple(self.reached.tolist())
         for number, level in enumerate(self.levels):
             if not level.part.learns(self.experiment.method, self.counters.steps):
                 continue
             every = level.part.every(self.experiment.method)
             done, due = before // (every * scan), (before + scans * scan) // (every * scan)
             below = networks[number - 1] if number else None
-            rules = self.rules._replace(below=below, own=networks[number])
+            rules = self.rules._replace(reached=reached, below=below, own=networks[number])
             state = level.state
             for i in range(done, due):
                 stream = (number, i * scan) if number else (i * scan,)

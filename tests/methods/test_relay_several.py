@@ -9,6 +9,7 @@ import pytest
 from goalrelay.encoding import Moment, encode
 from goalrelay.goals import Guidance, Progress, choose, current, first_end, is_end
 from goalrelay.methods import relay
+from goalrelay.methods.relay.mixing import frontier, stage_of_each
 from goalrelay.relabel import Rules, in_place, relabel
 from goalrelay.replay import Replay
 from goalrelay.symmetry import turned
@@ -279,3 +280,42 @@ def test_a_view_is_undone_by_itself() -> None:
         np.testing.assert_array_equal(
             turned(turned(seen, stage.view.observation), stage.view.observation), seen
         )
+
+
+@pytest.mark.parametrize(
+    ("reached", "weights"),
+    [
+        ((), [0.6, 0.6, 0.1, 0.1]),  # all of the first block: 1 + 0.2; 0.2 for the second
+        ((0.9, 0.0, 0.0, 0.0), [0.6, 0.6, 0.1, 0.1]),  # the gripper is a means
+        ((1.0, 0.7, 0.3, 0.2), [0.25, 0.25, 0.35, 0.35]),  # 0.3 + 0.2; 0.5 + 0.2
+        ((1.0, 1.0, 1.0, 1.0), [0.1, 0.1, 0.1, 0.1]),
+        ((1.0, 0.2, 0.0, 0.3), [0.5, 0.5, 0.1, 0.1]),  # the second counts where the first is done
+    ],
+)
+def test_the_frontier_is_where_tests_stop_getting_on(reached: Any, weights: list[float]) -> None:
+    np.testing.assert_allclose(frontier(STAGES, reached), weights)
+    size = 240
+    whose = stage_of_each(replace(CONFIG, mixing="frontier"), STAGES, reached, (2, size))
+    counts = [np.bincount(row, minlength=4) for row in whose]
+    np.testing.assert_allclose(
+        counts, np.tile(size * np.array(weights) / sum(weights), (2, 1)), atol=1
+    )
+
+
+def test_two_means_to_an_end_share_a_half() -> None:
+    stages = (*STAGES[:3], STAGES[2], STAGES[3])
+    np.testing.assert_allclose(
+        frontier(stages, (1.0, 1.0, 0.0, 0.0, 0.0)), [0.1, 0.1, 0.3, 0.3, 0.6]
+    )
+
+
+def test_sampling_follows_the_last_test() -> None:
+    config = replace(CONFIG, mixing="frontier", encoding="absolute", focus=False)
+    rules = RULES._replace(reached=(1.0, 1.0, 0.0, 0.0))
+    batch, _ = relay.sample(config, rules, filled(), (2, 140), np.random.default_rng(0))
+    first = (batch.inputs[..., -3:] == (0, 1, 0)).all(axis=-1)
+    assert (first.sum(axis=1) == 10).all()  # 0.1 of 1.4
+    given = replace(config, shares=(1.0, 1.0, 1.0, 1.0))
+    batch, _ = relay.sample(given, rules, filled(), (2, 140), np.random.default_rng(0))
+    first = (batch.inputs[..., -3:] == (0, 1, 0)).all(axis=-1)
+    assert (first.sum(axis=1) == 35).all()

@@ -14,6 +14,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+import jax
 import numpy as np
 
 from goalrelay.errors import UsageError
@@ -178,8 +179,7 @@ def sample(
     if shown:
         batch, _ = method.sample(own, rules, demonstrations, (shape[0], shown), rng)
         pieces.append(batch._replace(demonstrated=np.ones_like(batch.demonstrated)))
-    joined = (np.concatenate(field_, axis=1) for field_ in zip(*pieces, strict=True))
-    return Batch(*joined), figures
+    return jax.tree.map(lambda *fields: np.concatenate(fields, axis=1), *pieces), figures
 
 
 def observed(

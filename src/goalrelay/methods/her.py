@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+import jax
 import numpy as np
 
 from goalrelay.exploration import Exploration, annealed, explore, random_action
@@ -175,7 +176,7 @@ def sample(
         np.zeros(count, np.float32),
     )
     figures = {"innr": innr(replay, index, stage, rules, meaning)}
-    return Batch(*(x.reshape(*shape, *x.shape[1:]) for x in batch)), figures
+    return jax.tree.map(lambda x: x.reshape(*shape, *x.shape[1:]), batch), figures
 
 
 def observed(

@@ -10,6 +10,7 @@ Luo et al. (RHER; arXiv 2208.00843). One network for all stages, with any actor-
     test:     the last stage's policy from the first step
 """
 
+import jax
 import numpy as np
 
 from goalrelay import encoding
@@ -28,6 +29,7 @@ from goalrelay.goals import (
 )
 from goalrelay.methods import Act, Network
 from goalrelay.methods.relay.config import PRESETS, Config
+from goalrelay.methods.relay.mixing import stage_of_each
 from goalrelay.priority import check as check_priority
 from goalrelay.priority import draw
 from goalrelay.relabel import Rules, in_place, innr, pursuits, reached, relabel
@@ -141,7 +143,7 @@ def sample(
     rng: np.random.Generator,
 ) -> tuple[Batch, dict[str, float]]:
     """A cycle of batches [updates, B] with steps for every stage."""
-    whose = _stage_of_each(config, len(rules.spec.stages), shape).reshape(-1)
+    whose = stage_of_each(config, rules.spec.stages, rules.reached, shape).reshape(-1)
     pieces, places, figures = [], [], {"innr": float("nan")}
     for stage in range(len(rules.spec.stages)):
         place = np.flatnonzero(whose == stage)
@@ -152,8 +154,8 @@ def sample(
         pieces.append(_batch(config, rules, replay, stage, (index, goals), rng, figures))
         places.append(place)
     order = np.argsort(np.concatenate(places))
-    fields = (np.concatenate(field_)[order] for field_ in zip(*pieces, strict=True))
-    return Batch(*(x.reshape(*shape, *x.shape[1:]) for x in fields)), figures
+    batch = jax.tree.map(lambda *fields: np.concatenate(fields)[order], *pieces)
+    return jax.tree.map(lambda x: x.reshape(*shape, *x.shape[1:]), batch), figures
 
 
 def _draw(
@@ -237,16 +239,6 @@ def _inputs(config: Config, spec: Spec, observation: Observation, stage: int) ->
     moment = Moment(observation.observation, observation.achieved)
     goal = pursued(observation, spec.stages[stage])
     return encode(layout(config, spec), moment, goal, stage)
-
-
-def _stage_of_each(config: Config, stages: int, shape: tuple[int, int]) -> np.ndarray:
-    """Which stage each place of the cycle's batches is for: [updates, B]."""
-    if config.mixing == "turns":
-        return np.repeat(np.arange(shape[0])[:, None] % stages, shape[1], axis=1)
-    shares = np.array(config.shares or (1.0,) * stages)
-    bounds = np.round(np.cumsum(shares / shares.sum()) * shape[1])
-    one = np.searchsorted(bounds, np.arange(shape[1]), side="right").clip(max=stages - 1)
-    return np.tile(one, (shape[0], 1))
 
 
 def _chosen(config: Config, rules: Rules) -> list[Symmetry]:

@@ -34,9 +34,10 @@ class Config:
     """Symmetric copies: each sampled step is mirrored with probability 1/2 by each of these. `all`
     stands for whatever the task declares."""
     shares: tuple[float, ...] = ()
-    """Share of a batch for each stage, in order (default: equal)."""
-    mixing: Literal["batch", "turns"] = "batch"
-    """Stages share every batch, or batches belong to one stage each, in turns (the paper)."""
+    """Share of every batch for each stage, in order (default: as `mixing` says)."""
+    mixing: Literal["batch", "frontier", "turns"] = "batch"
+    """Stages share every batch equally; or most of it belongs to where tests stop getting on
+    (`frontier`); or batches belong to one stage each, in turns (the paper)."""
     priority: PriorityName = "uniform"
     """Which steps are drawn more often for the stages that move an object: all alike, those of
     energetic episodes (EBP), those from which hindsight can learn, or those that led to rare goals
@@ -70,6 +71,7 @@ OURS: Mapping[str, Any] = {
     "method.guidance.fade": 1.0,
     "method.symmetries": ("all",),
     "method.n_step": 1,
+    "method.mixing": "frontier",
     "method.priority": "rare",
     "method.prioritized": 0.8,
     "method.in_place": 0.5,
