@@ -115,10 +115,8 @@ relay_slide() { # strokes are unsuitable, says the paper
 relay_tasks() { # the paper's tasks with one object
     for task in ${TASKS:-FetchDrawer FetchInsert FetchObstaclePush}; do
         for seed in ${SEEDS:-0 1 2}; do
-            preset=default
-            [ "$task" != FetchObstaclePush ] || preset=wide
             run "relay_tasks/$task-$seed" relay "goalrelay/$task-v0" --until 0.95 --minutes 20 \
-                --evaluate.every 50 --seed "$seed" --preset $preset
+                --evaluate.every 50 --seed "$seed"
         done
     done
 }
