@@ -20,6 +20,7 @@ SMALL = {
     "evaluate.every": 5,
     "evaluate.episodes": 4,
     "evaluate.confirm": 4,
+    "collect.episodes": 1,
     "collect.updates": 10,
     "save.tensorboard": False,
 }

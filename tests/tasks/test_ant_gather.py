@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from goalrelay.errors import UsageError
-from goalrelay.tasks.ant import gather
+from goalrelay.tasks.ant import gather, scene
 from goalrelay.tasks.ant.gather import Environment, heading
 from goalrelay.tasks.gym_task import open_task
 
@@ -136,3 +136,18 @@ def test_wrong_arguments_are_refused() -> None:
         make(fall_cost=-1)
     with pytest.raises(UsageError, match="'goal' is unknown; there are none"):
         make().reset(options={"goal": (0, 0)})
+
+
+@pytest.mark.usefixtures("opengl")
+def test_a_sub_goal_is_drawn_until_the_next_start() -> None:
+    env = make(render_mode="rgb_array")
+    pink = np.round(255 * np.array(scene.SUBGOAL[:3]))
+
+    def shown() -> int:
+        return int((np.abs(env.render().astype(float) - pink).max(axis=-1) < 40).sum())
+
+    assert shown() == 0
+    env.subgoal = (4.0, 5.0)
+    assert shown() > 10
+    env.reset(seed=0)
+    assert shown() == 0

@@ -51,7 +51,7 @@ class Task:
         self._reward_lock = threading.Lock()
         if not self.flat:
             self._check_contract()
-            self._decompose()
+        self._decompose()
 
     def reset(self, seed: int, judged: bool = False) -> Observation:
         """Start an episode that depends on nothing but the seed.
@@ -130,7 +130,7 @@ class Task:
         return Observation(*(np.asarray(raw[key], np.float32) for key in GOAL_KEYS))
 
     def _decompose(self) -> None:
-        """Learn which stages the task has, if it was told."""
+        """Learn what was declared of the task: stages, symmetries, places."""
         spec = self.spec
         sizes = (spec.observation_size, spec.achieved_size, spec.goal_size, spec.action_size)
         found = decomposition.of_task(

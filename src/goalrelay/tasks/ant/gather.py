@@ -71,6 +71,8 @@ class Environment(gymnasium.Env[Any, Any]):
         "render_fps": 10,
     }
     reward_type = "counted"
+    absolute: tuple[int, ...] = (0, 1)
+    reach: tuple[float, ...] = (HALF, HALF)
 
     def __init__(
         self,
@@ -84,7 +86,10 @@ class Environment(gymnasium.Env[Any, Any]):
             raise UsageError(f"fall_cost is what a fall costs, at least 0, not {fall_cost}")
         self.ends_on_fall, self.fall_cost = ends_on_fall, fall_cost
         self.render_mode = render_mode
-        self.ant = Ant(scene.arena(HALF, MARKS), _CAMERA, (width, height))
+        marks = (*MARKS, ("subgoal", scene.SUBGOAL))
+        self.ant = Ant(scene.arena(HALF, marks), _CAMERA, (width, height))
+        self.subgoal: tuple[float, float] | None = None
+        """[2] where a hierarchy wants to be next, m."""
         size = POSE + MOTION + 2 * BINS + 1
         self.observation_space = spaces.Box(-np.inf, np.inf, (size,), np.float64)
         self.action_space = spaces.Box(-scene.TORQUE, scene.TORQUE, (8,), np.float32)
@@ -106,7 +111,7 @@ class Environment(gymnasium.Env[Any, Any]):
         self.ant.restart(self.np_random)
         self.places = PLACES[self.np_random.choice(len(PLACES), 2 * EACH, replace=False)]
         self.there[:] = True
-        self._steps = 0
+        self._steps, self.subgoal = 0, None
         return self._observe(self.places - self.ant.pose[:2]), {}
 
     def step(self, action: np.ndarray):
@@ -125,12 +130,13 @@ class Environment(gymnasium.Env[Any, Any]):
         return self._observe(offsets), reward, over, False, {"apples": apples, "bombs": bombs}
 
     def render(self):
-        """A picture [height, width, 3] uint8 from above: apples green, bombs orange."""
+        """From above, [height, width, 3] uint8: apples green, bombs orange, the sub-goal pink."""
         heights = np.where(self.there, 0.5, -5.0)  # what is taken goes below the floor
         marks = {
             name: (*place, height)
             for (name, _), place, height in zip(MARKS, self.places, heights, strict=True)
         }
+        marks["subgoal"] = (*self.subgoal, 0.5) if self.subgoal else (0.0, 0.0, -5.0)
         return self.ant.picture(self.render_mode, marks)
 
     def close(self) -> None:
