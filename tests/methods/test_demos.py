@@ -26,6 +26,7 @@ SMALL: dict[str, Any] = {
     "evaluate.episodes": 20,
     "evaluate.confirm": 20,
     "evaluate.average": 0.0,
+    "collect.episodes": 1,
     "save.tensorboard": False,
 }
 
