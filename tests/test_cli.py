@@ -44,6 +44,10 @@ QUICK += ["--evaluate.confirm", "4", "--collect.updates", "4", "--save.no-tensor
             ["train", "her", POINT, "--learner", "td3", "--collect.updates", "3"],
             "must be a multiple of --learner.delay 2",
         ),
+        (
+            ["train", "her", POINT, "--learner", "td3", "--learner.cloning.weight", "1"],
+            "--learner.cloning.weight needs demonstrations",
+        ),
         (["train", "her", POINT, "--replay.capacity", "3"], "--replay.capacity must hold one"),
         (["train", "her", POINT, "--replay.capacity", "9" * 14], "does not fit in memory"),
         (["train", "her", POINT, "--replay.capacity", "9" * 18], "does not fit in memory"),

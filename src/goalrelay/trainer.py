@@ -192,6 +192,12 @@ class Trainer:
             raise UsageError(
                 f"task '{self.task.id}' has no goals for hindsight; use the method flat"
             )
+        cloning = getattr(self.experiment.learner, "cloning", None)
+        if cloning is not None and cloning.weight and not self.method.DEMONSTRATED:
+            raise UsageError(
+                "--learner.cloning.weight needs demonstrations, which the method "
+                f"{self.experiment.method_name} does not take; the method demos does"
+            )
         if self.task.spec.discrete == self.learner.CONTINUOUS:
             kind = "discrete" if self.task.spec.discrete else "continuous"
             fitting = [
