@@ -193,12 +193,19 @@ demos_imperfect() { # ten demonstrations; a hundred of which half are random act
     done
 }
 
-demos_several() { # two objects, a hundred demonstrations
-    for task in ${TASKS:-FetchStack FetchDrawerBox FetchDoublePush}; do
-        data=$(shown "$task" "goalrelay/$task-v0")
+demos_several() { # a tower of three in twenty minutes, with a hundred demonstrations and without
+    for task in ${TASKS:-FetchTripleStack}; do
         for seed in ${SEEDS:-0 1 2}; do
-            run "demos_several/$task-$seed" demos "goalrelay/$task-v0" --method.data "$data" \
-                --until 0.9 --episodes 8000 --evaluate.every 50 --seed "$seed"
+            for variant in ${VARIANTS:-demos relay}; do
+                case $variant in
+                demos) method="demos goalrelay/$task-v0
+                    --method.data $(shown "$task" "goalrelay/$task-v0")" ;;
+                relay) method="relay goalrelay/$task-v0" ;;
+                esac
+                # shellcheck disable=SC2086  # the options are words
+                run "demos_several/$variant/$task-$seed" $method --until 0.9 --minutes 20 \
+                    --evaluate.every 50 --seed "$seed"
+            done
         done
     done
 }
