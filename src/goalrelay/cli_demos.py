@@ -16,7 +16,7 @@ from goalrelay.demos.load import fitted, succeeded
 from goalrelay.demos.record import Begin, Disturbance, expert_of
 from goalrelay.demos.record import record as play
 from goalrelay.demos.steering import Hand, Keys
-from goalrelay.demos.teleop import Wish, describe, session, undisturbed
+from goalrelay.demos.teleop import Wish, describe, session
 from goalrelay.errors import UsageError
 from goalrelay.evaluation import wilson
 from goalrelay.parsing import PositionalPath, PositionalWord, parse
@@ -122,22 +122,23 @@ def teleop(arguments: Sequence[str]) -> int:
     validate(command)
     dataset.check_new(command.out)
     task = _goal_task(command.task, command.task_options)
-    keys, pad, kept = Keys(), Gamepad(), []
+    keys, pad, person = Keys(), Gamepad(), "a person with keys or a gamepad"
     hand = Hand(task, keys, pad, command.speed)
     wish = Wish(command.episodes, command.keep_failures, command.seed)
     with steered(task, keys, command.pace) as (shown, running):
         print(describe(task, hand, command.pace), flush=True)
-        try:
-            session(shown, hand, running, wish, kept)
-        finally:  # written while the window is open: what may go wrong when it closes costs nothing
-            if kept:
-                with undisturbed():
-                    dataset.write(command.out, kept, task, "a person with keys or a gamepad")
-                    print(f"{command.out}: {len(kept)} episodes by a person", flush=True)
+        kept = session(
+            shown,
+            hand,
+            running,
+            wish,
+            lambda some: dataset.write(command.out, some, task, person, instead=True),
+        )
     pad.close()
     task.close()
     if not kept:
         raise UsageError(f"no episode was kept, so {command.out} is not written")
+    print(f"{command.out}: {kept} episodes by a person")
     return 0
 
 

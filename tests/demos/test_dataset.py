@@ -103,6 +103,18 @@ def test_a_folder_that_exists_is_left_alone(task: Task, tmp_path: Path) -> None:
     assert (tmp_path / "d" / "thesis.txt").read_text() == "mine"
 
 
+def test_a_folder_can_be_written_again_where_that_is_asked_for(task: Task, tmp_path: Path) -> None:
+    one, other = episode(task, 2, 0), episode(task, 3, 1)
+    write(tmp_path / "d", [one], task, "a test", instead=True)
+    write(tmp_path / "d", [one, other], task, "a test", instead=True)
+    assert [d.length for d in read(tmp_path / "d").demonstrations] == [2, 3]
+    no_numbers: Any = object()
+    with pytest.raises(TypeError):
+        write(tmp_path / "d", [one._replace(reward=no_numbers)], task, "a test", instead=True)
+    assert [d.length for d in read(tmp_path / "d").demonstrations] == [2, 3]
+    assert [path.name for path in tmp_path.iterdir()] == ["d"]
+
+
 def test_nothing_is_left_when_writing_fails(task: Task, tmp_path: Path) -> None:
     no_numbers: Any = object()
     bad = episode(task, 2, 0)._replace(reward=no_numbers)

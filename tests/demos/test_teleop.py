@@ -67,11 +67,17 @@ class Person(Hand):
             self.keys.release(key)
 
     def plays(self, task: Task, episodes: int = 9, keep_failures: bool = False):
-        kept: list[Demonstration] = []
+        saved: list[list[Demonstration]] = [[]]
         lines: list[str] = []
         wish = Wish(episodes, keep_failures, SEED)
-        teleop.session(task, self, lambda: self.open, wish, kept, lines.append)
-        return kept, lines
+
+        def save(kept: Sequence[Demonstration]) -> None:
+            assert len(kept) == len(saved[-1]) + 1  # as soon as there is one more
+            saved.append(list(kept))
+
+        count = teleop.session(task, self, lambda: self.open, wish, save, lines.append)
+        assert count == len(saved[-1])
+        return saved[-1], lines
 
 
 def solving(after: int = 0) -> dict[tuple[int, int], Sequence[int]]:
@@ -140,13 +146,14 @@ def test_a_goal_that_holds_at_the_start_is_no_success_of_one_who_leaves(
     reach: Task, end: Any
 ) -> None:
     person = Person(reach, {(0, 0): end})
-    kept: list[Demonstration] = []
-    teleop.session(
-        reach, person, lambda: person.open, Wish(1, True, HELD_SEED), kept, lambda _: None
+    saved: list[Any] = []
+    kept = teleop.session(
+        reach, person, lambda: person.open, Wish(1, True, HELD_SEED), saved.append, lambda _: None
     )
     seen, _ = reach.env.reset(seed=HELD_SEED)
     assert np.linalg.norm(seen["achieved_goal"] - seen["desired_goal"]) < 0.05
     assert not kept
+    assert not saved
 
 
 def test_time_stands_still_until_the_first_key(

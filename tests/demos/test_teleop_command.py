@@ -99,8 +99,22 @@ def command(out: Path, *more: str) -> list[str]:
     return [*words, "--speed", "0.5", *more]
 
 
+def crashes(window: Window) -> None:
+    raise RuntimeError("the driver is gone")
+
+
+def test_a_session_that_crashes_has_written_each_episode_that_was_kept(
+    tmp_path: Path, show: Callable[[Window], Window]
+) -> None:
+    show(Window({1: presses(SPACE), 3: presses(LEFT), 5: presses(LEFT), 6: crashes}))
+    out = tmp_path / "mine"
+    assert cli.main(command(out, "--keep-failures", "--task-options", "max_episode_steps=1")) != 0
+    assert [one.seed for one in read(out).demonstrations] == [SEED, SEED + 1]
+    assert list(tmp_path.iterdir()) == [out]
+
+
 @pytest.mark.parametrize("end", [closes, interrupts])
-def test_the_command_writes_what_was_kept_before_the_window_is_gone(
+def test_the_command_writes_what_is_kept_and_leaves_nothing_else(
     tmp_path: Path,
     show: Callable[[Window], Window],
     end: Callable[[Window], None],
@@ -112,6 +126,7 @@ def test_the_command_writes_what_was_kept_before_the_window_is_gone(
     out = tmp_path / "mine"
     more = ("--keep-failures", "--task-options", "max_episode_steps=1")
     assert cli.main(command(out, *more)) == 0
+    assert list(tmp_path.iterdir()) == [out]
     found = read(out)
     assert (found.task, found.about) == (TASK, "a person with keys or a gamepad")
     one = found.demonstrations[0]

@@ -68,6 +68,7 @@ def write(
     demonstrations: Sequence[Demonstration],
     task: Task,
     about: str,
+    instead: bool = False,
 ) -> None:
     """Write a new folder; it appears whole or not at all.
 
@@ -76,17 +77,20 @@ def write(
         demonstrations: at least one.
         task: of which they are.
         about: who demonstrates.
+        instead: the folder may exist, and this takes its place.
 
     Raises:
         UsageError: the folder exists, or there is nothing to write.
     """
-    check_new(folder)
+    if not (instead and folder.exists()):
+        check_new(folder)
     if not demonstrations:
         raise UsageError(f"there is no demonstration to write to {folder}")
     minari = _minari()
     buffer = importlib.import_module("minari.data_collector").EpisodeBuffer
     storage_kind = importlib.import_module("minari.dataset.minari_storage").MinariStorage
     beside = folder.resolve().with_name(f".{folder.name}.{os.getpid()}")
+    before = beside.with_suffix(".before")
     try:
         (beside / "data").mkdir(parents=True)
         storage = storage_kind.new(
@@ -105,9 +109,12 @@ def write(
             }
         )
         storage.update_episodes([_buffered(buffer, d) for d in demonstrations])
+        if folder.exists():  # a folder can only take the place of an empty one
+            folder.replace(before)
         beside.replace(folder)
     finally:
         shutil.rmtree(beside, ignore_errors=True)
+    shutil.rmtree(before, ignore_errors=True)
 
 
 def check_new(folder: Path) -> None:

@@ -57,9 +57,9 @@ def session(
     hand: Hand,
     running: Running,
     wish: Wish,
-    kept: list[Demonstration],
+    save: Callable[[Sequence[Demonstration]], Any],
     say: Callable[[str], Any] = print,
-) -> None:
+) -> int:
     """Play until enough is kept, the person leaves, or Ctrl-C.
 
     Args:
@@ -67,22 +67,29 @@ def session(
         hand: whose actions are played.
         running: whether the window is open.
         wish: what it is to bring.
-        kept: takes the episodes, each as soon as it ends.
+        save: takes all that is kept, as soon as there is one more.
         say: takes a line about each.
+
+    Returns:
+        how many were kept.
     """
+    kept: list[Demonstration] = []
     try:
         for seed in itertools.count(wish.seed):
             if len(kept) >= wish.episodes or hand.leaves or not running():
-                return
+                break
             one = attempt(task, hand, running, seed)
             keeps = one.ending == "success" or (wish.keep_failures and one.ending == "failure")
             if keeps:
                 kept.append(one.demonstration)
+                with undisturbed():
+                    save(kept)
             fate = "kept" if keeps else "not kept"
             steps = f"steps: {one.demonstration.length}"
             say(f"start {seed}: {one.ending}, {fate} ({steps}; kept so far: {len(kept)})")
     except KeyboardInterrupt:
-        return
+        pass
+    return len(kept)
 
 
 def attempt(task: Task, hand: Hand, running: Running, seed: int) -> Attempt:
@@ -138,7 +145,7 @@ def describe(task: Task, hand: Hand, pace: float) -> str:
     rows = list(zip(PAIRS, ways, strict=False))
     rows += [("Space", "opens and closes the fingers")] if hand.has_fingers else []
     rows += [("Enter", "drops the episode and shows another start")]
-    rows += [("Escape", "ends; so do Ctrl-C and closing the window. What was kept is written")]
+    rows += [("Escape", "ends; so do Ctrl-C and closing the window. What was kept is there")]
     if hand.pad.present:
         rows += [("gamepad", "sticks as the arrows and Page Up / Page Down; A: Space, B: Enter")]
     keys = "\n".join(f"  {name:20} {what}" for name, what in rows)
@@ -150,7 +157,7 @@ def describe(task: Task, hand: Hand, pace: float) -> str:
 
 @contextmanager
 def undisturbed() -> Iterator[None]:
-    """Ctrl-C waits until this is over: pressed twice, it must not cost what was played."""
+    """Ctrl-C is not heard while this lasts: it must not cost what was played."""
     before = signal.signal(signal.SIGINT, signal.SIG_IGN)
     try:
         yield
