@@ -138,8 +138,8 @@ FetchObstaclePush 20
 FetchDoublePush 13
 FetchStack 21
 FetchDrawerBox 31
-FetchTriplePush 22
-FetchTripleStack 60
+FetchTriplePush 28
+FetchTripleStack 29
 TASKS
 }
 
