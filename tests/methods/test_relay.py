@@ -107,7 +107,7 @@ def sampled(
 
 def places(batch: Batch) -> list[Batch]:
     """The single steps of a cycle."""
-    flat = [x.reshape(-1, *x.shape[2:]) for x in batch]
+    flat = [x.reshape(-1, *x.shape[2:]) for x in jax.tree.leaves(batch)]
     return [Batch(*step) for step in zip(*flat, strict=True)]
 
 
