@@ -140,7 +140,7 @@ def test_before_the_first_test_and_without_success_no_guide_fades() -> None:
 
 
 def test_the_published_setting_mixes_evenly_and_leaves_the_last_stage_to_its_policy() -> None:
-    assert Guidance() == Guidance("mixed", "next", 0.5, 0.0, None, None, "last")
+    assert Guidance() == Guidance("mixed", "next", 0.5, 0.0, 0.0, None, None, "last")
     assert {chosen(Guidance(), 0, 0, 1, seed=s) for s in range(20)} == {Choice(2, False)}
 
 

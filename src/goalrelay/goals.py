@@ -42,6 +42,10 @@ class Guidance:
     fade: float = number(0.0, 0, 1)
     """That share shrinks by this as more of a test's episodes reach the stage guided to, as noise
     does (`exploration.anneal`): a guide is in the way of who knows it."""
+    lead: float = number(0.0, 0)
+    """Weight of the squared distance of a stage's actions from its guide's in the actor's loss, at
+    steps before which the guide's stage is not reached: where the critic sees no difference yet,
+    the stage's policy goes where the guide goes."""
     switch: float | None = number(None, 0)
     """Distance within which a stage counts as reached, instead of the stage's own."""
     learned: float | None = number(None, 0, 1)
@@ -143,14 +147,19 @@ def first_end(config: Guidance, stages: Sequence[Stage], observation: Observatio
 def current(config: Guidance, stages: Sequence[Stage], observation: Observation) -> int:
     """The first stage that is not reached: of the first end that is not, and the means to it."""
     end = first_end(config, stages, observation)
-    first = end
-    while first and not is_end(stages, first - 1):
-        first -= 1
-    for number_ in range(first, end):
+    for number_ in means_to(stages, end):
         means = stages[number_]._replace(also=())  # what else it asks for, the ends before watch
         if not _reached(config, means, observation):
             return number_
     return end
+
+
+def means_to(stages: Sequence[Stage], number_: int) -> range:
+    """The stages that prepare one: those before it, back to the end before them."""
+    first = number_
+    while first and not is_end(stages, first - 1):
+        first -= 1
+    return range(first, number_)
 
 
 def choose(

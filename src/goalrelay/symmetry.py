@@ -22,6 +22,8 @@ class Steps(NamedTuple):
     goal: np.ndarray
     next_goal: np.ndarray
     action: np.ndarray
+    advice: np.ndarray
+    """[B, A] what somebody else would do"""
 
 
 def mirror(
@@ -45,6 +47,7 @@ def mirror(
             symmetry.goal,
             goal,
             goal,
+            symmetry.action,
             symmetry.action,
         )
         for array, change in zip(steps, changes, strict=True):

@@ -23,7 +23,7 @@ from goalrelay.replay import Replay
 from goalrelay.symmetry import turned
 from goalrelay.tasks import fetch_stages
 from goalrelay.tasks.gym_task import open_task
-from goalrelay.types import Batch, Index, Observation, Spec, Symmetry
+from goalrelay.types import Batch, Index, Observation, Pull, Spec, Symmetry
 from relay_task import CARRY, NEAR
 
 SEEDS = st.integers(0, 2**32 - 1)
@@ -492,6 +492,54 @@ def test_each_step_is_mirrored_as_a_whole_or_not_at_all_and_half_of_them_are() -
         far = np.hypot(*missing) > 0.2 if stage == 0 else missing.sum() > 0.4
         assert step.reward == -float(far)
     np.testing.assert_allclose(counts / 240, 0.25, atol=0.1)
+
+
+def led(config: relay.Config, replay: Replay, shape: tuple[int, int] = (4, 60)) -> list[Batch]:
+    """The steps of a cycle; the network's actions tell what it was shown."""
+    rules = RULES._replace(own=lambda inputs, _: np.tanh(inputs[:, [0, SEEN]]))
+    batch, _ = relay.sample(config, rules, replay, shape, np.random.default_rng(0))
+    flat = [x.reshape(-1, *x.shape[2:]) for x in jax.tree.leaves(batch)]
+    return [Batch(*step[:-2], pull=Pull(*step[-2:])) for step in zip(*flat, strict=True)]
+
+
+def test_on_the_way_to_the_block_the_block_s_policy_is_drawn_to_what_the_hand_s_would_do() -> None:
+    replay = numbered()
+    config = replace(TOLD, guidance=Guidance(lead=0.3))
+    steps = led(config, replay)
+    for step in steps:
+        row = row_of(step)
+        hand, block = replay.observation[row, :2], replay.achieved[row]
+        away = np.linalg.norm(hand - block) > NEAR
+        if stage_of(step) == 0 or not away:
+            assert step.pull.weight == 0
+        else:
+            assert step.pull.weight == pytest.approx(0.3)
+            shown = np.tanh([hand[0], block[0]])  # the goal in the first stage's slot
+            np.testing.assert_allclose(step.pull.action, shown, rtol=1e-6)
+    drawn = np.mean([step.pull.weight > 0 for step in steps])
+    assert 0.1 < drawn < 0.5
+    other = led(replace(config, guidance=Guidance(lead=0.3, switch=1000.0)), replay)
+    assert not any(step.pull.weight for step in other)
+
+
+def test_what_the_guide_would_do_is_mirrored_with_the_step() -> None:
+    config = replace(TOLD, guidance=Guidance(lead=1.0), symmetries=("flip",))
+    replay, flip = numbered(), TASK.symmetries[0]
+    turned_ = 0
+    for step in led(config, replay):
+        image = turned(step.action[None], flip.action)[0]
+        known = [(replay.action[:, :2] == a).all(axis=1).any() for a in (step.action, image)]
+        if step.pull.weight and known == [False, True]:
+            turned_ += 1
+            original = turned(step.pull.action[None], flip.action)[0]
+            row = round(1000 * float(image[0]))
+            shown = np.tanh([replay.observation[row, 0], replay.achieved[row, 0]])
+            np.testing.assert_allclose(original, shown, rtol=1e-6)
+    assert turned_ > 10
+
+
+def test_without_a_lead_nobody_is_drawn_anywhere() -> None:
+    assert sampled(TOLD).pull is None
 
 
 def test_all_symmetries_are_those_that_the_task_declares() -> None:

@@ -9,6 +9,7 @@ import pytest
 from goalrelay.encoding import Moment, encode
 from goalrelay.goals import Guidance, Progress, choose, current, first_end, is_end
 from goalrelay.methods import relay
+from goalrelay.methods.relay.lead import advice
 from goalrelay.methods.relay.mixing import frontier, stage_of_each
 from goalrelay.relabel import Rules, in_place, relabel
 from goalrelay.replay import Replay
@@ -100,6 +101,31 @@ def test_a_batch_shows_each_stage_its_steps_through_its_view() -> None:
         stored = [first, second] if kind[2] == 0 else [second, first]
         near = np.abs(replay.achieved - stored).max(axis=1).min()
         assert near < 1e-6, "through no view, block 0 comes first; through the other, block 1"
+
+
+def test_who_leads_keeps_the_others_where_the_relabelled_goal_has_them() -> None:
+    replay = filled()
+    index = replay.sample(300, np.random.default_rng(1))
+    goal = np.random.default_rng(2).uniform(-1, 1, (300, 2)).astype(np.float32)
+    plan = relay.layout(replace(CONFIG, focus=False, translation=False, encoding="absolute"), SPEC)
+    asked = []
+
+    def network(inputs: np.ndarray, _: Any) -> np.ndarray:
+        asked.append(inputs)
+        return np.full((len(inputs), replay.action.shape[1]), 0.5, np.float32)
+
+    actions, guided = advice(plan, replay, 3, index.row, goal, None, network)
+    rows = index.row[guided]
+    away = np.abs(replay.observation[index.row, 0] - replay.achieved[index.row, 1]) > 0.1
+    np.testing.assert_array_equal(guided, away)
+    assert 50 < guided.sum() < 300
+    moment = Moment(replay.observation[rows], replay.achieved[rows])
+    kept = np.stack([replay.achieved[rows, 1], goal[guided, 1]], axis=1)  # block 1 now; 0's goal
+    np.testing.assert_array_equal(np.concatenate(asked), encode(plan, moment, kept, 2))
+    np.testing.assert_array_equal(actions, 0.5 * np.repeat(guided[:, None], actions.shape[1], 1))
+    for unled in (0, 2):  # the hand's own stages
+        size = len(STAGES[unled].pairs)
+        assert not advice(plan, replay, unled, index.row, goal[:, :size], None, network)[1].any()
 
 
 def test_steps_in_place_are_all_those_and_only_those_before_which_the_others_are() -> None:

@@ -70,6 +70,7 @@ OURS: Mapping[str, Any] = {
     "evaluate.average": 0.95,
     "method.guidance.test": "unfinished",
     "method.guidance.fade": 1.0,
+    "method.guidance.lead": 0.2,
     "method.symmetries": ("all",),
     "method.n_step": 1,
     "method.mixing": "frontier",
