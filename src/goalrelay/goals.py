@@ -44,8 +44,8 @@ class Guidance:
     does (`exploration.anneal`): a guide is in the way of who knows it."""
     lead: float = number(0.0, 0)
     """Weight of the squared distance of a stage's actions from its guide's in the actor's loss, at
-    steps before which the guide's stage is not reached: where the critic sees no difference yet,
-    the stage's policy goes where the guide goes."""
+    steps before which the guide's stage is not reached: where the critic sees no difference, the
+    stage's policy goes where the guide goes. It shrinks as guides fade (`fade`)."""
     switch: float | None = number(None, 0)
     """Distance within which a stage counts as reached, instead of the stage's own."""
     learned: float | None = number(None, 0, 1)

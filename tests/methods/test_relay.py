@@ -542,6 +542,13 @@ def test_without_a_lead_nobody_is_drawn_anywhere() -> None:
     assert sampled(TOLD).pull is None
 
 
+def test_discrete_actions_are_not_led() -> None:
+    config = replace(TOLD, guidance=Guidance(lead=1.0))
+    rules = RULES._replace(spec=TASK.spec._replace(discrete=True))
+    batch, _ = relay.sample(config, rules, numbered(), (2, 10), np.random.default_rng(0))
+    assert batch.pull is None
+
+
 def test_all_symmetries_are_those_that_the_task_declares() -> None:
     named, every = (sampled(replace(TOLD, symmetries=s)) for s in (("flip", "diagonal"), ("all",)))
     for one, other in zip(named, every, strict=True):

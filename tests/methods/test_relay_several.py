@@ -9,7 +9,7 @@ import pytest
 from goalrelay.encoding import Moment, encode
 from goalrelay.goals import Guidance, Progress, choose, current, first_end, is_end
 from goalrelay.methods import relay
-from goalrelay.methods.relay.lead import advice
+from goalrelay.methods.relay.lead import pull
 from goalrelay.methods.relay.mixing import frontier, stage_of_each
 from goalrelay.relabel import Rules, in_place, relabel
 from goalrelay.replay import Replay
@@ -112,20 +112,23 @@ def test_who_leads_keeps_the_others_where_the_relabelled_goal_has_them() -> None
 
     def network(inputs: np.ndarray, _: Any) -> np.ndarray:
         asked.append(inputs)
-        return np.full((len(inputs), replay.action.shape[1]), 0.5, np.float32)
+        return np.full((len(inputs), SPEC.action_size), 0.5, np.float32)
 
-    actions, guided = advice(plan, replay, 3, index.row, goal, None, network)
-    rows = index.row[guided]
+    rules = RULES._replace(own=network, reached=(1.0, 1.0, 0.5, 0.25))
+    led = pull(Guidance(lead=2.0, fade=0.8), plan, rules, replay, 3, index.row, goal)
+    assert led is not None
     away = np.abs(replay.observation[index.row, 0] - replay.achieved[index.row, 1]) > 0.1
-    np.testing.assert_array_equal(guided, away)
-    assert 50 < guided.sum() < 300
+    assert 50 < away.sum() < 250
+    np.testing.assert_allclose(led.weight, away * 2.0 * (1 - 0.8 * 0.25), rtol=1e-6)
+    rows = index.row[away]
     moment = Moment(replay.observation[rows], replay.achieved[rows])
-    kept = np.stack([replay.achieved[rows, 1], goal[guided, 1]], axis=1)  # block 1 now; 0's goal
+    kept = np.stack([replay.achieved[rows, 1], goal[away, 1]], axis=1)  # block 1 now; 0's goal
     np.testing.assert_array_equal(np.concatenate(asked), encode(plan, moment, kept, 2))
-    np.testing.assert_array_equal(actions, 0.5 * np.repeat(guided[:, None], actions.shape[1], 1))
+    np.testing.assert_array_equal(led.action, 0.5 * np.repeat(away[:, None], SPEC.action_size, 1))
     for unled in (0, 2):  # the hand's own stages
-        size = len(STAGES[unled].pairs)
-        assert not advice(plan, replay, unled, index.row, goal[:, :size], None, network)[1].any()
+        own = goal[:, : len(STAGES[unled].pairs)]
+        none = pull(Guidance(lead=2.0), plan, rules, replay, unled, index.row, own)
+        assert none is not None and not none.weight.any()
 
 
 def test_steps_in_place_are_all_those_and_only_those_before_which_the_others_are() -> None:

@@ -7,7 +7,7 @@ Luo et al. (RHER; arXiv 2208.00843). One network for all stages, with any actor-
     sample:   every batch holds steps for every stage, from all episodes alike; hindsight goals are
               what each stage achieved later                           (`relabel.relabel`)
     update:   the learner's, on (encode(observation, goal, stage), action, reward, ...), and what
-              the guide would do where it is needed                         (`lead.advice`)
+              the guide would do where it is needed                         (`lead.pull`  )
     test:     the last stage's policy from the first step
 """
 
@@ -29,15 +29,15 @@ from goalrelay.goals import (
     pursued,
 )
 from goalrelay.methods import Act, Network
+from goalrelay.methods.relay import lead
 from goalrelay.methods.relay.config import PRESETS, Config
-from goalrelay.methods.relay.lead import advice
 from goalrelay.methods.relay.mixing import stage_of_each
 from goalrelay.priority import check as check_priority
 from goalrelay.priority import draw
 from goalrelay.relabel import Rules, in_place, innr, pursuits, reached, relabel
 from goalrelay.replay import Replay
 from goalrelay.symmetry import Steps, mirror
-from goalrelay.types import Batch, Index, Observation, Pull, Spec, Symmetry
+from goalrelay.types import Batch, Index, Observation, Spec, Symmetry
 
 DEMONSTRATED = False
 PARTS = ()
@@ -193,13 +193,8 @@ def _batch(
     )
     if number_ == len(rules.spec.stages) - 1:
         figures["innr"] = innr(replay, index, stage, rules, meaning)
-    plan = layout(config, rules.spec)
-    lead = 0.0 if rules.spec.discrete else config.guidance.lead  # else there is no actor
-    advised, guided = replay.action[index.row], np.zeros(len(index.row), bool)
-    if lead:
-        assert rules.own is not None, "the trainer gives it"
-        switch, goal = config.guidance.switch, meaning.goal
-        advised, guided = advice(plan, replay, number_, index.row, goal, switch, rules.own)
+    plan, done = layout(config, rules.spec), replay.action[index.row]
+    led = lead.pull(config.guidance, plan, rules, replay, number_, index.row, meaning.goal)
     steps = Steps(
         replay.observation[index.row],
         replay.observation[meaning.after],
@@ -207,8 +202,8 @@ def _batch(
         replay.achieved[meaning.after],
         meaning.goal,
         meaning.next_goal,
-        replay.action[index.row],
-        advised,
+        done,
+        np.zeros_like(done) if led is None else led.action,
     )
     mirror(steps, stage, _chosen(config, rules), rng)
     now = Moment(steps.observation, steps.achieved)
@@ -220,7 +215,7 @@ def _batch(
         meaning.discount,
         encode(plan, after, steps.next_goal, number_),
         np.zeros(len(index.row), np.float32),
-        Pull(steps.advice, np.float32(lead) * guided) if lead else None,
+        None if led is None else led._replace(action=steps.advice),
     )
 
 

@@ -4,45 +4,49 @@ In tests nobody guides: the policy of an object's own stage must bring the gripp
 itself, and learns that late, from values that tell the way to the goal beyond the way to the
 object. So its actor's loss has, beside -Q,
 
-    lead * |mu(s, g) - guide(s)|^2      at steps s before which a means to the stage is not reached
+    weight * |mu(s, g) - guide(s)|^2    at steps s before which a means to the stage is not reached
 
-with the policy of the first such means as the guide, as in self-guided exploration. It decides
-where Q is flat and hardly matters where it is not.
+with the policy of the first such means as the guide, as in self-guided exploration, and a weight
+that fades with the guides. It decides where Q is flat and hardly matters where it is not.
 """
 
 import numpy as np
 
 from goalrelay.encoding import Layout, Moment, encode
-from goalrelay.goals import means_to, moves
-from goalrelay.relabel import Acting, facts
+from goalrelay.goals import Guidance, means_to, moves
+from goalrelay.relabel import Rules, facts
 from goalrelay.replay import Replay
-from goalrelay.types import Pair
+from goalrelay.types import Pair, Pull
 
 
-def advice(
+def pull(
+    config: Guidance,
     plan: Layout,
+    rules: Rules,
     replay: Replay,
     stage: int,
     rows: np.ndarray,
     goal: np.ndarray,
-    switch: float | None,
-    own: Acting,
-) -> tuple[np.ndarray, np.ndarray]:
-    """What the guides of a stage would do.
+) -> Pull | None:
+    """What the guides of a stage would do, and how much that counts.
 
     Args:
+        config: how much a guide leads, and where its stage counts as reached.
         plan: what the network sees.
+        rules: with the newest policy, and what the last test reached.
         replay: the facts.
         stage: whose guides.
         rows: [B] of the steps.
         goal: [B, G] the goals of all pairs of the stage at these steps, after relabelling.
-        switch: distance within which a guide's stage counts as reached (None: its own).
-        own: the network.
 
     Returns:
-        [B, A] actions, 0 where nobody guides, and [B] bool, whether somebody does.
+        actions [B, A] and weights [B], 0 where nobody guides; None where no guide leads (nor is
+        there an actor to be led where actions are discrete).
     """
-    actions = np.zeros((len(rows), replay.action.shape[1]), np.float32)
+    if not config.lead or rules.spec.discrete:
+        return None
+    assert rules.own is not None, "the trainer gives it"
+    actions = np.zeros((len(rows), rules.spec.action_size), np.float32)
     guided = np.zeros(len(rows), bool)
     pairs = plan.stages[stage].pairs
     bounds = np.cumsum([len(pair.desired.columns) for pair in pairs])[:-1]
@@ -57,10 +61,12 @@ def advice(
         means = plan.stages[number]
         first = means.pairs[0]  # what else it asks for is no matter of being there
         gap = np.linalg.norm(wanted(first) - facts(replay, first.achieved, rows), axis=1)
-        some = ~guided & (gap > (means.switch if switch is None else switch))
+        away = gap > (means.switch if config.switch is None else config.switch)
+        some = away & ~guided
         if some.any():
             moment = Moment(replay.observation[rows[some]], replay.achieved[rows[some]])
             goals = np.concatenate([wanted(pair)[some] for pair in means.pairs], axis=1)
-            actions[some] = own(encode(plan, moment, goals, number), None)
+            actions[some] = rules.own(encode(plan, moment, goals, number), None)
             guided |= some
-    return actions, guided
+    known = rules.reached[stage] if rules.reached else 0.0
+    return Pull(actions, np.float32(config.lead * (1 - config.fade * known)) * guided)
