@@ -88,15 +88,16 @@ relay_comparison() { # who brings the hand to the object: the paper's comparison
     for seed in ${SEEDS:-0 1 2 3 4}; do
         for task in ${TASKS:-FetchPush FetchPickAndPlace}; do
             for variant in ${VARIANTS:-relay controller jump-start unguided her ebp}; do
+                relay="relay $task-v4 --method.guidance.lead 0" # who acts is what is compared
                 plain="her $task-v4 --learner td3 --learner.hidden 128 128 128
                     --learner.polyak 0.75 --learner.target-move cycle --learner.action-l2 0.1
                     --collect.updates 80 --evaluate.average 0.9 --method.exploration.random 0.2"
                 case $variant in
-                relay) method="relay $task-v4" ;;
-                controller) method="relay $task-v4 --method.guidance.guide controller" ;;
-                jump-start) method="relay $task-v4 --method.guidance.jump-start 25
+                relay) method=$relay ;;
+                controller) method="$relay --method.guidance.guide controller" ;;
+                jump-start) method="$relay --method.guidance.jump-start 25
                     --method.guidance.jump-start-episodes 500" ;;
-                unguided) method="relay $task-v4 --method.guidance.before next" ;;
+                unguided) method="$relay --method.guidance.before next" ;;
                 her) method=$plain ;;
                 ebp) method="$plain --method.priority energy" ;;
                 esac
@@ -246,6 +247,7 @@ absolute-goals --method.encoding absolute --method.no-translation
 hidden-64 --learner.hidden 64 64 64
 gamma-0.95 --learner.gamma 0.95
 shares --method.shares 0.2 0.8
+no-lead --method.guidance.lead 0
 CHANGES
         done
     done
