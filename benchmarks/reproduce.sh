@@ -220,6 +220,36 @@ point_maze() { # a hierarchy round the corner; two flat learners beside it
     done
 }
 
+ant_maze() { # an ant finds its way round a wall: 0.9 within two million steps
+    for seed in ${SEEDS:-0 1 2}; do
+        run "ant_maze/default-$seed" hiro goalrelay/AntMazeSparse-v0 --until 0.9 --steps 2000000 \
+            --evaluate.every 100 --seed "$seed"
+    done
+}
+
+ant_maze_paper() { # the published settings, dense rewards
+    run ant_maze/paper-0 hiro goalrelay/AntMaze-v0 --preset hiro-paper --steps 3000000 \
+        --evaluate.every 100
+}
+
+ant_tasks() { # push a block aside, fill a chasm, gather apples: 150 minutes each
+    for task in ${TASKS:-AntPush AntFall}; do
+        seeds="0 1 2"
+        [ "$task" = AntFall ] || seeds="0 1 2 3 4"
+        for seed in ${SEEDS:-$seeds}; do
+            run "ant_tasks/$task-$seed" hiro "goalrelay/${task}Sparse-v0" --minutes 150 \
+                --evaluate.every 100 --seed "$seed"
+        done
+    done
+}
+
+ant_gather() { # beside it a flat learner
+    for method in ${VARIANTS:-hiro flat}; do
+        run "ant_gather/$method-0" "$method" goalrelay/AntGather-v0 --learner td3 --minutes 150 \
+            --evaluate.every 100
+    done
+}
+
 notebook() { # docs/notebook.md: the default preset, and the same with one thing changed
     for seed in ${SEEDS:-100 101 102}; do
         for task in ${TASKS:-FetchPush FetchPickAndPlace}; do
@@ -256,5 +286,5 @@ CHANGES
 [ $# -gt 0 ] || set -- bit_flip fetch_reach fetch_reach_curves inverted_double_pendulum \
     fetch_push_baselines relay_paper relay_push relay_pick relay_reach relay_slide \
     relay_comparison notebook relay_tasks her_tasks relay_several demos_pick \
-    demos_imperfect demos_several point_maze
+    demos_imperfect demos_several point_maze ant_maze ant_maze_paper ant_tasks ant_gather
 for claim in "$@"; do "$claim"; done

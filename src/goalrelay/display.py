@@ -22,8 +22,8 @@ class Display:
     def start(self, trainer: Trainer, folder: Path) -> None:
         """A run begins or goes on."""
 
-    def cycle(self, counters: Counters) -> None:
-        """A cycle is done."""
+    def cycle(self, counters: Counters, spent: float) -> None:
+        """A cycle is done; so much of the budget is spent (`Trainer.spent`)."""
 
     def evaluation(self, counters: Counters, evaluation: Evaluation) -> None:
         """The policy was tested."""
@@ -49,13 +49,13 @@ class Lines(Display):
             f"run folder {folder}; replay of {experiment.replay.capacity:,} transitions, "
             f"{replay.bytes / 1e6:,.0f} MB when full"
         )
-        self.speed = _Speed(trainer)
+        self.speed = _Speed()
         if trainer.counters.cycle:
             self.console.print(f"going on from {_position(trainer.counters)}")
 
-    def cycle(self, counters: Counters) -> None:
+    def cycle(self, counters: Counters, spent: float) -> None:
         """Only counted here; evaluations print."""
-        self.speed.add(counters)
+        self.speed.add(counters, spent)
 
     def evaluation(self, counters: Counters, evaluation: Evaluation) -> None:
         """One line an evaluation."""
@@ -85,16 +85,16 @@ class Terminal(Lines):
         self.bar = self.progress.add_task(task, total=1.0, status="first cycle ...")
         self.live.start()
 
-    def cycle(self, counters: Counters) -> None:
+    def cycle(self, counters: Counters, spent: float) -> None:
         """Move the line."""
-        super().cycle(counters)
+        super().cycle(counters, spent)
         if self.bar is None:
             return
         status = (
             f"{counters.episodes:,} episodes  {counters.steps:,} steps  {self.latest}"
             f"{self.speed.text()}  {self.speed.left()}"
         )
-        self.progress.update(self.bar, completed=self.speed.trainer.spent(), status=status)
+        self.progress.update(self.bar, completed=spent, status=status)
 
     def evaluation(self, counters: Counters, evaluation: Evaluation) -> None:
         """Print a line and keep the figure in view."""
@@ -130,12 +130,11 @@ def _position(counters: Counters) -> str:
 class _Speed:
     """Steps, updates and share of the budget a second over the last cycles."""
 
-    def __init__(self, trainer: Trainer) -> None:
-        self.trainer = trainer
+    def __init__(self) -> None:
         self.seen: deque[dict[str, float]] = deque(maxlen=SPEED_WINDOW)
 
-    def add(self, counters: Counters) -> None:
-        now = {"time": time.perf_counter(), "spent": self.trainer.spent()}
+    def add(self, counters: Counters, spent: float) -> None:
+        now = {"time": time.perf_counter(), "spent": spent}
         self.seen.append(now | {"steps": counters.steps, "updates": counters.updates})
 
     def rate(self, name: str) -> float:
@@ -150,5 +149,5 @@ class _Speed:
     def left(self) -> str:
         if self.rate("spent") <= 0:
             return ""
-        seconds = int((1 - self.trainer.spent()) / self.rate("spent"))
+        seconds = int((1 - self.seen[-1]["spent"]) / self.rate("spent"))
         return f"{seconds // 3600}:{seconds // 60 % 60:02d}:{seconds % 60:02d} left at most"

@@ -17,7 +17,7 @@ from typing import NamedTuple
 import numpy as np
 
 from goalrelay.replay import Replay
-from goalrelay.types import Index, Judge, Part, Reached, Spec, Stage, Symmetry
+from goalrelay.types import Index, Judge, Pair, Part, Reached, Spec, Stage, Symmetry
 
 Strategy = Callable[[Replay, Index, np.random.Generator], np.ndarray]
 Acting = Callable[[np.ndarray, np.random.Generator | None], np.ndarray]
@@ -132,6 +132,12 @@ def pursuits(replay: Replay, stage: Stage, rows: np.ndarray, after: bool = False
     return _joined([facts(replay, pair.desired, rows + moved[pair]) for pair in stage.pairs])
 
 
+def distance(replay: Replay, pair: Pair, rows: np.ndarray) -> np.ndarray:
+    """How far what a pair is about was from where it was to be: [B] -> [B]."""
+    gap = facts(replay, pair.desired, rows) - facts(replay, pair.achieved, rows)
+    return np.linalg.norm(gap, axis=1)
+
+
 def _joined(pieces: list[np.ndarray]) -> np.ndarray:
     return pieces[0] if len(pieces) == 1 else np.concatenate(pieces, axis=1)
 
@@ -240,8 +246,7 @@ def in_place(replay: Replay, stage: Stage, count: int, rng: np.random.Generator)
     drawn = replay.sample(LOOKED_AT * count if stage.also else 0, rng)
     kept = np.ones(len(drawn.row), bool)
     for pair in stage.also:
-        gap = facts(replay, pair.desired, drawn.row) - facts(replay, pair.achieved, drawn.row)
-        kept &= np.linalg.norm(gap, axis=1) <= stage.switch
+        kept &= distance(replay, pair, drawn.row) <= stage.switch
     chosen = np.flatnonzero(kept)[:count]
     return Index(*(field[chosen] for field in drawn))
 

@@ -242,7 +242,7 @@ class _Session:
 
     def _cycled(self) -> None:
         self._clock()
-        self.display.cycle(self.trainer.counters)
+        self.display.cycle(self.trainer.counters, self.trainer.spent())
         if time.monotonic() - self.last_save >= self.trainer.experiment.save.every:
             self._save()
 

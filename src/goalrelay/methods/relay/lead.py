@@ -14,7 +14,7 @@ import numpy as np
 
 from goalrelay.encoding import Layout, Moment, encode
 from goalrelay.goals import Guidance, means_to, moves
-from goalrelay.relabel import Rules, facts
+from goalrelay.relabel import Rules, distance, facts
 from goalrelay.replay import Replay
 from goalrelay.types import Pair, Pull
 
@@ -59,10 +59,9 @@ def pull(
         if moves(plan.stages, number):
             continue
         means = plan.stages[number]
+        switch = means.switch if config.switch is None else config.switch
         first = means.pairs[0]  # what else it asks for is no matter of being there
-        gap = np.linalg.norm(wanted(first) - facts(replay, first.achieved, rows), axis=1)
-        away = gap > (means.switch if config.switch is None else config.switch)
-        some = away & ~guided
+        some = ~guided & (distance(replay, first, rows) > switch)
         if some.any():
             moment = Moment(replay.observation[rows[some]], replay.achieved[rows[some]])
             goals = np.concatenate([wanted(pair)[some] for pair in means.pairs], axis=1)
