@@ -61,7 +61,7 @@ class Config:
 
 
 OURS: Mapping[str, Any] = {
-    "learner.hidden": (256, 256, 256),
+    "learner.hidden": (256, 256),
     "learner.init": "glorot",
     "learner.polyak": 0.75,
     "learner.action_l2": 0.1,
