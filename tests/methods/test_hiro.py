@@ -264,6 +264,18 @@ def test_a_period_is_one_step_of_the_high_level() -> None:
     assert figures["corrected"] == 0
 
 
+@pytest.mark.parametrize(
+    ("task", "sums"), [(None, None), ((-1.0, 0.0), (-2.5, 0.0)), ((0.5, 2.0), (0.0, 5.0))]
+)
+def test_the_high_levels_returns_are_bounded_where_the_tasks_rewards_are(
+    task: Any, sums: Any
+) -> None:
+    config = hiro.Config(period=PERIOD, reward_scale=0.5)
+    learned = high.learned(config, SPEC._replace(reward_range=task))
+    assert learned.reward_range == sums
+    assert low.learned(config, SPEC._replace(reward_range=task)).reward_range is None
+
+
 def test_the_high_levels_hindsight_goals_were_achieved_after_the_period() -> None:
     replay = filled()
     config = hiro.Config(period=PERIOD, correction="none", reward_scale=1.0, high_hindsight=1.0)

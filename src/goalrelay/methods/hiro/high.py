@@ -27,8 +27,13 @@ ROWS = 100_000
 
 
 def learned(config: Config, spec: Spec) -> Spec:
-    """Its actions are sub-goals; its rewards are sums, without a bound."""
-    return spec._replace(reward_range=None, action_size=len(columns(config, spec)))
+    """Its actions are sub-goals; its rewards are sums, bounded where the task's are."""
+    bounds = spec.reward_range
+    if bounds is not None:
+        most = config.reward_scale * config.period
+        low, high = min(most * bounds[0], 0.0), max(most * bounds[1], 0.0)  # a period can be short
+        bounds = low, high
+    return spec._replace(reward_range=bounds, action_size=len(columns(config, spec)))
 
 
 def input_size(config: Config, spec: Spec) -> int:
