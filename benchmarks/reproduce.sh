@@ -139,7 +139,7 @@ FetchObstaclePush 20
 FetchDoublePush 13
 FetchStack 21
 FetchDrawerBox 31
-FetchTriplePush 28
+FetchTriplePush 23
 FetchTripleStack 29
 TASKS
 }
