@@ -232,7 +232,7 @@ ant_maze_paper() { # the published settings, dense rewards
         --evaluate.every 100
 }
 
-ant_tasks() { # push a block aside, fill a chasm, gather apples: 150 minutes each
+ant_tasks() { # push a block aside, fill a chasm: 150 minutes each
     for task in ${TASKS:-AntPush AntFall}; do
         seeds="0 1 2"
         [ "$task" = AntFall ] || seeds="0 1 2 3 4"
@@ -243,7 +243,7 @@ ant_tasks() { # push a block aside, fill a chasm, gather apples: 150 minutes eac
     done
 }
 
-ant_gather() { # beside it a flat learner
+ant_gather() { # apples, not bombs; a hierarchy and a flat learner, 150 minutes each
     for method in ${VARIANTS:-hiro flat}; do
         run "ant_gather/$method-0" "$method" goalrelay/AntGather-v0 --learner td3 --minutes 150 \
             --evaluate.every 100

@@ -45,7 +45,7 @@ class Guidance:
     lead: float = number(0.0, 0)
     """Weight of the squared distance of a stage's actions from its guide's in the actor's loss, at
     steps before which the guide's stage is not reached: where the critic sees no difference, the
-    stage's policy goes where the guide goes. It shrinks as guides fade (`fade`)."""
+    stage's policy goes where the guide goes. It shrinks by `fade` as tests reach the stage."""
     switch: float | None = number(None, 0)
     """Distance within which a stage counts as reached, instead of the stage's own."""
     learned: float | None = number(None, 0, 1)
@@ -199,9 +199,14 @@ def _next(stages: Sequence[Stage], means: int) -> int:
     return next(n for n in following if is_end(stages, n) or not moves(stages, n))
 
 
+def switch(config: Guidance, stage: Stage) -> float:
+    """Distance within which a stage counts as reached when the robot acts."""
+    return stage.switch if config.switch is None else config.switch
+
+
 def _reached(config: Guidance, stage: Stage, observation: Observation) -> bool:
-    switch = stage.switch if config.switch is None else config.switch
-    return all(np.linalg.norm(gap(observation, pair)) <= switch for pair in stage.pairs)
+    within = switch(config, stage)
+    return all(np.linalg.norm(gap(observation, pair)) <= within for pair in stage.pairs)
 
 
 def controller(observation: Observation, stage: Stage, action_size: int) -> np.ndarray:

@@ -23,7 +23,7 @@ class Steps(NamedTuple):
     next_goal: np.ndarray
     action: np.ndarray
     advice: np.ndarray
-    """[B, A] what somebody else would do"""
+    """[B, A] what somebody else would do at these steps"""
 
 
 def mirror(

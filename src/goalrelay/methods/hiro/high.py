@@ -28,12 +28,11 @@ ROWS = 100_000
 
 def learned(config: Config, spec: Spec) -> Spec:
     """Its actions are sub-goals; its rewards are sums, bounded where the task's are."""
-    bounds = spec.reward_range
-    if bounds is not None:
-        most = config.reward_scale * config.period
-        low, high = min(most * bounds[0], 0.0), max(most * bounds[1], 0.0)  # a period can be short
-        bounds = low, high
-    return spec._replace(reward_range=bounds, action_size=len(columns(config, spec)))
+    sums = None
+    if spec.reward_range is not None:
+        low, high = (config.reward_scale * config.period * reward for reward in spec.reward_range)
+        sums = min(low, 0.0), max(high, 0.0)  # a period can be short
+    return spec._replace(reward_range=sums, action_size=len(columns(config, spec)))
 
 
 def input_size(config: Config, spec: Spec) -> int:

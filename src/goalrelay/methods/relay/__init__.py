@@ -7,7 +7,7 @@ Luo et al. (RHER; arXiv 2208.00843). One network for all stages, with any actor-
     sample:   every batch holds steps for every stage, from all episodes alike; hindsight goals are
               what each stage achieved later                           (`relabel.relabel`)
     update:   the learner's, on (encode(observation, goal, stage), action, reward, ...), and what
-              the guide would do where it is needed                         (`lead.pull`  )
+              the guide would do where it is needed                    (`lead.pull`)
     test:     the last stage's policy from the first step
 """
 

@@ -7,13 +7,13 @@ object. So its actor's loss has, beside -Q,
     weight * |mu(s, g) - guide(s)|^2    at steps s before which a means to the stage is not reached
 
 with the policy of the first such means as the guide, as in self-guided exploration, and a weight
-that fades with the guides. It decides where Q is flat and hardly matters where it is not.
+that fades as tests reach the stage. It decides where Q is flat and hardly matters where it is not.
 """
 
 import numpy as np
 
 from goalrelay.encoding import Layout, Moment, encode
-from goalrelay.goals import Guidance, means_to, moves
+from goalrelay.goals import Guidance, means_to, moves, switch
 from goalrelay.relabel import Rules, distance, facts
 from goalrelay.replay import Replay
 from goalrelay.types import Pair, Pull
@@ -59,9 +59,8 @@ def pull(
         if moves(plan.stages, number):
             continue
         means = plan.stages[number]
-        switch = means.switch if config.switch is None else config.switch
         first = means.pairs[0]  # what else it asks for is no matter of being there
-        some = ~guided & (distance(replay, first, rows) > switch)
+        some = ~guided & (distance(replay, first, rows) > switch(config, means))
         if some.any():
             moment = Moment(replay.observation[rows[some]], replay.achieved[rows[some]])
             goals = np.concatenate([wanted(pair)[some] for pair in means.pairs], axis=1)
