@@ -16,11 +16,12 @@ from conftest import SMALL
 from goalrelay import experiment as experiments
 from goalrelay import session
 from goalrelay.errors import Diverged, UsageError
+from goalrelay.evaluation import Evaluation
 from goalrelay.files import read_json
 from goalrelay.logbook import read_table
 from goalrelay.run import RunFolder
 from goalrelay.settings import replace_at
-from goalrelay.trainer import Trainer
+from goalrelay.trainer import AGAIN, CONFIRM, TEST, Trainer
 from relay_task import CARRY
 
 POINT = "goalrelay/PointReach-v0"
@@ -276,7 +277,7 @@ def test_an_explosion_stops_the_run_and_keeps_the_last_good_checkpoint(
     trainer.close()
 
 
-def test_until_stops_when_the_success_is_confirmed(tmp_path: Path) -> None:
+def test_until_stops_when_the_success_is_confirmed_twice(tmp_path: Path) -> None:
     settings = SMALL | {"evaluate.every": 20, "evaluate.confirm": 30, "collect.updates": 40}
     run = goalrelay.train(
         "her", POINT, episodes=2000, until=0.9, out=tmp_path / "r", settings=settings
@@ -285,6 +286,27 @@ def test_until_stops_when_the_success_is_confirmed(tmp_path: Path) -> None:
     assert run.evaluation is not None
     assert run.evaluation.episodes == 30
     assert run.evaluation.success >= 0.9
+
+
+def test_one_lucky_test_does_not_stop_a_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shares = iter([0.2, 0.9, 0.7, 0.9, 0.9, 0.8, 0.9, 0.95, 1.0])  # one, two, three and three tests
+    asked, test = [], Trainer.test
+
+    def scripted(self: Trainer, policy: Any, episodes: int, stream: int = TEST) -> Evaluation:
+        asked.append((self.counters.episodes, episodes, stream))
+        return test(self, policy, episodes, stream)._replace(success=next(shares))
+
+    monkeypatch.setattr(Trainer, "test", scripted)
+    settings = SMALL | {"evaluate.confirm": 6}
+    run = goalrelay.train("her", POINT, until=0.9, out=tmp_path / "r", settings=settings)
+    tests = [(4, TEST)], [(4, TEST), (6, CONFIRM)], *[[(4, TEST), (6, CONFIRM), (6, AGAIN)]] * 2
+    assert asked == [(5 * n, *each) for n, made in enumerate(tests, 1) for each in made]
+    assert run.reason == "until"
+    assert run.episodes == 20
+    reported = [float(row["eval_success"]) for row in read_table(tmp_path / "r" / "progress.csv")]
+    assert reported == [0.2, 0.7, 0.8, 1.0]
 
 
 def test_until_needs_a_task_with_success(tmp_path: Path) -> None:

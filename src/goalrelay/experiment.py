@@ -51,7 +51,8 @@ class Evaluate:
     episodes: int = number(20, 1, 100_000)
     """Episodes of an evaluation."""
     confirm: int = number(100, 1, 100_000)
-    """Episodes that must confirm that `--until` is reached, when an evaluation says so."""
+    """Episodes that must confirm that `--until` is reached, when an evaluation says so; and as many
+    others that must confirm it again. The last test made is the one that is reported."""
     average: float = number(0.0, 0, below=1)
     """The tested and exported policy is a running mean of the weights: this share of the old mean
     is kept each cycle (Polyak averaging). 0: the newest weights. Collection always uses those."""
@@ -105,7 +106,7 @@ class Experiment(Generic[MethodConfig, LearnerConfig]):
     """Stop after this much wall-clock time, over all sessions of the run. When that is depends on
     the machine; all else depends on the seed."""
     until: float | None = number(None, above=0, high=1)
-    """Stop when the success rate reaches this, confirmed on --evaluate.confirm episodes."""
+    """Stop when the success rate reaches this, confirmed twice on --evaluate.confirm episodes."""
 
 
 AnyExperiment = Experiment[Any, Any]
