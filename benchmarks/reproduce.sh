@@ -116,7 +116,7 @@ relay_slide() { # strokes are unsuitable, says the paper
 relay_tasks() { # the paper's tasks with one object
     for task in ${TASKS:-FetchDrawer FetchInsert FetchObstaclePush}; do
         for seed in ${SEEDS:-0 1 2}; do
-            run "relay_tasks/$task-$seed" relay "goalrelay/$task-v0" --until 0.95 --minutes 20 \
+            run "relay_tasks/$task-$seed" relay "goalrelay/$task-v0" --until 0.95 --minutes 40 \
                 --evaluate.every 50 --seed "$seed"
         done
     done
@@ -174,6 +174,15 @@ demos_pick() { # a hundred demonstrations under relay and under hindsight
             run "demos_pick/$variant/seed-$seed" demos FetchPickAndPlace-v4 --method.data "$data" \
                 --until 0.95 --episodes 2000 $options --seed "$seed"
         done
+    done
+}
+
+demos_pick_none() { # hindsight alone for an hour, with the learner that demos_pick's has
+    for seed in ${SEEDS:-0}; do
+        run "demos_pick/none/seed-$seed" her FetchPickAndPlace-v4 --learner td3 \
+            --learner.hidden 256 256 --learner.polyak 0.75 --learner.target-move cycle \
+            --learner.action-l2 0.1 --collect.episodes 2 --collect.updates 80 \
+            --evaluate.average 0.95 --until 0.95 --minutes 60 --seed "$seed"
     done
 }
 
@@ -286,5 +295,5 @@ CHANGES
 [ $# -gt 0 ] || set -- bit_flip fetch_reach fetch_reach_curves inverted_double_pendulum \
     fetch_push_baselines relay_paper relay_push relay_pick relay_reach relay_slide \
     relay_comparison notebook relay_tasks her_tasks relay_several demos_pick \
-    demos_imperfect demos_several point_maze ant_maze ant_maze_paper ant_tasks ant_gather
+    demos_pick_none demos_imperfect demos_several point_maze ant_maze ant_maze_paper ant_tasks ant_gather
 for claim in "$@"; do "$claim"; done
