@@ -115,14 +115,14 @@ def correct(
     """
     assert rules.below is not None, "the trainer gives it to every level but the first"
     size, reach = rules.spec.action_size, ranges(config, rules.spec)
-    places = replay.observation[:, columns(config, rules.spec)]
-    begin, last = places[steps[:, 0]], steps[np.arange(len(steps)), within.sum(axis=1) - 1]
-    change = places[last + 1] - begin
+    chosen, last = columns(config, rules.spec), steps[np.arange(len(steps)), within.sum(axis=1) - 1]
+    begin = replay.observation[steps[:, 0]][:, chosen]
+    change = replay.observation[last + 1][:, chosen] - begin
     drawn = rng.standard_normal((config.candidates, *change.shape), np.float32)
     drawn = change + config.candidate_noise * reach * drawn
     set_ = replay.action[steps[:, 0]][:, size:]
     candidates = np.concatenate([set_[None], change[None], drawn]).clip(-reach, reach)  # [M, B, K]
-    moved = places[steps] - begin[:, None]  # [B, c, K]
+    moved = replay.observation[steps][..., chosen] - begin[:, None]  # [B, c, K]
     score = np.empty(candidates.shape[:2])
     chunk = max(1, ROWS // (len(candidates) * steps.shape[1]))
     for first in range(0, len(steps), chunk):

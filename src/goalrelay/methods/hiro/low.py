@@ -42,10 +42,10 @@ def sample(
 ) -> tuple[Batch, dict[str, float]]:
     """A cycle of batches [updates, B], a share of the sub-goals in hindsight."""
     spec, index = rules.spec, replay.sample(shape[0] * shape[1], rng)
-    size = spec.action_size
+    size, chosen = spec.action_size, columns(config, spec)
     decided = replay.action[index.row]
-    places = replay.observation[:, columns(config, spec)]
-    here, there = places[index.row], places[index.row + 1]
+    now, after = replay.observation[index.row], replay.observation[index.row + 1]
+    here, there = now[:, chosen], after[:, chosen]
     subgoal = decided[:, size:]
     last = index.time + 1 == index.length  # there is no decision after it
     next_subgoal = here + subgoal - there
@@ -54,17 +54,17 @@ def sample(
         next_subgoal = np.where(last[:, None], next_subgoal, follows)
     reached = rng.random(len(here)) < config.hindsight
     left = np.minimum(config.period - index.time % config.period, index.length - index.time)
-    wanted = places[index.row + rng.integers(1, left + 1)]
+    wanted = replay.observation[index.row + rng.integers(1, left + 1)][:, chosen]
     subgoal = np.where(reached[:, None], wanted - here, subgoal)
     next_subgoal = np.where(reached[:, None], wanted - there, next_subgoal)
     gamma = rules.gamma if config.low_gamma is None else config.low_gamma
     missed = np.linalg.norm(here + subgoal - there, axis=1)
     batch = (
-        seen(config, spec, replay.observation[index.row], subgoal),
+        seen(config, spec, now, subgoal),
         decided[:, :size],
         -missed.astype(np.float32),
         np.full(len(here), gamma, np.float32) * ~(last & index.last_terminal),
-        seen(config, spec, replay.observation[index.row + 1], next_subgoal),
+        seen(config, spec, after, next_subgoal),
     )
     figures = {"missed": float(missed[~reached].mean()) if not reached.all() else float("nan")}
     return Batch(*(x.reshape(*shape, *x.shape[1:]) for x in batch)), figures
