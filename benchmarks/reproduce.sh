@@ -203,9 +203,9 @@ demos_imperfect() { # ten demonstrations; a hundred of which half are random act
     done
 }
 
-demos_several() { # a tower of three in twenty minutes, with a hundred demonstrations and without
+demos_several() { # a tower of three in 1,000 episodes, with a hundred demonstrations and without
     for task in ${TASKS:-FetchTripleStack}; do
-        for seed in ${SEEDS:-0 1 2}; do
+        for seed in ${SEEDS:-0 1}; do
             for variant in ${VARIANTS:-demos relay}; do
                 case $variant in
                 demos) method="demos goalrelay/$task-v0
@@ -213,7 +213,7 @@ demos_several() { # a tower of three in twenty minutes, with a hundred demonstra
                 relay) method="relay goalrelay/$task-v0" ;;
                 esac
                 # shellcheck disable=SC2086  # the options are words
-                run "demos_several/$variant/$task-$seed" $method --until 0.9 --minutes 20 \
+                run "demos_several/$variant/$task-$seed" $method --until 0.9 --episodes 1000 \
                     --evaluate.every 50 --seed "$seed"
             done
         done
@@ -294,6 +294,6 @@ CHANGES
 
 [ $# -gt 0 ] || set -- bit_flip fetch_reach fetch_reach_curves inverted_double_pendulum \
     fetch_push_baselines relay_paper relay_push relay_pick relay_reach relay_slide \
-    relay_comparison notebook relay_tasks her_tasks relay_several demos_pick \
-    demos_pick_none demos_imperfect demos_several point_maze ant_maze ant_maze_paper ant_tasks ant_gather
+    relay_comparison notebook relay_tasks her_tasks relay_several demos_pick demos_pick_none \
+    demos_imperfect demos_several point_maze ant_maze ant_maze_paper ant_tasks ant_gather
 for claim in "$@"; do "$claim"; done
