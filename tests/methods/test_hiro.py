@@ -1,5 +1,6 @@
 """HIRO in detail: the goal transition, both levels' data, the correction, two whole updates."""
 
+import math
 from typing import Any
 
 import jax
@@ -163,9 +164,13 @@ def test_a_share_of_episodes_wanders_from_some_moment_on() -> None:
 # --- the low level's data ---
 
 
+@pytest.mark.parametrize("shaped", [False, True])
 @pytest.mark.parametrize("bootstrap", ["kept", "next"])
-def test_the_low_level_is_rewarded_for_getting_to_its_sub_goal(bootstrap: Any) -> None:
-    replay, config = filled(), hiro.Config(period=PERIOD, bootstrap=bootstrap)
+def test_the_low_level_is_rewarded_for_getting_to_its_sub_goal(
+    bootstrap: Any, shaped: bool
+) -> None:
+    replay = filled()
+    config = hiro.Config(period=PERIOD, bootstrap=bootstrap, shaped=shaped)
     batch, figures = low.sample(config, RULES, replay, (40, 50), np.random.default_rng(0))
     expected = {}
     for row, time, length, ended in rows(replay):
@@ -174,11 +179,13 @@ def test_the_low_level_is_rewarded_for_getting_to_its_sub_goal(bootstrap: Any) -
         last = time + 1 == length
         kept = bootstrap == "kept" or last
         follows = seen[:2] + goal - after[:2] if kept else replay.action[row + 1, 2:]
+        missed, discount = math.dist(seen[:2] + goal, after[:2]), 0.0 if last and ended else GAMMA
+        before, ahead = (-math.hypot(*g) / (1 - GAMMA) for g in (goal, follows))
         expected[seen.tobytes()] = (
             [*seen[2:], *goal],
             replay.action[row, :2],
-            -np.sqrt(((seen[:2] + goal - after[:2]) ** 2).sum()),
-            0.0 if last and ended else GAMMA,
+            -missed + (discount * ahead - before if shaped else 0.0),
+            discount,
             [*after[2:], *follows],
         )
     by_view = {tuple(np.array(v[0], "f").tolist()): v for v in expected.values()}
@@ -187,7 +194,18 @@ def test_the_low_level_is_rewarded_for_getting_to_its_sub_goal(bootstrap: Any) -
         for got, want in zip(flat(batch, i), by_view[key], strict=True):
             np.testing.assert_allclose(got, want, rtol=1e-5, atol=1e-5)
     assert len(set(map(tuple, inputs))) == len(by_view)  # every step was drawn
-    assert figures["missed"] == pytest.approx(-batch.reward.mean(), rel=1e-5)
+    if not shaped:
+        assert figures["missed"] == pytest.approx(-batch.reward.mean(), rel=1e-5)
+
+
+def test_the_shaped_reward_is_the_way_gained() -> None:
+    replay, config = filled(), hiro.Config(period=PERIOD, shaped=True)
+    batch, _ = low.sample(config, RULES, replay, (40, 50), np.random.default_rng(0))
+    on = batch.discount > 0
+    before, after = (
+        np.linalg.norm(x[on][:, 2:], axis=1) for x in (batch.inputs, batch.next_inputs)
+    )
+    np.testing.assert_allclose(batch.reward[on], (before - after) / (1 - GAMMA), atol=1e-4)
 
 
 def flat(batch: Batch, i: int) -> tuple[Any, ...]:

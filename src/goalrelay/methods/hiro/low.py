@@ -1,6 +1,6 @@
 """The low level: a step for the sake of a sub-goal, rewarded for how near it gets.
 
-reward    -|s + g - s'|            in the sub-goal's columns
+reward    -|s + g - s'|            in the sub-goal's columns; shaped, the way that was gained
 inputs    the observation without its place, and g
 next g    the same place, though a new one may be due (`Config.bootstrap`)
 """
@@ -58,12 +58,17 @@ def sample(
     subgoal = np.where(reached[:, None], wanted - here, subgoal)
     next_subgoal = np.where(reached[:, None], wanted - there, next_subgoal)
     gamma = rules.gamma if config.low_gamma is None else config.low_gamma
+    discount = np.full(len(here), gamma, np.float32) * ~(last & index.last_terminal)
     missed = np.linalg.norm(here + subgoal - there, axis=1)
+    reward = -missed
+    if config.shaped:  # by the potential -|g| / (1 - gamma) (Ng et al. 1999)
+        before, ahead = (np.linalg.norm(goal, axis=1) for goal in (subgoal, next_subgoal))
+        reward += (before - discount * ahead) / (1 - gamma)
     batch = (
         seen(config, spec, now, subgoal),
         decided[:, :size],
-        -missed.astype(np.float32),
-        np.full(len(here), gamma, np.float32) * ~(last & index.last_terminal),
+        reward.astype(np.float32),
+        discount,
         seen(config, spec, after, next_subgoal),
     )
     figures = {"missed": float(missed[~reached].mean()) if not reached.all() else float("nan")}
