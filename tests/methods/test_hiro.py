@@ -181,10 +181,11 @@ def test_the_low_level_is_rewarded_for_getting_to_its_sub_goal(
         follows = seen[:2] + goal - after[:2] if kept else replay.action[row + 1, 2:]
         missed, discount = math.dist(seen[:2] + goal, after[:2]), 0.0 if last and ended else GAMMA
         before, ahead = (-math.hypot(*g) / (1 - GAMMA) for g in (goal, follows))
+        shaped_reward = (1 - GAMMA) * (-missed + discount * ahead - before)
         expected[seen.tobytes()] = (
             [*seen[2:], *goal],
             replay.action[row, :2],
-            -missed + (discount * ahead - before if shaped else 0.0),
+            shaped_reward if shaped else -missed,
             discount,
             [*after[2:], *follows],
         )
@@ -205,7 +206,7 @@ def test_the_shaped_reward_is_the_way_gained() -> None:
     before, after = (
         np.linalg.norm(x[on][:, 2:], axis=1) for x in (batch.inputs, batch.next_inputs)
     )
-    np.testing.assert_allclose(batch.reward[on], (before - after) / (1 - GAMMA), atol=1e-4)
+    np.testing.assert_allclose(batch.reward[on], before - after, atol=1e-4)
 
 
 def flat(batch: Batch, i: int) -> tuple[Any, ...]:

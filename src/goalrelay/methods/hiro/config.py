@@ -29,9 +29,9 @@ class Config:
     low_gamma: float | None = number(None, 0, below=1)
     """Discount of the low level (default: the learner's)."""
     shaped: bool = False
-    """The low level is rewarded for the way that it gains toward the sub-goal, over 1 - discount:
-    the same reward shaped by the distance, with the same best policy, but its values need not tell
-    the distance itself."""
+    """The low level is rewarded for the way that it gains toward the sub-goal: the same reward
+    shaped by the distance, and scaled. The best policy is the same, but its values need not tell
+    the distance, beside which a step is little."""
     freeze: int | None = number(None, 0)
     """Environment steps after which the low level learns no more (default: it always learns)."""
     bootstrap: Literal["kept", "next"] = "kept"

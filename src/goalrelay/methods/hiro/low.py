@@ -61,9 +61,9 @@ def sample(
     discount = np.full(len(here), gamma, np.float32) * ~(last & index.last_terminal)
     missed = np.linalg.norm(here + subgoal - there, axis=1)
     reward = -missed
-    if config.shaped:  # by the potential -|g| / (1 - gamma) (Ng et al. 1999)
+    if config.shaped:  # by the potential -|g| / (1 - gamma) (Ng et al. 1999), and in metres again
         before, ahead = (np.linalg.norm(goal, axis=1) for goal in (subgoal, next_subgoal))
-        reward += (before - discount * ahead) / (1 - gamma)
+        reward = (1 - gamma) * reward + before - discount * ahead
     batch = (
         seen(config, spec, now, subgoal),
         decided[:, :size],
