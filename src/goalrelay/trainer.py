@@ -363,7 +363,7 @@ def run_loop(
         UsageError: `until` is asked of a task that has no success.
     """
     wanted, evaluation = trainer.experiment.until, None
-    settings = trainer.experiment.evaluate
+    goal, settings = math.inf if wanted is None else wanted, trainer.experiment.evaluate
     while not stopping():
         finished = trainer.spent() >= 1
         if trainer.due() or finished:
@@ -371,7 +371,6 @@ def run_loop(
             evaluation = trainer.test(policy, settings.confirm if finished else settings.episodes)
             if wanted is not None and math.isnan(evaluation.success):
                 raise UsageError(f"--until: task '{trainer.task.id}' does not report success")
-            goal = math.inf if wanted is None else wanted
             # of many tests some are lucky: a second one, of other episodes, tells how good it is
             for stream in () if finished else (CONFIRM, AGAIN):
                 if evaluation.success >= goal:
