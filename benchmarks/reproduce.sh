@@ -21,6 +21,10 @@ run() { # run CLAIM/NAME METHOD TASK [options]
     cp "$folder/config.json" "$folder/progress.csv" "$folder/timing.csv" "results/$name/"
 }
 
+# Hindsight with relay's learner, so that the method alone is compared.
+hindsight="--learner td3 --learner.polyak 0.75 --learner.target-move cycle
+    --learner.action-l2 0.1 --collect.updates 80"
+
 bit_flip() { # n = 20 bits, with and without hindsight, all else equal
     for seed in 0 1 2; do
         for strategy in future none; do
@@ -89,9 +93,8 @@ relay_comparison() { # who brings the hand to the object: the paper's comparison
         for task in ${TASKS:-FetchPush FetchPickAndPlace}; do
             for variant in ${VARIANTS:-relay controller jump-start unguided her ebp}; do
                 relay="relay $task-v4 --method.guidance.lead 0" # who acts is what is compared
-                plain="her $task-v4 --learner td3 --learner.hidden 128 128 128
-                    --learner.polyak 0.75 --learner.target-move cycle --learner.action-l2 0.1
-                    --collect.updates 80 --evaluate.average 0.9 --method.exploration.random 0.2"
+                plain="her $task-v4 $hindsight --learner.hidden 128 128 128
+                    --evaluate.average 0.9 --method.exploration.random 0.2"
                 case $variant in
                 relay) method=$relay ;;
                 controller) method="$relay --method.guidance.guide controller" ;;
@@ -126,9 +129,9 @@ her_tasks() { # plain hindsight on all of them, for at least as long as relay's 
     while read -r task minutes; do
         case " ${TASKS:-$task} " in *" $task "*) ;; *) continue ;; esac
         for seed in ${SEEDS:-0}; do
-            run "her_tasks/$task-$seed" her "goalrelay/$task-v0" --learner td3 \
-                --learner.hidden 128 128 128 --learner.polyak 0.75 --learner.target-move cycle \
-                --learner.action-l2 0.1 --collect.updates 80 --evaluate.average 0.95 \
+            # shellcheck disable=SC2086  # the options are words
+            run "her_tasks/$task-$seed" her "goalrelay/$task-v0" $hindsight \
+                --learner.hidden 128 128 128 --evaluate.average 0.95 \
                 --method.exploration.random 0.2 --until 0.95 --minutes "$minutes" \
                 --evaluate.every 50 --seed "$seed" </dev/null
         done
@@ -179,10 +182,10 @@ demos_pick() { # a hundred demonstrations under relay and under hindsight
 
 demos_pick_none() { # hindsight alone for an hour, with the learner that demos_pick's has
     for seed in ${SEEDS:-0}; do
-        run "demos_pick/none/seed-$seed" her FetchPickAndPlace-v4 --learner td3 \
-            --learner.hidden 256 256 --learner.polyak 0.75 --learner.target-move cycle \
-            --learner.action-l2 0.1 --collect.episodes 2 --collect.updates 80 \
-            --evaluate.average 0.95 --until 0.95 --minutes 60 --seed "$seed"
+        # shellcheck disable=SC2086  # the options are words
+        run "demos_pick/none/seed-$seed" her FetchPickAndPlace-v4 $hindsight \
+            --learner.hidden 256 256 --collect.episodes 2 --evaluate.average 0.95 --until 0.95 \
+            --minutes 60 --seed "$seed"
     done
 }
 
