@@ -139,7 +139,7 @@ her_tasks() { # plain hindsight on all of them, for at least as long as relay's 
 FetchDrawer 3
 FetchInsert 3
 FetchObstaclePush 20
-FetchDoublePush 13
+FetchDoublePush 33
 FetchStack 21
 FetchDrawerBox 31
 FetchTriplePush 23
