@@ -14,7 +14,7 @@ from goalrelay.goals import Progress
 from goalrelay.learners import td3
 from goalrelay.level import Level
 from goalrelay.methods import hiro
-from goalrelay.methods.hiro import adjacency, high, low
+from goalrelay.methods.hiro import adjacency, high, landmarks, low
 from goalrelay.relabel import Rules
 from goalrelay.replay import Replay
 from goalrelay.types import Batch, Episode, Observation, Spec
@@ -386,6 +386,79 @@ def test_the_high_levels_actor_is_drawn_to_its_own_policys_places() -> None:
     assert np.isnan(figures["far"])
 
 
+# --- ways that were walked ---
+
+
+def walked_by_loops(config: hiro.Config, replay: Replay) -> tuple[Any, dict[Any, set[Any]]]:
+    """The mean place of every cell, and the cells that were come to from each."""
+    cell = landmarks.CELL * np.array([5.0, 2.0], np.float32)
+    places = replay.observation[:, PLACES] / cell
+    rng = np.random.default_rng(1)
+    index = replay.sample(landmarks.MOMENTS, rng)
+    later = rng.integers(1, np.minimum(config.period, index.length - index.time) + 1)
+    seen, ways = {}, {}
+    for pair in zip(index.row, index.row + later, strict=True):
+        names = [tuple(np.floor(places[r]).astype(int).tolist()) for r in pair]
+        for name, r in zip(names, pair, strict=True):
+            seen.setdefault(name, []).append(places[r])
+        ways.setdefault(names[0], set()).add(names[1])
+    return {name: np.mean(came, axis=0) for name, came in seen.items()}, ways
+
+
+def shortest_by_loops(means: Any, ways: dict[Any, set[Any]], goal: Any) -> dict[Any, float]:
+    """The length of the shortest way from each cell to one, by relaxing every edge (Bellman)."""
+    length = dict.fromkeys(means, math.inf) | {goal: 0.0}
+    for _ in means:
+        for tail, heads in ways.items():
+            for head in heads:
+                step = float(np.linalg.norm(means[tail] - means[head]))
+                length[tail] = min(length[tail], step + length[head])
+    return length
+
+
+def test_sub_goals_are_drawn_along_the_shortest_way_that_was_walked() -> None:
+    replay, config = filled(), hiro.Config(period=2, landmarks=3.0)
+    start = np.array([row for row, *_ in rows(replay)])
+    desired = replay.achieved[np.random.default_rng(0).permutation(start)]
+    desired[::5] += 20.0  # nobody was there
+    pull = landmarks.pull(config, SPEC, replay, start, desired, np.random.default_rng(1))
+    means, ways = walked_by_loops(config, replay)
+    cell = landmarks.CELL * np.array([5.0, 2.0], np.float32)
+
+    def nearest(place: np.ndarray) -> Any:
+        return min(means, key=lambda name: np.linalg.norm(means[name] - place))
+
+    ends, lost = 0, 0
+    for i, row in enumerate(start):
+        here, there = replay.observation[row, PLACES] / cell, desired[i] / cell
+        node, goal = nearest(here), nearest(there)
+        length = shortest_by_loops(means, ways, goal)
+        if math.isinf(length[node]):
+            assert pull.weight[i] == 0
+            lost += 1
+            continue
+        for _ in range(landmarks.AHEAD):
+            if node != goal:
+                far = {n: np.linalg.norm(means[n] - means[node]) + length[n] for n in ways[node]}
+                node = min((n for n in far if n != node), key=lambda n: far[n])
+        ends += node == goal
+        wanted = there if node == goal else means[node]
+        expected = ((wanted - here) * landmarks.CELL).clip(-1, 1)
+        np.testing.assert_allclose(pull.action[i], expected, atol=1e-4)
+        assert pull.weight[i] == 3.0
+    assert lost > 0  # other episodes were elsewhere
+    assert 0 < ends < len(start) - lost
+
+
+def test_the_high_level_is_drawn_toward_goals_in_hindsight_too() -> None:
+    replay = filled(lengths=(13,))
+    config = hiro.Config(period=2, correction="none", landmarks=3.0, high_hindsight=1.0)
+    batch, _ = high.sample(config, RULES, replay, (4, 50), np.random.default_rng(0))
+    assert batch.pull is not None
+    assert batch.pull.action.shape == (4, 50, K)
+    assert np.mean(batch.pull.weight == 3.0) > 0.9  # what was achieved later was walked to
+
+
 # --- the correction ---
 
 
@@ -510,6 +583,16 @@ def test_an_update_of_both_levels_equals_numpy() -> None:
             {"columns": (0, 1, 2, 3), "reach": (1.0,), "adjacency": 1.0},
             SPEC,
             "--method.adjacency is for sub-goals in up to 3 columns, not 4",
+        ),
+        (
+            {"adjacency": 1.0, "landmarks": 1.0},
+            SPEC,
+            "--method.adjacency and --method.landmarks exclude each other",
+        ),
+        (
+            {"columns": (0, 1, 2), "reach": (1.0,), "landmarks": 1.0},
+            SPEC,
+            "--method.landmarks needs a desired goal that is a place, 3 numbers or more",
         ),
         ({"reach": (1.0, 2.0, 3.0)}, SPEC, "--method.reach takes one positive number, or one"),
         ({"reach": (0.0,)}, SPEC, "--method.reach takes one positive"),

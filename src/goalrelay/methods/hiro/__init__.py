@@ -30,7 +30,7 @@ DEMONSTRATED = False
 NEEDS_GOALS = False
 FIGURES = ("missed", "corrected", "far")
 
-MOST_ADJACENT = 3
+MOST_CELLED = 3
 """Columns in which cells are shared by many moments."""
 ANT_COLUMNS = tuple(range(15))
 """The ant's position, rotation and the angles of its joints."""
@@ -156,10 +156,18 @@ def check(config: Config, rules: Rules) -> None:
         )
     if len(set(chosen)) < len(chosen):
         raise UsageError("--method.columns names a column twice")
-    if config.adjacency and len(chosen) > MOST_ADJACENT:
+    drawn = [name for name in ("adjacency", "landmarks") if getattr(config, name)]
+    if len(drawn) > 1:
+        raise UsageError("--method.adjacency and --method.landmarks exclude each other")
+    if drawn and len(chosen) > MOST_CELLED:
         raise UsageError(
-            f"--method.adjacency is for sub-goals in up to {MOST_ADJACENT} columns, not "
+            f"--method.{drawn[0]} is for sub-goals in up to {MOST_CELLED} columns, not "
             f"{len(chosen)}"
+        )
+    if config.landmarks and spec.goal_size < len(chosen):
+        raise UsageError(
+            f"--method.landmarks needs a desired goal that is a place, {len(chosen)} numbers or "
+            f"more, this task's has {spec.goal_size}"
         )
     if config.columns and not config.reach:
         raise UsageError("--method.columns needs --method.reach: how far each may change")

@@ -6,7 +6,8 @@
 
         argmax_g  -1/2 sum_i |a_i - low(s_i, g + s_t - s_i)|^2       (HIRO, equation 5)
 
-Its actor can be drawn to sub-goals within reach (`adjacency`). In hindsight, the desired goal is
+Its actor can be drawn to sub-goals within reach (`adjacency`), or along ways that were walked
+(`landmarks`). In hindsight, the desired goal is
 one that was achieved at the end of the period or later.
 
 Candidates are the sub-goal that was set, the change that came about, and some drawn around that.
@@ -16,7 +17,7 @@ All of them, for all steps of a cycle's batches, go through the low level in a f
 import jax
 import numpy as np
 
-from goalrelay.methods.hiro import adjacency, low
+from goalrelay.methods.hiro import adjacency, landmarks, low
 from goalrelay.methods.hiro.config import Config, columns, ranges
 from goalrelay.relabel import Rules
 from goalrelay.replay import Replay
@@ -92,6 +93,9 @@ def sample(
         pull = adjacency.pull(config, rules.spec, replay, start, rules.own(inputs, None), rng)
         batch = batch._replace(pull=pull)
         figures["far"] = float((pull.weight > 0).mean())
+    if config.landmarks:
+        pull = landmarks.pull(config, rules.spec, replay, start, desired, rng)
+        batch = batch._replace(pull=pull)
     return jax.tree.map(lambda x: x.reshape(*shape, *x.shape[1:]), batch), figures
 
 
