@@ -22,6 +22,7 @@ from goalrelay.exploration import Exploration, add_noise, annealed, random_actio
 from goalrelay.goals import Progress
 from goalrelay.methods import Act, Network, Part, Preset
 from goalrelay.methods.hiro import high, low
+from goalrelay.methods.hiro.cells import MOST_COLUMNS
 from goalrelay.methods.hiro.config import Config, columns, noise, ranges
 from goalrelay.relabel import Rules
 from goalrelay.types import Observation, Spec
@@ -30,8 +31,6 @@ DEMONSTRATED = False
 NEEDS_GOALS = False
 FIGURES = ("missed", "corrected", "far")
 
-MOST_CELLED = 3
-"""Columns in which cells are shared by many moments."""
 ANT_COLUMNS = tuple(range(15))
 """The ant's position, rotation and the angles of its joints."""
 ANT_REACH = (10.0, 10.0, 0.5, *(1.0,) * 4, *(0.5, 0.3) * 4)
@@ -159,9 +158,9 @@ def check(config: Config, rules: Rules) -> None:
     drawn = [name for name in ("adjacency", "landmarks") if getattr(config, name)]
     if len(drawn) > 1:
         raise UsageError("--method.adjacency and --method.landmarks exclude each other")
-    if drawn and len(chosen) > MOST_CELLED:
+    if drawn and len(chosen) > MOST_COLUMNS:
         raise UsageError(
-            f"--method.{drawn[0]} is for sub-goals in up to {MOST_CELLED} columns, not "
+            f"--method.{drawn[0]} is for sub-goals in up to {MOST_COLUMNS} columns, not "
             f"{len(chosen)}"
         )
     if config.landmarks and spec.goal_size < len(chosen):

@@ -10,6 +10,7 @@ a period say what is adjacent; a sub-goal in no cell of theirs is drawn to the n
 
 import numpy as np
 
+from goalrelay.methods.hiro.cells import numbered
 from goalrelay.methods.hiro.config import Config, columns, ranges
 from goalrelay.replay import Replay
 from goalrelay.types import Pull, Spec
@@ -54,9 +55,7 @@ def pull(
     before, after = places(index.row), places(index.row + rng.integers(1, left + 1))
     here = places(start)
     there = here + wanted / CELL
-    cells = np.floor(np.concatenate([before, here])).astype(np.int64)
-    cells -= cells.min(axis=0)
-    number = np.asarray(np.ravel_multi_index(tuple(cells.T), tuple(cells.max(axis=0) + 1)))
+    number = numbered(np.concatenate([before, here]))
     order = np.argsort(number[: len(before)], kind="stable")
     asked, mine = number[: len(before)][order], number[len(before) :]
     first = np.searchsorted(asked, mine, side="left")

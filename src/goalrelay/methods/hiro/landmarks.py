@@ -16,6 +16,7 @@ import numpy as np
 from scipy.sparse import csr_array
 from scipy.sparse.csgraph import dijkstra
 
+from goalrelay.methods.hiro.cells import numbered
 from goalrelay.methods.hiro.config import Config, columns, ranges
 from goalrelay.replay import Replay
 from goalrelay.types import Pull, Spec
@@ -58,8 +59,7 @@ def pull(
     left = np.minimum(config.period, index.length - index.time)
     later = index.row + rng.integers(1, left + 1)
     walked = np.concatenate([places(index.row), places(later)])
-    _, cell = np.unique(np.floor(walked).astype(np.int64), axis=0, return_inverse=True)
-    cell = cell.reshape(-1)
+    _, cell = np.unique(numbered(walked), return_inverse=True)
     middle = _means(walked, cell)
     here, there = places(start), desired[:, : len(chosen)] / size
     at, to = _nearest(middle, here), _nearest(middle, there)
