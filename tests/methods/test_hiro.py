@@ -1,6 +1,7 @@
 """HIRO in detail: the goal transition, both levels' data, the correction, two whole updates."""
 
 import math
+from collections import Counter
 from typing import Any
 
 import jax
@@ -389,8 +390,8 @@ def test_the_high_levels_actor_is_drawn_to_its_own_policys_places() -> None:
 # --- ways that were walked ---
 
 
-def walked_by_loops(config: hiro.Config, replay: Replay) -> tuple[Any, dict[Any, set[Any]]]:
-    """The mean place of every cell, and the cells that were come to from each."""
+def walked_by_loops(config: hiro.Config, replay: Replay) -> tuple[Any, Any]:
+    """The mean place of every cell, and how many tries it takes from each to the others."""
     cell = landmarks.CELL * np.array([5.0, 2.0], np.float32)
     places = replay.observation[:, PLACES] / cell
     rng = np.random.default_rng(1)
@@ -401,28 +402,31 @@ def walked_by_loops(config: hiro.Config, replay: Replay) -> tuple[Any, dict[Any,
         names = [tuple(np.floor(places[r]).astype(int).tolist()) for r in pair]
         for name, r in zip(names, pair, strict=True):
             seen.setdefault(name, []).append(places[r])
-        ways.setdefault(names[0], set()).add(names[1])
-    return {name: np.mean(came, axis=0) for name, came in seen.items()}, ways
+        ways.setdefault(names[0], Counter())[names[1]] += 1
+    tries = {
+        tail: {head: heads.total() / times for head, times in heads.items()}
+        for tail, heads in ways.items()
+    }
+    return {name: np.mean(came, axis=0) for name, came in seen.items()}, tries
 
 
-def shortest_by_loops(means: Any, ways: dict[Any, set[Any]], goal: Any) -> dict[Any, float]:
-    """The length of the shortest way from each cell to one, by relaxing every edge (Bellman)."""
+def quickest_by_loops(means: Any, tries: Any, goal: Any) -> dict[Any, float]:
+    """The length of the quickest way from each cell to one, by relaxing every edge (Bellman)."""
     length = dict.fromkeys(means, math.inf) | {goal: 0.0}
     for _ in means:
-        for tail, heads in ways.items():
-            for head in heads:
-                step = float(np.linalg.norm(means[tail] - means[head]))
+        for tail, heads in tries.items():
+            for head, step in heads.items():
                 length[tail] = min(length[tail], step + length[head])
     return length
 
 
-def test_sub_goals_are_drawn_along_the_shortest_way_that_was_walked() -> None:
+def test_sub_goals_are_drawn_along_the_quickest_way_that_was_walked() -> None:
     replay, config = filled(), hiro.Config(period=2, landmarks=3.0)
     start = np.array([row for row, *_ in rows(replay)])
     desired = replay.achieved[np.random.default_rng(0).permutation(start)]
     desired[::5] += 20.0  # nobody was there
     pull = landmarks.pull(config, SPEC, replay, start, desired, np.random.default_rng(1))
-    means, ways = walked_by_loops(config, replay)
+    means, tries = walked_by_loops(config, replay)
     cell = landmarks.CELL * np.array([5.0, 2.0], np.float32)
 
     def nearest(place: np.ndarray) -> Any:
@@ -432,15 +436,15 @@ def test_sub_goals_are_drawn_along_the_shortest_way_that_was_walked() -> None:
     for i, row in enumerate(start):
         here, there = replay.observation[row, PLACES] / cell, desired[i] / cell
         node, goal = nearest(here), nearest(there)
-        length = shortest_by_loops(means, ways, goal)
+        length = quickest_by_loops(means, tries, goal)
         if math.isinf(length[node]):
             assert pull.weight[i] == 0
             lost += 1
             continue
         for _ in range(landmarks.AHEAD):
             if node != goal:
-                far = {n: np.linalg.norm(means[n] - means[node]) + length[n] for n in ways[node]}
-                node = min((n for n in far if n != node), key=lambda n: far[n])
+                far = {n: step + length[n] for n, step in tries[node].items() if n != node}
+                node = min(far, key=lambda n: far[n])
         ends += node == goal
         wanted = there if node == goal else means[node]
         expected = ((wanted - here) * landmarks.CELL).clip(-1, 1)

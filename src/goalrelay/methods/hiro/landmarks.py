@@ -1,10 +1,12 @@
-"""Landmarks: the high level is drawn along the shortest way that was ever walked.
+"""Landmarks: the high level is drawn along the quickest way that was walked.
 
 HIGL (Kim et al. 2021, arXiv 2110.13625) and DHRL (Lee et al. 2022, arXiv 2210.05150) plan over a
 graph of stored moments whose edges are values; here an edge is what did happen. The room is cut
-into cells; who was in one and in another within a period has walked from the one to the other. From
-the robot's cell the shortest way to the desired goal's cell (or to the nearest one that is known)
-is followed for some cells, and the place there is what the sub-goal should be:
+into cells; who was in one and in another within a period has walked from the one to the other, and
+the seldomer those who were in the first came to the second, the longer that step takes: a corner at
+which one gets stuck is far away. From the robot's cell the quickest way to the desired goal's cell
+(or to the nearest one that is known) is followed for some cells, and the place there is what the
+sub-goal should be:
 
     L = -Q(s, g) + weight * |g - g*|^2    g* the place AHEAD cells along the way
 
@@ -63,7 +65,7 @@ def pull(
     middle = _means(walked, cell)
     here, there = places(start), desired[:, : len(chosen)] / size
     at, to = _nearest(middle, here), _nearest(middle, there)
-    following, known = _ways(middle, cell[: len(index.row)], cell[len(index.row) :], to)
+    following, known = _ways(len(middle), cell[: len(index.row)], cell[len(index.row) :], to)
     goal = np.searchsorted(known, to)
     node = at
     for _ in range(AHEAD):
@@ -86,17 +88,18 @@ def _nearest(middle: np.ndarray, place: np.ndarray) -> np.ndarray:
 
 
 def _ways(
-    middle: np.ndarray, before: np.ndarray, after: np.ndarray, goals: np.ndarray
+    count: int, before: np.ndarray, after: np.ndarray, goals: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
-    """What follows each cell on the shortest way to each goal [D, N + 1], and those goals [D].
+    """What follows each cell on the quickest way to each goal [D, N + 1], and those goals [D].
+
+    A step takes as long as one has to try, on average: moments in a cell for each that led on.
 
     A goal follows itself; -1 follows where no way is known, and -1.
     """
-    count = len(middle)
-    edge = np.unique(before * count + after)
+    edge, times = np.unique(before * count + after, return_counts=True)
     tail, head = edge // count, edge % count
-    length = np.linalg.norm(middle[tail] - middle[head], axis=1)
-    backward = csr_array((length, (head, tail)), shape=(count, count))
+    tries = np.bincount(before)[tail] / times
+    backward = csr_array((tries, (head, tail)), shape=(count, count))
     known = np.unique(goals)
     _, following = dijkstra(backward, indices=known, return_predecessors=True)
     following = np.maximum(following, -1)
