@@ -85,8 +85,9 @@ PUBLISHED = {
 
 PRESETS: Mapping[str, Preset] = {
     "default": Preset(
-        "Sub-goals where the task's places are, hindsight on both levels, noise that persists, "
-        "episodes that wander, no correction; for sparse rewards (docs/hiro.md).",
+        "Sub-goals where the task's places are, along ways that were walked; hindsight on both "
+        "levels, noise that persists, episodes that wander, no correction; for sparse rewards "
+        "(docs/hiro.md).",
         "td3",
         {
             **PUBLISHED,
@@ -104,7 +105,9 @@ PRESETS: Mapping[str, Preset] = {
             "evaluate.average": 0.9,
             "method.every": 4,
             "method.bootstrap": "kept",
-            "method.low_gamma": 0.9,
+            "method.low_gamma": 0.98,
+            "method.shaped": True,
+            "method.landmarks": 100.0,
             "method.correction": "none",
             "method.reward_scale": 1.0,
             "method.hindsight": 0.5,
