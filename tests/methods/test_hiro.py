@@ -463,6 +463,14 @@ def test_the_high_level_is_drawn_toward_goals_in_hindsight_too() -> None:
     assert np.mean(batch.pull.weight == 3.0) > 0.9  # what was achieved later was walked to
 
 
+def test_without_a_goal_in_the_room_there_are_no_landmarks() -> None:
+    config = hiro.Config(landmarks=3.0)
+    assert landmarks.known(config, SPEC)
+    assert not landmarks.known(config, SPEC._replace(goal_size=0))
+    assert not landmarks.known(hiro.Config(landmarks=3.0, columns=(2, 3), reach=(1.0,)), SPEC)
+    assert not landmarks.known(hiro.Config(), SPEC)
+
+
 # --- the correction ---
 
 
@@ -591,12 +599,7 @@ def test_an_update_of_both_levels_equals_numpy() -> None:
         (
             {"adjacency": 1.0, "landmarks": 1.0},
             SPEC,
-            "--method.adjacency and --method.landmarks exclude each other",
-        ),
-        (
-            {"columns": (0, 1, 2), "reach": (1.0,), "landmarks": 1.0},
-            SPEC,
-            "--method.landmarks needs a desired goal that is a place, 3 numbers or more",
+            "--method.adjacency needs --method.landmarks 0",
         ),
         ({"reach": (1.0, 2.0, 3.0)}, SPEC, "--method.reach takes one positive number, or one"),
         ({"reach": (0.0,)}, SPEC, "--method.reach takes one positive"),

@@ -21,7 +21,7 @@ from goalrelay.errors import UsageError
 from goalrelay.exploration import Exploration, add_noise, annealed, random_action
 from goalrelay.goals import Progress
 from goalrelay.methods import Act, Network, Part, Preset
-from goalrelay.methods.hiro import high, low
+from goalrelay.methods.hiro import high, landmarks, low
 from goalrelay.methods.hiro.cells import MOST_COLUMNS
 from goalrelay.methods.hiro.config import Config, columns, noise, ranges
 from goalrelay.relabel import Rules
@@ -158,18 +158,12 @@ def check(config: Config, rules: Rules) -> None:
         )
     if len(set(chosen)) < len(chosen):
         raise UsageError("--method.columns names a column twice")
-    drawn = [name for name in ("adjacency", "landmarks") if getattr(config, name)]
-    if len(drawn) > 1:
-        raise UsageError("--method.adjacency and --method.landmarks exclude each other")
-    if drawn and len(chosen) > MOST_COLUMNS:
+    if config.adjacency and landmarks.known(config, spec):
+        raise UsageError("--method.adjacency needs --method.landmarks 0")
+    if config.adjacency and len(chosen) > MOST_COLUMNS:
         raise UsageError(
-            f"--method.{drawn[0]} is for sub-goals in up to {MOST_COLUMNS} columns, not "
+            f"--method.adjacency is for sub-goals in up to {MOST_COLUMNS} columns, not "
             f"{len(chosen)}"
-        )
-    if config.landmarks and spec.goal_size < len(chosen):
-        raise UsageError(
-            f"--method.landmarks needs a desired goal that is a place, {len(chosen)} numbers or "
-            f"more, this task's has {spec.goal_size}"
         )
     if config.columns and not config.reach:
         raise UsageError("--method.columns needs --method.reach: how far each may change")

@@ -93,7 +93,7 @@ def sample(
         pull = adjacency.pull(config, rules.spec, replay, start, rules.own(inputs, None), rng)
         batch = batch._replace(pull=pull)
         figures["far"] = float((pull.weight > 0).mean())
-    if config.landmarks:
+    if landmarks.known(config, rules.spec):
         pull = landmarks.pull(config, rules.spec, replay, start, desired, rng)
         batch = batch._replace(pull=pull)
     return jax.tree.map(lambda x: x.reshape(*shape, *x.shape[1:]), batch), figures

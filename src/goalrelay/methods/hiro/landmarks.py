@@ -10,8 +10,7 @@ sub-goal should be:
 
     L = -Q(s, g) + weight * |g - g*|^2    g* the place AHEAD cells along the way
 
-The way is only asked while learning: what acts is the network. Needs a desired goal that begins
-with a place in the coordinates of the sub-goal's columns.
+The way is only asked while learning: what acts is the network.
 """
 
 import numpy as np
@@ -29,6 +28,12 @@ AHEAD = 2
 """Cells along the way: far enough to walk straight, near enough not to cut corners."""
 MOMENTS = 50_000
 """Moments that say who walked where, drawn anew for every cycle of batches."""
+
+
+def known(config: Config, spec: Spec) -> bool:
+    """Whether there are landmarks: sub-goals and desired goals are both about the task's places."""
+    places = columns(config, spec) == list(spec.absolute)
+    return config.landmarks > 0 and places and spec.goal_size >= len(spec.absolute)
 
 
 def pull(
