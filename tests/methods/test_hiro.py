@@ -1,5 +1,6 @@
 """HIRO in detail: the goal transition, both levels' data, the correction, two whole updates."""
 
+import itertools
 import math
 from collections import Counter
 from typing import Any
@@ -387,71 +388,105 @@ def test_the_high_levels_actor_is_drawn_to_its_own_policys_places() -> None:
     assert np.isnan(figures["far"])
 
 
-# --- ways that were walked ---
+# --- ways that promise to be quick ---
+
+Cell = tuple[int, ...]
 
 
-def walked_by_loops(config: hiro.Config, replay: Replay) -> tuple[Any, Any]:
-    """The mean place of every cell, and how many tries it takes from each to the others."""
-    cell = landmarks.CELL * np.array([5.0, 2.0], np.float32)
-    places = replay.observation[:, PLACES] / cell
-    rng = np.random.default_rng(1)
-    index = replay.sample(landmarks.MOMENTS, rng)
-    later = rng.integers(1, np.minimum(config.period, index.length - index.time) + 1)
-    seen, ways = {}, {}
-    for pair in zip(index.row, index.row + later, strict=True):
-        names = [tuple(np.floor(places[r]).astype(int).tolist()) for r in pair]
-        for name, r in zip(names, pair, strict=True):
-            seen.setdefault(name, []).append(places[r])
-        ways.setdefault(names[0], Counter())[names[1]] += 1
-    tries = {
-        tail: {head: heads.total() / times for head, times in heads.items()}
-        for tail, heads in ways.items()
-    }
-    return {name: np.mean(came, axis=0) for name, came in seen.items()}, tries
+class Room:
+    """The cells of a replay by loops: where they are, and how many tries a step takes."""
+
+    def __init__(self, config: hiro.Config, replay: Replay, start: Any, desired: np.ndarray):
+        rng = np.random.default_rng(1)
+        index = replay.sample(landmarks.MOMENTS, rng)
+        later = rng.integers(1, np.minimum(config.period, index.length - index.time) + 1)
+        self.places = replay.observation[:, PLACES] / [5.0, 2.0]
+        moments = list(zip(index.row, index.row + later, strict=True))
+        asked = [self.places[row] for row in {r for pair in moments for r in pair} | {*start}]
+        asked += [goal / [5.0, 2.0] for goal in desired]
+        sides = (np.max(asked, axis=0) - np.min(asked, axis=0)) / landmarks.CELL + 3
+        larger = max(1.0, math.sqrt(sides[0] * sides[1] / landmarks.MOST_CELLS))
+        self.side = larger * landmarks.CELL
+        self.low = np.floor(np.min(asked, axis=0) / self.side).astype(int) - 1
+        self.high = np.floor(np.max(asked, axis=0) / self.side).astype(int) + 1
+        self.seen, self.led = {}, Counter()
+        self.moments = Counter()
+        for pair in moments:
+            tail, head = (self.of(self.places[row]) for row in pair)
+            self.moments[tail] += 1
+            self.led[tail, head] += 1
+            for cell, row in zip((tail, head), pair, strict=True):
+                self.seen.setdefault(cell, []).append(self.places[row] / self.side)
+        self.weight = replay.transitions / landmarks.MOMENTS
+        self.heads: dict[Cell, set[Cell]] = {}
+        for tail, head in self.led:
+            self.heads.setdefault(tail, set()).add(head)
+
+    def of(self, place: np.ndarray) -> Cell:
+        return tuple(np.floor(place / self.side).astype(int).tolist())
+
+    def middle(self, cell: Cell) -> np.ndarray:
+        return np.mean(self.seen[cell], axis=0) if cell in self.seen else np.add(cell, 0.5)
+
+    def tries(self, tail: Cell, head: Cell) -> float:
+        asked, led = self.weight * self.moments[tail], self.weight * self.led[tail, head]
+        return (asked + 1) / (led + 1)
+
+    def steps(self, tail: Cell) -> set[Cell]:
+        """Neighbours, and wherever one came from here."""
+        near = {(tail[0] + x, tail[1] + y) for x in (-1, 0, 1) for y in (-1, 0, 1)}
+        inside = {c for c in near if (self.low <= c).all() and (c <= self.high).all()}
+        return (inside | self.heads.get(tail, set())) - {tail}
+
+    def best(self, cell: Cell, goal: Cell, away: dict[Cell, float]) -> set[Cell]:
+        """The next cells on the quickest ways."""
+        if cell == goal:
+            return {goal}
+        long = {c: self.tries(cell, c) + away[c] for c in self.steps(cell)}
+        return {c for c in long if long[c] < min(long.values()) + 1e-9}
+
+    def away(self, goal: Cell) -> dict[Cell, float]:
+        """Tries from each cell to one, by relaxing every step until nothing changes."""
+        cells = list(
+            itertools.product(*(range(a, b + 1) for a, b in zip(self.low, self.high, strict=True)))
+        )
+        away = dict.fromkeys(cells, math.inf) | {goal: 0.0}
+        before = {}
+        while before != away:
+            before = dict(away)
+            for tail in cells:
+                if tail != goal:
+                    away[tail] = min(self.tries(tail, c) + away[c] for c in self.steps(tail))
+        return away
 
 
-def quickest_by_loops(means: Any, tries: Any, goal: Any) -> dict[Any, float]:
-    """The length of the quickest way from each cell to one, by relaxing every edge (Bellman)."""
-    length = dict.fromkeys(means, math.inf) | {goal: 0.0}
-    for _ in means:
-        for tail, heads in tries.items():
-            for head, step in heads.items():
-                length[tail] = min(length[tail], step + length[head])
-    return length
-
-
-def test_sub_goals_are_drawn_along_the_quickest_way_that_was_walked() -> None:
-    replay, config = filled(), hiro.Config(period=2, landmarks=3.0)
+@pytest.mark.parametrize("far", [0.0, 60.0])
+def test_sub_goals_are_drawn_along_the_way_that_takes_the_fewest_tries(
+    far: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(landmarks, "MOMENTS", 300)
+    monkeypatch.setattr(landmarks, "MOST_CELLS", 400)
+    replay, config = filled(lengths=(13, 7, 5)), hiro.Config(period=2, landmarks=3.0)
     start = np.array([row for row, *_ in rows(replay)])
-    desired = replay.achieved[np.random.default_rng(0).permutation(start)]
-    desired[::5] += 20.0  # nobody was there
+    desired = np.tile(replay.achieved[start[[3, 20]]], (len(start) // 2 + 1, 1))[: len(start)]
+    desired[-1] += far  # nobody was there
     pull = landmarks.pull(config, SPEC, replay, start, desired, np.random.default_rng(1))
-    means, tries = walked_by_loops(config, replay)
-    cell = landmarks.CELL * np.array([5.0, 2.0], np.float32)
-
-    def nearest(place: np.ndarray) -> Any:
-        return min(means, key=lambda name: np.linalg.norm(means[name] - place))
-
-    ends, lost = 0, 0
+    room = Room(config, replay, start, desired)
+    assert (room.side > landmarks.CELL) == (far > 0)  # a room too large for small cells
+    away = {goal: room.away(goal) for goal in {room.of(d / [5.0, 2.0]) for d in desired}}
+    ends = 0
     for i, row in enumerate(start):
-        here, there = replay.observation[row, PLACES] / cell, desired[i] / cell
-        node, goal = nearest(here), nearest(there)
-        length = quickest_by_loops(means, tries, goal)
-        if math.isinf(length[node]):
-            assert pull.weight[i] == 0
-            lost += 1
-            continue
+        here, there = room.places[row], desired[i] / [5.0, 2.0]
+        goal = room.of(there)
+        nodes = {room.of(here)}  # several where ways are equally quick
         for _ in range(landmarks.AHEAD):
-            if node != goal:
-                far = {n: step + length[n] for n, step in tries[node].items() if n != node}
-                node = min(far, key=lambda n: far[n])
-        ends += node == goal
-        wanted = there if node == goal else means[node]
-        expected = ((wanted - here) * landmarks.CELL).clip(-1, 1)
-        np.testing.assert_allclose(pull.action[i], expected, atol=1e-4)
-        assert pull.weight[i] == 3.0
-    assert lost > 0  # other episodes were elsewhere
-    assert 0 < ends < len(start) - lost
+            nodes = {after for node in nodes for after in room.best(node, goal, away[goal])}
+        ends += goal in nodes
+        wanted = [there if c == goal else room.middle(c) * room.side for c in nodes]
+        gaps = [np.abs(pull.action[i] - (w - here).clip(-1, 1)).max() for w in wanted]
+        assert min(gaps) < 1e-4
+    assert (pull.weight == 3.0).all()
+    assert 0 < ends < len(start)
 
 
 def test_the_high_level_is_drawn_toward_goals_in_hindsight_too() -> None:
@@ -460,7 +495,10 @@ def test_the_high_level_is_drawn_toward_goals_in_hindsight_too() -> None:
     batch, _ = high.sample(config, RULES, replay, (4, 50), np.random.default_rng(0))
     assert batch.pull is not None
     assert batch.pull.action.shape == (4, 50, K)
-    assert np.mean(batch.pull.weight == 3.0) > 0.9  # what was achieved later was walked to
+    near = np.abs(batch.inputs[..., PLACES] - batch.inputs[..., 4:]) < 0.1 * np.array([5.0, 2.0])
+    toward = (batch.inputs[..., 4:] - batch.inputs[..., PLACES]) / [5.0, 2.0]
+    same = near.all(axis=-1)
+    np.testing.assert_allclose(batch.pull.action[same], toward[same], atol=1e-4)
 
 
 def test_without_a_goal_in_the_room_there_are_no_landmarks() -> None:

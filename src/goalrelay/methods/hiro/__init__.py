@@ -85,7 +85,7 @@ PUBLISHED = {
 
 PRESETS: Mapping[str, Preset] = {
     "default": Preset(
-        "Sub-goals where the task's places are, along ways that were walked; hindsight on both "
+        "Sub-goals where the task's places are, along quick ways; hindsight on both "
         "levels, noise that persists, episodes that wander, no correction; for sparse rewards "
         "(docs/hiro.md).",
         "td3",

@@ -56,8 +56,8 @@ class Config:
     the nearest place that a period can come to, where they are none themselves (HRAC)."""
     landmarks: float = number(0.0, 0)
     """Weight of the squared distance, in shares of the reach, of the high level's sub-goals from
-    the next place on the quickest way to the desired goal that was walked; only where sub-goals and
-    the desired goal are about the places that the task declares."""
+    the next place on the way to the desired goal that promises to be the quickest; only where both
+    are about the places that the task declares."""
     subgoal_noise: tuple[float, ...] = (0.1,)
     """Deviation of the noise on sub-goals while collecting, as a share of each column's reach; one
     number stands for all."""

@@ -1,29 +1,36 @@
-"""Landmarks: the high level is drawn along the quickest way that was walked.
+"""Landmarks: the high level is drawn along the way that promises to be the quickest.
 
 HIGL (Kim et al. 2021, arXiv 2110.13625) and DHRL (Lee et al. 2022, arXiv 2210.05150) plan over a
-graph of stored moments whose edges are values; here an edge is what did happen. The room is cut
-into cells; who was in one and in another within a period has walked from the one to the other, and
-the seldomer those who were in the first came to the second, the longer that step takes: a corner at
-which one gets stuck is far away. From the robot's cell the quickest way to the desired goal's cell
-(or to the nearest one that is known) is followed for some cells, and the place there is what the
-sub-goal should be:
+graph of stored moments whose edges are values. Here the room is cut into cells, and what happened
+says how long a step from one to another takes: as many tries as there were moments in the first
+for each that led on to the second within a period,
+
+    tries(i -> j) = (moments in i + 1) / (moments in i that led to j + 1)
+
+Neighbours are joined from the start, so the unknown is thought to be open until it has been tried:
+a wall, or a corner at which one gets stuck, becomes longer with every try, and the robot looks for
+another way. The quickest way from its cell to the desired goal's is followed for some cells, and
+the place there is what the sub-goal should be:
 
     L = -Q(s, g) + weight * |g - g*|^2    g* the place AHEAD cells along the way
 
 The way is only asked while learning: what acts is the network.
 """
 
+import itertools
+
 import numpy as np
 from scipy.sparse import csr_array
 from scipy.sparse.csgraph import dijkstra
 
-from goalrelay.methods.hiro.cells import numbered
 from goalrelay.methods.hiro.config import Config, columns, ranges
 from goalrelay.replay import Replay
 from goalrelay.types import Pull, Spec
 
 CELL = 0.2
 """Side of a cell, as a share of each column's reach."""
+MOST_CELLS = 2000
+"""In a larger room cells are larger."""
 AHEAD = 2
 """Cells along the way: far enough to walk straight, near enough not to cut corners."""
 MOMENTS = 50_000
@@ -55,58 +62,73 @@ def pull(
         rng: draws the moments that are asked.
 
     Returns:
-        sub-goals [B, K], as shares of the reach, and weights [B]: 0 where no way is known.
+        sub-goals [B, K], as shares of the reach, and their weights [B].
     """
-    chosen, size = columns(config, spec), CELL * ranges(config, spec)
-
-    def places(rows: np.ndarray) -> np.ndarray:  # in cells
-        return replay.observation[rows][:, chosen] / size
-
+    chosen, reach = columns(config, spec), ranges(config, spec)
     index = replay.sample(MOMENTS, rng)
     left = np.minimum(config.period, index.length - index.time)
-    later = index.row + rng.integers(1, left + 1)
-    walked = np.concatenate([places(index.row), places(later)])
-    _, cell = np.unique(numbered(walked), return_inverse=True)
-    middle = _means(walked, cell)
-    here, there = places(start), desired[:, : len(chosen)] / size
-    at, to = _nearest(middle, here), _nearest(middle, there)
-    following, known = _ways(len(middle), cell[: len(index.row)], cell[len(index.row) :], to)
-    goal = np.searchsorted(known, to)
-    node = at
+    rows = np.concatenate([index.row, index.row + rng.integers(1, left + 1), start])
+    goals = desired[:, : len(chosen)]
+    places = np.concatenate([replay.observation[rows][:, chosen], goals]) / reach
+    side = CELL
+    room = np.ptp(places, axis=0) / CELL + 3
+    side *= max(1.0, (room.prod() / MOST_CELLS) ** (1 / len(chosen)))
+    places /= side
+    corner = np.floor(places.min(axis=0)) - 1
+    shape = tuple((np.floor(places.max(axis=0)) - corner + 2).astype(int))
+    cell = np.ravel_multi_index(tuple((np.floor(places) - corner).astype(int).T), shape)
+    before, after, at, to = np.split(cell, np.cumsum([MOMENTS, MOMENTS, len(start)]))
+    seen = replay.transitions / MOMENTS
+    asked, following = _ways(_tries(shape, before, after, seen), to)
+    goal, node = np.searchsorted(asked, to), at
     for _ in range(AHEAD):
         node = following[goal, node]
+    middle = _middles(shape, cell[: 2 * MOMENTS], places[: 2 * MOMENTS] - corner) + corner
+    here, there = places[2 * MOMENTS : -len(start)], places[-len(start) :]
     wanted = np.where((node == to)[:, None], there, middle[node])
-    target = ((wanted - here) * CELL).clip(-1, 1).astype(np.float32)
-    return Pull(target, config.landmarks * (node >= 0).astype(np.float32))
+    target = ((wanted - here) * side).clip(-1, 1).astype(np.float32)
+    return Pull(target, np.full(len(start), config.landmarks, np.float32))
 
 
-def _means(places: np.ndarray, cell: np.ndarray) -> np.ndarray:
-    """The mean place [N, K] of those in each cell: [M, K], [M] -> away from walls."""
-    count = np.bincount(cell)
-    return np.stack([np.bincount(cell, column) / count for column in places.T], axis=1)
+def _tries(shape: tuple[int, ...], before: np.ndarray, after: np.ndarray, seen: float) -> csr_array:
+    """How many tries a step takes [N, N], from row to column.
 
-
-def _nearest(middle: np.ndarray, place: np.ndarray) -> np.ndarray:
-    """The cell [B] whose middle is nearest: [N, K], [B, K]."""
-    square = np.square(middle).sum(axis=1) - 2 * place @ middle.T
-    return np.argmin(square, axis=1)
-
-
-def _ways(
-    count: int, before: np.ndarray, after: np.ndarray, goals: np.ndarray
-) -> tuple[np.ndarray, np.ndarray]:
-    """What follows each cell on the quickest way to each goal [D, N + 1], and those goals [D].
-
-    A step takes as long as one has to try, on average: moments in a cell for each that led on.
-
-    A goal follows itself; -1 follows where no way is known, and -1.
+    Args:
+        shape: cells of the room along each of its sides.
+        before: [M] the cell of each moment.
+        after: [M] a cell that it led on to.
+        seen: moments for which each of these stands.
     """
-    edge, times = np.unique(before * count + after, return_counts=True)
+    count = int(np.prod(shape))
+    cells = np.indices(shape).reshape(len(shape), -1)
+    pairs = [before * count + after]
+    for way in itertools.product((-1, 0, 1), repeat=len(shape)):
+        head = cells + np.reshape(way, (-1, 1))
+        inside = ((head >= 0) & (head < np.reshape(shape, (-1, 1)))).all(axis=0)
+        tail = np.flatnonzero(inside)
+        pairs.append(tail * count + np.ravel_multi_index(tuple(head[:, inside]), shape))
+    edge, which = np.unique(np.concatenate(pairs), return_inverse=True)
+    led = np.bincount(which[: len(before)], minlength=len(edge))
     tail, head = edge // count, edge % count
-    tries = np.bincount(before)[tail] / times
-    backward = csr_array((tries, (head, tail)), shape=(count, count))
-    known = np.unique(goals)
-    _, following = dijkstra(backward, indices=known, return_predecessors=True)
-    following = np.maximum(following, -1)
-    following[np.arange(len(known)), known] = known
-    return np.pad(following, ((0, 0), (0, 1)), constant_values=-1), known
+    moments = np.bincount(before, minlength=count)[tail]
+    return csr_array(((seen * moments + 1) / (seen * led + 1), (tail, head)), shape=(count, count))
+
+
+def _ways(tries: csr_array, goals: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Those goals once each [D], and what follows each cell on the quickest way to them [D, N].
+
+    A goal follows itself.
+    """
+    asked = np.unique(goals)
+    _, following = dijkstra(tries.T, indices=asked, return_predecessors=True)
+    following[np.arange(len(asked)), asked] = asked
+    return asked, following
+
+
+def _middles(shape: tuple[int, ...], cell: np.ndarray, places: np.ndarray) -> np.ndarray:
+    """The place [N, K] that stands for each cell: the mean of those seen in it, or its centre."""
+    count = int(np.prod(shape))
+    seen = np.bincount(cell, minlength=count)[:, None]
+    total = np.stack([np.bincount(cell, x, minlength=count) for x in places.T], axis=1)
+    centre = np.indices(shape).reshape(len(shape), -1).T + 0.5
+    return np.where(seen, total / np.maximum(seen, 1), centre)
