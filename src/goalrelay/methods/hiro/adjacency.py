@@ -10,7 +10,7 @@ a period say what is adjacent; a sub-goal in no cell of theirs is drawn to the n
 
 import numpy as np
 
-from goalrelay.methods.hiro.cells import numbered
+from goalrelay.methods.hiro.cells import around
 from goalrelay.methods.hiro.config import Config, columns, ranges
 from goalrelay.replay import Replay
 from goalrelay.types import Pull, Spec
@@ -55,9 +55,9 @@ def pull(
     before, after = places(index.row), places(index.row + rng.integers(1, left + 1))
     here = places(start)
     there = here + wanted / CELL
-    number = numbered(np.concatenate([before, here]))
-    order = np.argsort(number[: len(before)], kind="stable")
-    asked, mine = number[: len(before)][order], number[len(before) :]
+    cells = around(np.concatenate([before, here]))
+    order = np.argsort(cells.number(before), kind="stable")
+    asked, mine = cells.number(before)[order], cells.number(here)
     first = np.searchsorted(asked, mine, side="left")
     found = np.searchsorted(asked, mine, side="right") - first
     count = np.minimum(found, NEIGHBOURS)  # the order within a cell is that of the draw

@@ -1,13 +1,38 @@
 """The room in cells, for what moments say of each other (`adjacency`, `landmarks`)."""
 
+from typing import NamedTuple
+
 import numpy as np
 
 MOST_COLUMNS = 3
 """Columns in which cells are shared by many moments."""
 
 
-def numbered(places: np.ndarray) -> np.ndarray:
-    """The number of each place's cell: [M, K] in cells -> [M], equal for places of one cell."""
-    cells = np.floor(places).astype(np.int64)
-    cells -= cells.min(axis=0)
-    return np.asarray(np.ravel_multi_index(tuple(cells.T), tuple(cells.max(axis=0) + 1)))
+class Cells(NamedTuple):
+    """A box of cells whose sides are 1; K columns."""
+
+    corner: np.ndarray
+    """[K] of the first cell"""
+    shape: tuple[int, ...]
+    """cells along each column"""
+
+    @property
+    def size(self) -> int:
+        """Of cells in the box."""
+        return int(np.prod(self.shape))
+
+    def number(self, places: np.ndarray) -> np.ndarray:
+        """The number of the cell that each place is in: [M, K] -> [M]."""
+        cells = np.floor(places - self.corner).astype(np.int64)
+        return np.asarray(np.ravel_multi_index(tuple(cells.T), self.shape))
+
+    def positions(self) -> np.ndarray:
+        """Where in the box each cell is [N, K], in whole cells from its corner."""
+        return np.indices(self.shape).reshape(len(self.shape), -1).T
+
+
+def around(places: np.ndarray, margin: int = 0) -> Cells:
+    """The box that holds all of these places [M, K], and a margin of cells around them."""
+    corner = np.floor(places.min(axis=0)) - margin
+    shape = np.floor(places.max(axis=0)) - corner + 1 + margin
+    return Cells(corner, tuple(shape.astype(int).tolist()))

@@ -6,9 +6,9 @@
 
         argmax_g  -1/2 sum_i |a_i - low(s_i, g + s_t - s_i)|^2       (HIRO, equation 5)
 
-Its actor can be drawn to sub-goals within reach (`adjacency`), or along ways that promise
-to be quick (`landmarks`). In hindsight, the desired goal is
-one that was achieved at the end of the period or later.
+Its actor can be drawn to sub-goals within reach (`adjacency`), or along ways that promise to be
+quick (`landmarks`). In hindsight, the desired goal is one that was achieved at the end of the
+period or later.
 
 Candidates are the sub-goal that was set, the change that came about, and some drawn around that.
 All of them, for all steps of a cycle's batches, go through the low level in a few forward passes.

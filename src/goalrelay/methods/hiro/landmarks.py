@@ -23,6 +23,7 @@ import numpy as np
 from scipy.sparse import csr_array
 from scipy.sparse.csgraph import dijkstra
 
+from goalrelay.methods.hiro.cells import Cells, around
 from goalrelay.methods.hiro.config import Config, columns, ranges
 from goalrelay.replay import Replay
 from goalrelay.types import Pull, Spec
@@ -68,50 +69,44 @@ def pull(
     index = replay.sample(MOMENTS, rng)
     left = np.minimum(config.period, index.length - index.time)
     rows = np.concatenate([index.row, index.row + rng.integers(1, left + 1), start])
-    goals = desired[:, : len(chosen)]
-    places = np.concatenate([replay.observation[rows][:, chosen], goals]) / reach
-    side = CELL
+    places = np.concatenate([replay.observation[rows][:, chosen], desired[:, : len(chosen)]])
+    places /= reach
     room = np.ptp(places, axis=0) / CELL + 3
-    side *= max(1.0, (room.prod() / MOST_CELLS) ** (1 / len(chosen)))
-    places /= side
-    corner = np.floor(places.min(axis=0)) - 1
-    shape = tuple((np.floor(places.max(axis=0)) - corner + 2).astype(int))
-    cell = np.ravel_multi_index(tuple((np.floor(places) - corner).astype(int).T), shape)
-    before, after, at, to = np.split(cell, np.cumsum([MOMENTS, MOMENTS, len(start)]))
+    side = CELL * max(1.0, (room.prod() / MOST_CELLS) ** (1 / len(chosen)))
+    before, after, here, there = np.split(places / side, np.cumsum([MOMENTS, MOMENTS, len(start)]))
+    cells = around(places / side, margin=1)
+    at, to = cells.number(here), cells.number(there)
     seen = replay.transitions / MOMENTS
-    asked, following = _ways(_tries(shape, before, after, seen), to)
+    asked, following = _ways(_tries(cells, cells.number(before), cells.number(after), seen), to)
     goal, node = np.searchsorted(asked, to), at
     for _ in range(AHEAD):
         node = following[goal, node]
-    middle = _middles(shape, cell[: 2 * MOMENTS], places[: 2 * MOMENTS] - corner) + corner
-    here, there = places[2 * MOMENTS : -len(start)], places[-len(start) :]
+    middle = _middles(cells, np.concatenate([before, after]))
     wanted = np.where((node == to)[:, None], there, middle[node])
     target = ((wanted - here) * side).clip(-1, 1).astype(np.float32)
     return Pull(target, np.full(len(start), config.landmarks, np.float32))
 
 
-def _tries(shape: tuple[int, ...], before: np.ndarray, after: np.ndarray, seen: float) -> csr_array:
+def _tries(cells: Cells, before: np.ndarray, after: np.ndarray, seen: float) -> csr_array:
     """How many tries a step takes [N, N], from row to column.
 
     Args:
-        shape: cells of the room along each of its sides.
+        cells: of the room.
         before: [M] the cell of each moment.
         after: [M] a cell that it led on to.
         seen: moments for which each of these stands.
     """
-    count = int(np.prod(shape))
-    cells = np.indices(shape).reshape(len(shape), -1)
+    count, positions = cells.size, cells.positions()
     pairs = [before * count + after]
-    for way in itertools.product((-1, 0, 1), repeat=len(shape)):
-        head = cells + np.reshape(way, (-1, 1))
-        inside = ((head >= 0) & (head < np.reshape(shape, (-1, 1)))).all(axis=0)
-        tail = np.flatnonzero(inside)
-        pairs.append(tail * count + np.ravel_multi_index(tuple(head[:, inside]), shape))
+    for way in itertools.product((-1, 0, 1), repeat=len(cells.shape)):
+        inside = ((positions + way >= 0) & (positions + way < cells.shape)).all(axis=1)
+        head = np.ravel_multi_index(tuple((positions + way)[inside].T), cells.shape)
+        pairs.append(np.flatnonzero(inside) * count + head)
     edge, which = np.unique(np.concatenate(pairs), return_inverse=True)
     led = np.bincount(which[: len(before)], minlength=len(edge))
     tail, head = edge // count, edge % count
     moments = np.bincount(before, minlength=count)[tail]
-    return csr_array(((seen * moments + 1) / (seen * led + 1), (tail, head)), shape=(count, count))
+    return csr_array(((seen * moments + 1) / (seen * led + 1), (tail, head)), (count, count))
 
 
 def _ways(tries: csr_array, goals: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -125,10 +120,10 @@ def _ways(tries: csr_array, goals: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return asked, following
 
 
-def _middles(shape: tuple[int, ...], cell: np.ndarray, places: np.ndarray) -> np.ndarray:
+def _middles(cells: Cells, places: np.ndarray) -> np.ndarray:
     """The place [N, K] that stands for each cell: the mean of those seen in it, or its centre."""
-    count = int(np.prod(shape))
-    seen = np.bincount(cell, minlength=count)[:, None]
-    total = np.stack([np.bincount(cell, x, minlength=count) for x in places.T], axis=1)
-    centre = np.indices(shape).reshape(len(shape), -1).T + 0.5
+    number, count = cells.number(places), cells.size
+    seen = np.bincount(number, minlength=count)[:, None]
+    total = np.stack([np.bincount(number, x, minlength=count) for x in places.T], axis=1)
+    centre = cells.corner + cells.positions() + 0.5
     return np.where(seen, total / np.maximum(seen, 1), centre)
