@@ -20,6 +20,7 @@ from goalrelay.errors import UsageError
 from goalrelay.networks import MLP
 from goalrelay.policy import Policy, load
 from goalrelay.report import opengl, video
+from goalrelay.report.viewer import simulation
 from goalrelay.session import Result
 from goalrelay.tasks.gym_task import open_task
 
@@ -295,6 +296,14 @@ def test_the_users_choice_comes_first_then_the_first_that_works(
     opengl.choose_backend()
     assert os.environ["MUJOCO_GL"] == used
     assert os.environ.get("PYOPENGL_PLATFORM") == (None if used == "glfw" else used)
+
+
+@pytest.mark.parametrize("task", ["AntMaze", "AntFallSparse", "AntGather", "FetchPush"])
+def test_viewers_and_the_choice_of_a_backend_find_the_simulation_of_our_tasks(task: str) -> None:
+    env = open_task(f"goalrelay/{task}-v0").env
+    assert simulation(env) is not None
+    assert {"distance", "lookat"} <= set(getattr(env.unwrapped, "camera", {}))
+    env.close()
 
 
 def test_the_probe_says_what_is_wrong() -> None:

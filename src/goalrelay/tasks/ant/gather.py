@@ -87,7 +87,9 @@ class Environment(gymnasium.Env[Any, Any]):
         self.ends_on_fall, self.fall_cost = ends_on_fall, fall_cost
         self.render_mode = render_mode
         marks = (*MARKS, ("subgoal", scene.SUBGOAL))
-        self.ant = Ant(scene.arena(HALF, marks), _CAMERA, (width, height))
+        self.camera = dict(_CAMERA)
+        self.ant = Ant(scene.arena(HALF, marks), self.camera, (width, height))
+        self.model, self.data = self.ant.model, self.ant.data  # where viewers look for them
         self.subgoal: tuple[float, float] | None = None
         """[2] where a hierarchy wants to be next, m."""
         size = POSE + MOTION + 2 * BINS + 1

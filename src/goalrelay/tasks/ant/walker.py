@@ -58,7 +58,9 @@ class Walker(Seeker):
     ):
         super().__init__(scene.SCALE, OBSERVED, reward_type, evaluation, render_mode)
         self.action_space = spaces.Box(-scene.TORQUE, scene.TORQUE, (8,), np.float32)
-        self.ant = Ant(scene.maze(self.layout), self._camera(), (width, height))
+        self.camera = self._camera()
+        self.ant = Ant(scene.maze(self.layout), self.camera, (width, height))
+        self.model, self.data = self.ant.model, self.ant.data  # where viewers look for them
 
     def step(self, action: np.ndarray):
         """One step of 0.1 s: [8] torques, N m."""
