@@ -183,6 +183,7 @@ class Batch(NamedTuple):
     next_inputs: Array
     """[..., B, D]"""
     demonstrated: Array = None
-    """[..., B]: 1 where a demonstrator acted, else 0; None where nobody asks"""
+    """[..., B]: 1 where a demonstrator acted for the sake of this goal, else 0; None where nobody
+    asks"""
     pull: Array = None
     """A `Pull`, where a method draws its actor to actions"""

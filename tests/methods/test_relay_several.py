@@ -9,6 +9,7 @@ import pytest
 from goalrelay.encoding import Moment, encode
 from goalrelay.goals import Guidance, Progress, choose, current, first_end, is_end
 from goalrelay.methods import relay
+from goalrelay.methods.relay.intent import intended
 from goalrelay.methods.relay.lead import pull
 from goalrelay.methods.relay.mixing import frontier, stage_of_each
 from goalrelay.relabel import Rules, in_place, relabel
@@ -348,3 +349,35 @@ def test_sampling_follows_the_last_test() -> None:
     batch, _ = relay.sample(given, rules, filled(), (2, 140), np.random.default_rng(0))
     first = (batch.inputs[..., -3:] == (0, 1, 0)).all(axis=-1)
     assert (first.sum(axis=1) == 35).all()
+
+
+# --- whose stage a demonstrator was at ---
+
+
+@pytest.mark.parametrize("stage", range(4))
+def test_a_demonstrated_step_was_for_the_stage_that_would_have_acted(stage: int) -> None:
+    replay, config = filled(), Guidance()
+    index = replay.sample(300, np.random.default_rng(1))
+    meant = intended(config, STAGES, stage, replay, index.row)
+    for row, said in zip(index.row, meant, strict=True):
+        facts = replay.observation[row], replay.achieved[row], replay.desired[row]
+        now = Observation(*facts)
+        stands_for = first_end if is_end(STAGES, stage) else current
+        assert said == (stands_for(config, STAGES, now) == stage)
+    assert 0 < meant.mean() < 1
+
+
+def test_only_demonstrated_steps_for_a_stage_are_imitated_and_all_stages_are_shown() -> None:
+    replay, config = filled(), replace(CONFIG, mixing="frontier", symmetries=())
+    own, _ = relay.sample(config, RULES, replay, (3, 40), np.random.default_rng(0))
+    assert not own.demonstrated.any()
+    rules = RULES._replace(demonstrations=replay, reached=(0.9, 0.0, 0.0, 0.0))
+    batch, _ = relay.sample(config, rules, replay, (3, 40), np.random.default_rng(0))
+    assert 0 < batch.demonstrated.mean() < 1
+    everywhere = stage_of_each(config, STAGES, (1.0,) * 4, (3, 40)).reshape(-1)
+    assert np.bincount(everywhere).min() >= 30  # a demonstrator has been at the last one too
+    for number in range(4):
+        shown = batch.demonstrated.reshape(-1)[everywhere == number]
+        rows = replay.steps().row
+        often = intended(config.guidance, STAGES, number, replay, rows).mean()
+        assert shown.mean() == pytest.approx(often, abs=0.25)

@@ -178,7 +178,7 @@ def sample(
         pieces.append(batch)
     if shown:
         batch, _ = method.sample(own, rules, demonstrations, (shape[0], shown), rng)
-        pieces.append(batch._replace(demonstrated=np.ones_like(batch.demonstrated)))
+        pieces.append(batch)
     return jax.tree.map(lambda *fields: np.concatenate(fields, axis=1), *pieces), figures
 
 

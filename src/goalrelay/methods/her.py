@@ -173,7 +173,7 @@ def sample(
         meaning.reward,
         meaning.discount,
         _inputs(replay.observation[meaning.after], meaning.next_goal),
-        np.zeros(count, np.float32),
+        np.full(count, replay is rules.demonstrations, np.float32),
     )
     figures = {"innr": innr(replay, index, stage, rules, meaning)}
     return jax.tree.map(lambda x: x.reshape(*shape, *x.shape[1:]), batch), figures

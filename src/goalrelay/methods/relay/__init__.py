@@ -31,6 +31,7 @@ from goalrelay.goals import (
 from goalrelay.methods import Act, Network
 from goalrelay.methods.relay import lead
 from goalrelay.methods.relay.config import PRESETS, Config
+from goalrelay.methods.relay.intent import intended
 from goalrelay.methods.relay.mixing import stage_of_each
 from goalrelay.priority import check as check_priority
 from goalrelay.priority import draw
@@ -145,7 +146,10 @@ def sample(
     rng: np.random.Generator,
 ) -> tuple[Batch, dict[str, float]]:
     """A cycle of batches [updates, B] with steps for every stage."""
-    whose = stage_of_each(config, rules.spec.stages, rules.reached, shape).reshape(-1)
+    known = rules.reached
+    if replay is rules.demonstrations:  # whatever the agent can do, a demonstrator came everywhere
+        known = (1.0,) * len(rules.spec.stages)
+    whose = stage_of_each(config, rules.spec.stages, known, shape).reshape(-1)
     pieces, places, figures = [], [], {"innr": float("nan")}
     for stage in range(len(rules.spec.stages)):
         place = np.flatnonzero(whose == stage)
@@ -208,13 +212,16 @@ def _batch(
     mirror(steps, stage, _chosen(config, rules), rng)
     now = Moment(steps.observation, steps.achieved)
     after = Moment(steps.next_observation, steps.next_achieved)
+    shown = np.zeros(len(index.row), np.float32)
+    if replay is rules.demonstrations:
+        shown += intended(config.guidance, plan.stages, number_, replay, index.row)
     return Batch(
         encode(plan, now, steps.goal, number_),
         steps.action,
         meaning.reward,
         meaning.discount,
         encode(plan, after, steps.next_goal, number_),
-        np.zeros(len(index.row), np.float32),
+        shown,
         None if led is None else led._replace(action=steps.advice),
     )
 
