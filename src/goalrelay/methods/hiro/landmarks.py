@@ -69,7 +69,7 @@ def pull(
     index = replay.sample(MOMENTS, rng)
     left = np.minimum(config.period, index.length - index.time)
     rows = np.concatenate([index.row, index.row + rng.integers(1, left + 1), start])
-    places = np.concatenate([replay.observation[rows][:, chosen], desired[:, : len(chosen)]])
+    places = np.concatenate([replay.observation[rows[:, None], chosen], desired[:, : len(chosen)]])
     places /= reach
     room = np.ptp(places, axis=0) / CELL + 3
     side = CELL * max(1.0, (room.prod() / MOST_CELLS) ** (1 / len(chosen)))
