@@ -125,7 +125,7 @@ relay_tasks() { # the paper's tasks with one object
     done
 }
 
-her_tasks() { # plain hindsight on all of them, for at least as long as relay's slowest seed took
+her_tasks() { # plain hindsight on all of them, as long as relay's slowest seed (TriplePush: seed 0)
     while read -r task minutes; do
         case " ${TASKS:-$task} " in *" $task "*) ;; *) continue ;; esac
         for seed in ${SEEDS:-0}; do

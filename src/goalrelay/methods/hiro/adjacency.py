@@ -10,7 +10,7 @@ a period say what is adjacent; a sub-goal in no cell of theirs is drawn to the n
 
 import numpy as np
 
-from goalrelay.methods.hiro.cells import around
+from goalrelay.methods.hiro.cells import around, moments
 from goalrelay.methods.hiro.config import Config, columns, ranges
 from goalrelay.replay import Replay
 from goalrelay.types import Pull, Spec
@@ -50,14 +50,13 @@ def pull(
         seen = replay.observation[rows][:, columns(config, spec)]
         return seen / (CELL * ranges(config, spec))
 
-    index = replay.sample(MOMENTS, rng)
-    left = np.minimum(config.period, index.length - index.time)
-    before, after = places(index.row), places(index.row + rng.integers(1, left + 1))
+    before, after = map(places, moments(config.period, replay, MOMENTS, rng))
     here = places(start)
     there = here + wanted / CELL
     cells = around(np.concatenate([before, here]))
-    order = np.argsort(cells.number(before), kind="stable")
-    asked, mine = cells.number(before)[order], cells.number(here)
+    asked, mine = cells.number(before), cells.number(here)
+    order = np.argsort(asked, kind="stable")
+    asked = asked[order]
     first = np.searchsorted(asked, mine, side="left")
     found = np.searchsorted(asked, mine, side="right") - first
     count = np.minimum(found, NEIGHBOURS)  # the order within a cell is that of the draw

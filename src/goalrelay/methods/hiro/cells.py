@@ -4,6 +4,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from goalrelay.replay import Replay
+
 MOST_COLUMNS = 3
 """Columns in which cells are shared by many moments."""
 
@@ -29,6 +31,15 @@ class Cells(NamedTuple):
     def positions(self) -> np.ndarray:
         """Where in the box each cell is [N, K], in whole cells from its corner."""
         return np.indices(self.shape).reshape(len(self.shape), -1).T
+
+
+def moments(
+    period: int, replay: Replay, count: int, rng: np.random.Generator
+) -> tuple[np.ndarray, np.ndarray]:
+    """Rows of moments, and of one that followed each within a period: [count], [count]."""
+    index = replay.sample(count, rng)
+    left = np.minimum(period, index.length - index.time)
+    return index.row, index.row + rng.integers(1, left + 1)
 
 
 def around(places: np.ndarray, margin: int = 0) -> Cells:

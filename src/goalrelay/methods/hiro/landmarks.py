@@ -23,7 +23,7 @@ import numpy as np
 from scipy.sparse import csr_array
 from scipy.sparse.csgraph import dijkstra
 
-from goalrelay.methods.hiro.cells import Cells, around
+from goalrelay.methods.hiro.cells import Cells, around, moments
 from goalrelay.methods.hiro.config import Config, columns, ranges
 from goalrelay.replay import Replay
 from goalrelay.types import Pull, Spec
@@ -66,22 +66,19 @@ def pull(
         sub-goals [B, K], as shares of the reach, and their weights [B].
     """
     chosen, reach = columns(config, spec), ranges(config, spec)
-    index = replay.sample(MOMENTS, rng)
-    left = np.minimum(config.period, index.length - index.time)
-    rows = np.concatenate([index.row, index.row + rng.integers(1, left + 1), start])
+    rows = np.concatenate([*moments(config.period, replay, MOMENTS, rng), start])
     places = np.concatenate([replay.observation[rows[:, None], chosen], desired[:, : len(chosen)]])
     places /= reach
     room = np.ptp(places, axis=0) / CELL + 3
     side = CELL * max(1.0, (room.prod() / MOST_CELLS) ** (1 / len(chosen)))
     before, after, here, there = np.split(places / side, np.cumsum([MOMENTS, MOMENTS, len(start)]))
     cells = around(places / side, margin=1)
-    at, to = cells.number(here), cells.number(there)
-    seen = replay.transitions / MOMENTS
-    asked, following = _ways(_tries(cells, cells.number(before), cells.number(after), seen), to)
-    goal, node = np.searchsorted(asked, to), at
+    came, led, node, to = (cells.number(x) for x in (before, after, here, there))
+    asked, following = _ways(_tries(cells, came, led, replay.transitions / MOMENTS), to)
+    goal = np.searchsorted(asked, to)
     for _ in range(AHEAD):
         node = following[goal, node]
-    middle = _middles(cells, np.concatenate([before, after]))
+    middle = _middles(cells, np.concatenate([came, led]), np.concatenate([before, after]))
     wanted = np.where((node == to)[:, None], there, middle[node])
     target = ((wanted - here) * side).clip(-1, 1).astype(np.float32)
     return Pull(target, np.full(len(start), config.landmarks, np.float32))
@@ -105,8 +102,8 @@ def _tries(cells: Cells, before: np.ndarray, after: np.ndarray, seen: float) -> 
     edge, which = np.unique(np.concatenate(pairs), return_inverse=True)
     led = np.bincount(which[: len(before)], minlength=len(edge))
     tail, head = edge // count, edge % count
-    moments = np.bincount(before, minlength=count)[tail]
-    return csr_array(((seen * moments + 1) / (seen * led + 1), (tail, head)), (count, count))
+    asked = np.bincount(before, minlength=count)[tail]
+    return csr_array(((seen * asked + 1) / (seen * led + 1), (tail, head)), (count, count))
 
 
 def _ways(tries: csr_array, goals: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -120,9 +117,9 @@ def _ways(tries: csr_array, goals: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return asked, following
 
 
-def _middles(cells: Cells, places: np.ndarray) -> np.ndarray:
+def _middles(cells: Cells, number: np.ndarray, places: np.ndarray) -> np.ndarray:
     """The place [N, K] that stands for each cell: the mean of those seen in it, or its centre."""
-    number, count = cells.number(places), cells.size
+    count = cells.size
     seen = np.bincount(number, minlength=count)[:, None]
     total = np.stack([np.bincount(number, x, minlength=count) for x in places.T], axis=1)
     centre = cells.corner + cells.positions() + 0.5
