@@ -193,12 +193,13 @@ demos_imperfect() { # ten demonstrations; a hundred of which half are random act
     data=$(shown pick FetchPickAndPlace-v4)
     wild=$(shown pick-half-random FetchPickAndPlace-v4 --random 0.5)
     for seed in ${SEEDS:-0 1 2}; do
-        for variant in ${VARIANTS:-ten random random-unfiltered}; do
+        for variant in ${VARIANTS:-ten random random-unfiltered her-random her-random-unfiltered}; do
             case $variant in
             ten) options="--method.data $data --method.episodes 10" ;;
-            random) options="--method.data $wild" ;;
-            random-unfiltered) options="--method.data $wild --learner.cloning.no-q-filter" ;;
+            *) options="--method.data $wild" ;;
             esac
+            case $variant in her-*) options="$options --method.base her" ;; esac
+            case $variant in *-unfiltered) options="$options --learner.cloning.no-q-filter" ;; esac
             # shellcheck disable=SC2086  # the options are words
             run "demos_imperfect/$variant/seed-$seed" demos FetchPickAndPlace-v4 --until 0.95 \
                 --episodes 1000 $options --seed "$seed"
