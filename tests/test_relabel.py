@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from goalrelay.collect import rollout
 from goalrelay.exploration import random_action
 from goalrelay.methods import flat, her
-from goalrelay.relabel import STRATEGIES, Meaning, Rules, reached, relabel, whole
+from goalrelay.relabel import STRATEGIES, Meaning, Rules, achieved_later, reached, relabel, whole
 from goalrelay.replay import Replay
 from goalrelay.tasks.gym_task import open_task
 from goalrelay.types import Batch, Index
@@ -51,6 +51,19 @@ def test_future_goals_come_later_in_the_same_episode(lengths: list[int], seed: i
     np.testing.assert_array_equal(number, replay.observation[index.row, 0])
     assert (moment > index.time).all()
     assert (moment <= index.length).all()
+
+
+@settings(max_examples=100, deadline=None)
+@given(LENGTHS, SEEDS)
+def test_a_goal_is_looked_for_in_all_that_came_later(lengths: list[int], seed: int) -> None:
+    replay, index = drawn(lengths, seed)
+    rng = np.random.default_rng(seed + 1)
+    goal = replay.achieved[STRATEGIES["episode"](replay, index, rng)]
+    goal[rng.random(len(goal)) < 0.3] += 0.7
+    found = achieved_later(replay, index, whole(SPEC), RULES, goal).any(axis=1)
+    for i, (row, time, length, _) in enumerate(zip(*index, strict=True)):
+        later = [replay.achieved[row + n] for n in range(1, length - time + 1)]
+        assert found[i] == any(reward(achieved, goal[i]) == 0 for achieved in later)
 
 
 @settings(max_examples=100, deadline=None)

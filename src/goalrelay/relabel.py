@@ -251,6 +251,21 @@ def in_place(replay: Replay, stage: Stage, count: int, rng: np.random.Generator)
     return Index(*(field[chosen] for field in drawn))
 
 
+def achieved_later(
+    replay: Replay, index: Index, stage: Stage, rules: Rules, goal: np.ndarray
+) -> np.ndarray:
+    """For each step, which later moments of its episode were as good as a goal: [B, L] bool.
+
+    L is that of the longest rest of an episode; in shorter ones the last moment stands for those
+    that they lack.
+    """
+    left = index.length - index.time
+    rows = index.row[:, None] + np.minimum(np.arange(1, left.max() + 1), left[:, None])
+    achieved = achievements(replay, stage, rows.reshape(-1))
+    goals = np.repeat(goal, rows.shape[1], axis=0)
+    return reached(stage, rules)(achieved, goals).reshape(rows.shape)
+
+
 def innr(replay: Replay, index: Index, stage: Stage, rules: Rules, meaning: Meaning) -> float:
     """Share of relabelled steps with identical non-negative rewards (INNR), on some 256 of them.
 

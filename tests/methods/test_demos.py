@@ -1,5 +1,6 @@
 """The method demos: whose steps are in a batch, what they mean, and what imitation is worth."""
 
+import itertools
 from pathlib import Path
 from typing import Any
 
@@ -89,6 +90,32 @@ def test_demonstrations_are_relabelled_like_all_else(straight_data: str) -> None
     goals = {goal.tobytes() for goal in shown.desired}
     changed = [row[2:].tobytes() not in goals for row in batch.inputs.reshape(-1, 4)]
     assert 0.5 < np.mean(changed) < 0.95  # k = 4: four of five
+    trainer.close()
+
+
+def test_only_what_led_to_the_goal_is_imitated(tmp_path: Path) -> None:
+    """Half of these demonstrations run away from their goals; in hindsight they are as good."""
+    played = itertools.count()
+
+    def either(seen: Any) -> np.ndarray:
+        return straight(seen) * (1 if next(played) // 25 % 2 else -1)
+
+    trainer = Trainer(make(dataset(tmp_path / "either", either), method__share=1.0))
+    config, rules = trainer.experiment.method, trainer.rules
+    shown = rules.demonstrations
+    assert shown is not None
+    for strategy in ("none", "final"):
+        chosen = replace_at(config, "her.strategy", strategy)
+        batch, _ = demos.sample(chosen, rules, trainer.replay, (2, 64), np.random.default_rng(5))
+        index = shown.sample(128, np.random.default_rng(5))
+        led = []
+        for row, time, length in zip(index.row, index.time, index.length, strict=True):
+            rest = slice(row + 1, row + 1 + length - time)
+            goal = batch.inputs.reshape(-1, 4)[len(led), 2:]
+            led.append(rules.reward(shown.achieved[rest], goal).max() == 0)
+        np.testing.assert_array_equal(batch.demonstrated.reshape(-1), led)
+        low, high = (0.3, 0.7) if strategy == "none" else (0.8, 1.0)
+        assert low < np.mean(led) <= high
     trainer.close()
 
 

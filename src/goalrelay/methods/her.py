@@ -20,7 +20,7 @@ from goalrelay.methods import Act, Network, Preset
 from goalrelay.priority import Name as PriorityName
 from goalrelay.priority import check as check_priority
 from goalrelay.priority import draw
-from goalrelay.relabel import Rules, innr, reached, relabel, whole
+from goalrelay.relabel import Rules, achieved_later, innr, reached, relabel, whole
 from goalrelay.replay import Replay
 from goalrelay.settings import number
 from goalrelay.types import Batch, Index, Observation, Spec
@@ -167,13 +167,16 @@ def sample(
     there, columns = reached(stage, rules), range(rules.spec.achieved_size)
     index, goals = draw(config.priority, 1.0, replay, count, there, config.cell, columns, rng)
     meaning = relabel(replay, index, stage, config.strategy, config.share, rules, rng, given=goals)
+    shown = np.zeros(count, np.float32)
+    if replay is rules.demonstrations:
+        shown += achieved_later(replay, index, stage, rules, meaning.goal).any(axis=1)
     batch = Batch(
         _inputs(replay.observation[index.row], meaning.goal),
         replay.action[index.row],
         meaning.reward,
         meaning.discount,
         _inputs(replay.observation[meaning.after], meaning.next_goal),
-        np.full(count, replay is rules.demonstrations, np.float32),
+        shown,
     )
     figures = {"innr": innr(replay, index, stage, rules, meaning)}
     return jax.tree.map(lambda x: x.reshape(*shape, *x.shape[1:]), batch), figures

@@ -35,7 +35,7 @@ from goalrelay.methods.relay.intent import intended
 from goalrelay.methods.relay.mixing import stage_of_each
 from goalrelay.priority import check as check_priority
 from goalrelay.priority import draw
-from goalrelay.relabel import Rules, in_place, innr, pursuits, reached, relabel
+from goalrelay.relabel import Rules, achieved_later, in_place, innr, pursuits, reached, relabel
 from goalrelay.replay import Replay
 from goalrelay.symmetry import Steps, mirror
 from goalrelay.types import Batch, Index, Observation, Spec, Symmetry
@@ -215,6 +215,7 @@ def _batch(
     shown = np.zeros(len(index.row), np.float32)
     if replay is rules.demonstrations:
         shown += intended(config.guidance, plan.stages, number_, replay, index.row)
+        shown *= achieved_later(replay, index, stage, rules, meaning.goal).any(axis=1)
     return Batch(
         encode(plan, now, steps.goal, number_),
         steps.action,
