@@ -189,32 +189,52 @@ demos_pick_none() { # hindsight alone for an hour, with the learner that demos_p
     done
 }
 
-demos_imperfect() { # ten demonstrations; a hundred of which half are random actions
-    data=$(shown pick FetchPickAndPlace-v4)
-    wild=$(shown pick-half-random FetchPickAndPlace-v4 --random 0.5)
-    for seed in ${SEEDS:-0 1 2}; do
-        for variant in ${VARIANTS:-ten random random-unfiltered her-random her-random-unfiltered}; do
+demos_imperfect() { # ten; a hundred of which half are random actions; a hundred by a beginner
+    task=FetchPickAndPlace-v4
+    beginner=runs/demonstrations/beginner
+    [ -e $beginner/config.json ] || goalrelay train her $task --episodes 10 --out $beginner
+    for seed in ${SEEDS:-0 1}; do
+        for variant in ${VARIANTS:-ten random random-unfiltered failing failing-unfiltered}; do
             case $variant in
-            ten) options="--method.data $data --method.episodes 10" ;;
-            *) options="--method.data $wild" ;;
+            ten) options="--method.data $(shown pick $task) --method.episodes 10" ;;
+            random*) options="--method.data $(shown pick-half-random $task --random 0.5)" ;;
+            failing*) options="--method.data $(shown pick-failing $task --policy $beginner)" ;;
             esac
-            case $variant in her-*) options="$options --method.base her" ;; esac
             case $variant in *-unfiltered) options="$options --learner.cloning.no-q-filter" ;; esac
             # shellcheck disable=SC2086  # the options are words
-            run "demos_imperfect/$variant/seed-$seed" demos FetchPickAndPlace-v4 --until 0.95 \
-                --episodes 1000 $options --seed "$seed"
+            run "demos_imperfect/$variant/seed-$seed" demos $task --until 0.95 --episodes 1000 \
+                $options --seed "$seed"
         done
     done
 }
 
-demos_several() { # a tower of three in 1,000 episodes, with a hundred demonstrations and without
+demos_random() { # nothing but random actions: what the Q-filter is worth
+    data=$(shown reach-random FetchReach-v4 --random 1)
+    for seed in ${SEEDS:-0 1 2}; do
+        for variant in ${VARIANTS:-filtered unfiltered}; do
+            options=""
+            [ $variant = filtered ] || options=--learner.cloning.no-q-filter
+            # shellcheck disable=SC2086  # the options are words
+            run "demos_random/$variant/seed-$seed" demos FetchReach-v4 --method.base her \
+                --method.data "$data" --episodes 60 --evaluate.every 10 $options --seed "$seed"
+        done
+    done
+}
+
+demos_several() { # a tower of three in 1,000 episodes: without demonstrations, with a hundred, half
+    # of them random
     for task in ${TASKS:-FetchTripleStack}; do
         for seed in ${SEEDS:-0 1}; do
-            for variant in ${VARIANTS:-demos relay}; do
+            for variant in ${VARIANTS:-demos relay random random-unfiltered}; do
                 case $variant in
-                demos) method="demos goalrelay/$task-v0
-                    --method.data $(shown "$task" "goalrelay/$task-v0")" ;;
+                demos) data=$(shown "$task" "goalrelay/$task-v0") ;;
+                random*) data=$(shown "$task-half-random" "goalrelay/$task-v0" --random 0.5) ;;
+                esac
+                case $variant in
                 relay) method="relay goalrelay/$task-v0" ;;
+                *-unfiltered) method="demos goalrelay/$task-v0 --method.data $data
+                    --learner.cloning.no-q-filter" ;;
+                *) method="demos goalrelay/$task-v0 --method.data $data" ;;
                 esac
                 # shellcheck disable=SC2086  # the options are words
                 run "demos_several/$variant/$task-$seed" $method --until 0.9 --episodes 1000 \
@@ -299,5 +319,5 @@ CHANGES
 [ $# -gt 0 ] || set -- bit_flip fetch_reach fetch_reach_curves inverted_double_pendulum \
     fetch_push_baselines relay_paper relay_push relay_pick relay_reach relay_slide \
     relay_comparison notebook relay_tasks her_tasks relay_several demos_pick demos_pick_none \
-    demos_imperfect demos_several point_maze ant_maze ant_maze_paper ant_tasks ant_gather
+    demos_imperfect demos_random demos_several point_maze ant_maze ant_maze_paper ant_tasks ant_gather
 for claim in "$@"; do "$claim"; done
