@@ -16,7 +16,8 @@ from goalrelay.goals import Progress
 from goalrelay.learners import td3
 from goalrelay.level import Level
 from goalrelay.methods import hiro
-from goalrelay.methods.hiro import adjacency, high, landmarks, low
+from goalrelay.methods.hiro import adjacency, high, landmarks, low, trail
+from goalrelay.methods.hiro.cells import shifted
 from goalrelay.relabel import Rules
 from goalrelay.replay import Replay
 from goalrelay.types import Batch, Episode, Observation, Spec
@@ -391,72 +392,111 @@ def test_the_high_levels_actor_is_drawn_to_its_own_policys_places() -> None:
 # --- ways that promise to be quick ---
 
 Cell = tuple[int, ...]
+Node = tuple[Cell, Cell | None]
+REACH = np.array([5.0, 2.0], np.float32)
+
+
+def by_loops(replay: Replay, period: int) -> dict[int, np.ndarray]:
+    """The last two crumbs at each row, for all moments of all episodes."""
+    came = {}
+    for row, time, length, _ in rows(replay):
+        if time:
+            continue
+        crumbs = [replay.observation[row, PLACES] / REACH] * 2
+        for t in range(length + 1):
+            here = replay.observation[row + t, PLACES] / REACH
+            if t % period == 0 and np.linalg.norm(here - crumbs[-1]) >= trail.STRIDE:
+                crumbs.append(here)
+            came[row + t] = np.concatenate(crumbs[-2:])
+    return came
 
 
 class Room:
-    """The cells of a replay by loops: where they are, and how many tries a step takes."""
+    """The cells of a replay by loops: where they are, and how many tries a step takes.
+
+    A node is a cell and what is remembered, in cells of the stride; None where that is forgotten.
+    """
 
     def __init__(self, config: hiro.Config, replay: Replay, start: Any, desired: np.ndarray):
         rng = np.random.default_rng(1)
         index = replay.sample(landmarks.MOMENTS, rng)
         later = rng.integers(1, np.minimum(config.period, index.length - index.time) + 1)
-        self.places = replay.observation[:, PLACES] / [5.0, 2.0]
+        self.places = replay.observation[:, PLACES] / REACH
+        self.came = by_loops(replay, config.period)
         moments = list(zip(index.row, index.row + later, strict=True))
         asked = [self.places[row] for row in {r for pair in moments for r in pair} | {*start}]
-        asked += [goal / [5.0, 2.0] for goal in desired]
+        asked += [goal / REACH for goal in desired]
         sides = (np.max(asked, axis=0) - np.min(asked, axis=0)) / landmarks.CELL + 3
         larger = max(1.0, math.sqrt(sides[0] * sides[1] / landmarks.MOST_CELLS))
         self.side = larger * landmarks.CELL
         self.low = np.floor(np.min(asked, axis=0) / self.side).astype(int) - 1
         self.high = np.floor(np.max(asked, axis=0) / self.side).astype(int) + 1
-        self.seen, self.led = {}, Counter()
-        self.moments = Counter()
+        self.seen: dict[Cell, list[np.ndarray]] = {}
+        self.led, self.moments = Counter(), Counter()
+        self.heads: dict[Node, set[Node]] = {}
         for pair in moments:
-            tail, head = (self.of(self.places[row]) for row in pair)
-            self.moments[tail] += 1
-            self.led[tail, head] += 1
-            for cell, row in zip((tail, head), pair, strict=True):
-                self.seen.setdefault(cell, []).append(self.places[row] / self.side)
+            for remembers in (True, False):
+                tail, head = (self.node(row, remembers) for row in pair)
+                self.moments[tail] += 1
+                self.led[tail, head] += 1
+                self.heads.setdefault(tail, set()).add(head)
+            for row in pair:
+                self.seen.setdefault(self.node(row)[0], []).append(self.places[row] / self.side)
         self.weight = replay.transitions / landmarks.MOMENTS
-        self.heads: dict[Cell, set[Cell]] = {}
-        for tail, head in self.led:
-            self.heads.setdefault(tail, set()).add(head)
+        self.nodes = {self.node(row) for pair in moments for row in pair}
+        self.nodes |= {self.node(row) for row in start}
 
-    def of(self, place: np.ndarray) -> Cell:
-        return tuple(np.floor(place / self.side).astype(int).tolist())
+    def of(self, place: np.ndarray, side: float | None = None) -> Cell:
+        return tuple(np.floor(place / (side or self.side)).astype(int).tolist())
+
+    def node(self, row: int, remembers: bool = True) -> Node:
+        memory = self.of(self.came[row], trail.STRIDE) if remembers else None
+        return self.of(self.places[row]), memory
 
     def middle(self, cell: Cell) -> np.ndarray:
         return np.mean(self.seen[cell], axis=0) if cell in self.seen else np.add(cell, 0.5)
 
-    def tries(self, tail: Cell, head: Cell) -> float:
-        asked, led = self.weight * self.moments[tail], self.weight * self.led[tail, head]
-        return (asked + 1) / (led + 1)
+    def steps(self, tail: Node) -> dict[Node, float]:
+        """Tries to neighbours and to where one came from here, as remembered or not."""
+        cell, memory = tail
+        asked = self.weight * self.moments[tail]
+        if memory is not None:
+            known = {n: self.weight * self.led[tail, n] for n in self.heads.get(tail, ())}
+            tries = {n: (asked + landmarks.TRUST) / led for n, led in known.items()}
+            share = (asked + landmarks.TRUST) / landmarks.TRUST
+            return tries | {n: share * t for n, t in self.steps((cell, None)).items()}
+        near = {(cell[0] + x, cell[1] + y) for x in (-1, 0, 1) for y in (-1, 0, 1)}
+        inside = {(c, None) for c in near if (self.low <= c).all() and (c <= self.high).all()}
+        heads = inside | self.heads.get(tail, set())
+        return {n: (asked + 1) / (self.weight * self.led[tail, n] + 1) for n in heads}
 
-    def steps(self, tail: Cell) -> set[Cell]:
-        """Neighbours, and wherever one came from here."""
-        near = {(tail[0] + x, tail[1] + y) for x in (-1, 0, 1) for y in (-1, 0, 1)}
-        inside = {c for c in near if (self.low <= c).all() and (c <= self.high).all()}
-        return (inside | self.heads.get(tail, set())) - {tail}
+    def ahead(self, row: int, goal: Cell, away: dict[Node, float]) -> set[Cell]:
+        """The cells some cells along the quickest ways."""
+        going, ends = {(self.node(row), landmarks.AHEAD)}, set()
+        for _ in range(2 * landmarks.AHEAD):
+            further = set()
+            for node, left in going:
+                if node[0] == goal or not left:
+                    ends.add(node[0])
+                    continue
+                long = {n: tries + away[n] for n, tries in self.steps(node).items() if n != node}
+                for n in long:
+                    if long[n] < min(long.values()) + 1e-6:
+                        further.add((n, left - (n[0] != node[0])))
+            going = further
+        return ends | {node[0] for node, _ in going}
 
-    def best(self, cell: Cell, goal: Cell, away: dict[Cell, float]) -> set[Cell]:
-        """The next cells on the quickest ways."""
-        if cell == goal:
-            return {goal}
-        long = {c: self.tries(cell, c) + away[c] for c in self.steps(cell)}
-        return {c for c in long if long[c] < min(long.values()) + 1e-9}
-
-    def away(self, goal: Cell) -> dict[Cell, float]:
-        """Tries from each cell to one, by relaxing every step until nothing changes."""
-        cells = list(
-            itertools.product(*(range(a, b + 1) for a, b in zip(self.low, self.high, strict=True)))
-        )
-        away = dict.fromkeys(cells, math.inf) | {goal: 0.0}
-        before = {}
+    def away(self, goal: Cell) -> dict[Node, float]:
+        """Tries from each node to a cell, by relaxing every step until nothing changes."""
+        box = (range(a, b + 1) for a, b in zip(self.low, self.high, strict=True))
+        nodes = [*self.nodes, *((cell, None) for cell in itertools.product(*box))]
+        away = {node: 0.0 if node[0] == goal else math.inf for node in nodes}
+        steps = {node: self.steps(node) for node in nodes if node[0] != goal}
+        before: dict[Node, float] = {}
         while before != away:
             before = dict(away)
-            for tail in cells:
-                if tail != goal:
-                    away[tail] = min(self.tries(tail, c) + away[c] for c in self.steps(tail))
+            for tail, tries in steps.items():
+                away[tail] = min(away[tail], *(t + away[n] for n, t in tries.items()))
         return away
 
 
@@ -467,26 +507,36 @@ def test_sub_goals_are_drawn_along_the_way_that_takes_the_fewest_tries(
     monkeypatch.setattr(landmarks, "MOMENTS", 300)
     monkeypatch.setattr(landmarks, "MOST_CELLS", 400)
     replay, config = filled(lengths=(13, 7, 5)), hiro.Config(period=2, landmarks=3.0)
-    start = np.array([row for row, *_ in rows(replay)])
-    desired = np.tile(replay.achieved[start[[3, 20]]], (len(start) // 2 + 1, 1))[: len(start)]
+    start = replay.steps()
+    desired = np.tile(replay.achieved[start.row[[3, 20]]], (len(start.row) // 2 + 1, 1))
+    desired = desired[: len(start.row)]
     desired[-1] += far  # nobody was there
     pull = landmarks.pull(config, SPEC, replay, start, desired, np.random.default_rng(1))
-    room = Room(config, replay, start, desired)
+    room = Room(config, replay, start.row, desired)
     assert (room.side > landmarks.CELL) == (far > 0)  # a room too large for small cells
-    away = {goal: room.away(goal) for goal in {room.of(d / [5.0, 2.0]) for d in desired}}
+    away = {goal: room.away(goal) for goal in {room.of(d / REACH) for d in desired}}
     ends = 0
-    for i, row in enumerate(start):
-        here, there = room.places[row], desired[i] / [5.0, 2.0]
+    for i, row in enumerate(start.row):
+        here, there = room.places[row], desired[i] / REACH
         goal = room.of(there)
-        nodes = {room.of(here)}  # several where ways are equally quick
-        for _ in range(landmarks.AHEAD):
-            nodes = {after for node in nodes for after in room.best(node, goal, away[goal])}
-        ends += goal in nodes
-        wanted = [there if c == goal else room.middle(c) * room.side for c in nodes]
+        cells = room.ahead(row, goal, away[goal])  # several where ways are equally quick
+        ends += goal in cells
+        wanted = [there if c == goal else room.middle(c) * room.side for c in cells]
         gaps = [np.abs(pull.action[i] - (w - here).clip(-1, 1)).max() for w in wanted]
         assert min(gaps) < 1e-4
     assert (pull.weight == 3.0).all()
-    assert 0 < ends < len(start)
+    assert 0 < ends < len(start.row)
+
+
+@pytest.mark.parametrize("period", [1, 2, 5])
+def test_what_is_remembered_are_the_last_two_crumbs(period: int) -> None:
+    replay = filled(lengths=(13,) * 7)
+    index = replay.steps()
+    expected = by_loops(replay, period)
+    for steps in (index, shifted(index, np.ones(len(index.row), np.int64))):
+        came = trail.came_from(period, replay, PLACES, REACH, steps)
+        np.testing.assert_allclose(came, [expected[row] for row in steps.row], atol=1e-6)
+    assert len({tuple(place) for place in expected.values()}) > 7
 
 
 def test_the_high_level_is_drawn_toward_goals_in_hindsight_too() -> None:

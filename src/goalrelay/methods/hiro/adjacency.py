@@ -50,7 +50,7 @@ def pull(
         seen = replay.observation[rows][:, columns(config, spec)]
         return seen / (CELL * ranges(config, spec))
 
-    before, after = map(places, moments(config.period, replay, MOMENTS, rng))
+    before, after = (places(index.row) for index in moments(config.period, replay, MOMENTS, rng))
     here = places(start)
     there = here + wanted / CELL
     cells = around(np.concatenate([before, here]))

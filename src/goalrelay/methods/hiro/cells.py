@@ -5,6 +5,7 @@ from typing import NamedTuple
 import numpy as np
 
 from goalrelay.replay import Replay
+from goalrelay.types import Index
 
 MOST_COLUMNS = 3
 """Columns in which cells are shared by many moments."""
@@ -35,11 +36,16 @@ class Cells(NamedTuple):
 
 def moments(
     period: int, replay: Replay, count: int, rng: np.random.Generator
-) -> tuple[np.ndarray, np.ndarray]:
-    """Rows of moments, and of one that followed each within a period: [count], [count]."""
+) -> tuple[Index, Index]:
+    """Moments, and one that followed each within a period: [count], [count]."""
     index = replay.sample(count, rng)
     left = np.minimum(period, index.length - index.time)
-    return index.row, index.row + rng.integers(1, left + 1)
+    return index, shifted(index, rng.integers(1, left + 1))
+
+
+def shifted(index: Index, steps: np.ndarray) -> Index:
+    """So many steps [M] after others; the end of the episode at most."""
+    return index._replace(row=index.row + steps, time=index.time + steps)
 
 
 def around(places: np.ndarray, margin: int = 0) -> Cells:

@@ -18,6 +18,7 @@ import jax
 import numpy as np
 
 from goalrelay.methods.hiro import adjacency, landmarks, low
+from goalrelay.methods.hiro.cells import shifted
 from goalrelay.methods.hiro.config import Config, columns, ranges
 from goalrelay.relabel import Rules
 from goalrelay.replay import Replay
@@ -94,7 +95,8 @@ def sample(
         batch = batch._replace(pull=pull)
         figures["far"] = float((pull.weight > 0).mean())
     if landmarks.known(config, rules.spec):
-        pull = landmarks.pull(config, rules.spec, replay, start, desired, rng)
+        decided = shifted(index, -(index.time % period))
+        pull = landmarks.pull(config, rules.spec, replay, decided, desired, rng)
         batch = batch._replace(pull=pull)
     return jax.tree.map(lambda x: x.reshape(*shape, *x.shape[1:]), batch), figures
 

@@ -9,8 +9,11 @@ for each that led on to the second within a period,
 
 Neighbours are joined from the start, so the unknown is thought to be open until it has been tried:
 a wall, or a corner at which one gets stuck, becomes longer with every try, and the robot looks for
-another way. The quickest way from its cell to the desired goal's is followed for some cells, and
-the place there is what the sub-goal should be:
+another way. What a cell leads on to can depend on where one came from (`trail`): moments that
+remember the same are counted apart, and beside them TRUST moments of what is so of the cell
+whatever is remembered, which is also where one goes on from there. The quickest way from its cell
+to the desired goal's is followed for some cells, and the place there is what the sub-goal should
+be:
 
     L = -Q(s, g) + weight * |g - g*|^2    g* the place AHEAD cells along the way
 
@@ -18,15 +21,17 @@ The way is only asked while learning: what acts is the network.
 """
 
 import itertools
+from typing import NamedTuple
 
 import numpy as np
-from scipy.sparse import csr_array
+from scipy.sparse import block_array, csr_array
 from scipy.sparse.csgraph import dijkstra
 
+from goalrelay.methods.hiro import trail
 from goalrelay.methods.hiro.cells import Cells, around, moments
 from goalrelay.methods.hiro.config import Config, columns, ranges
 from goalrelay.replay import Replay
-from goalrelay.types import Pull, Spec
+from goalrelay.types import Index, Pull, Spec
 
 CELL = 0.2
 """Side of a cell, as a share of each column's reach."""
@@ -34,6 +39,11 @@ MOST_CELLS = 2000
 """In a larger room cells are larger."""
 AHEAD = 2
 """Cells along the way: far enough to walk straight, near enough not to cut corners."""
+TRUST = 10
+"""Moments that what is so of a cell whatever is remembered counts for, against what is so of it
+with this memory."""
+ARRIVED = 1e-6
+"""Tries that it takes to be at a goal when one is in its cell."""
 MOMENTS = 50_000
 """Moments that say who walked where, drawn anew for every cycle of batches."""
 
@@ -48,7 +58,7 @@ def pull(
     config: Config,
     spec: Spec,
     replay: Replay,
-    start: np.ndarray,
+    start: Index,
     desired: np.ndarray,
     rng: np.random.Generator,
 ) -> Pull:
@@ -58,7 +68,7 @@ def pull(
         config: the method's.
         spec: of the task.
         replay: the facts.
-        start: [B] rows at which the high level decides.
+        start: [B] steps at which the high level decides.
         desired: [B, G] the goals that it has there, places first.
         rng: draws the moments that are asked.
 
@@ -66,33 +76,82 @@ def pull(
         sub-goals [B, K], as shares of the reach, and their weights [B].
     """
     chosen, reach = columns(config, spec), ranges(config, spec)
-    rows = np.concatenate([*moments(config.period, replay, MOMENTS, rng), start])
-    places = np.concatenate([replay.observation[rows[:, None], chosen], desired[:, : len(chosen)]])
-    places /= reach
+    asked = [*moments(config.period, replay, MOMENTS, rng), start]
+    index = Index(*(np.concatenate(parts) for parts in zip(*asked, strict=True)))
+    places = replay.observation[index.row[:, None], chosen]
+    places = np.concatenate([places, desired[:, : len(chosen)]]) / reach
     room = np.ptp(places, axis=0) / CELL + 3
-    side = CELL * max(1.0, (room.prod() / MOST_CELLS) ** (1 / len(chosen)))
-    before, after, here, there = np.split(places / side, np.cumsum([MOMENTS, MOMENTS, len(start)]))
+    side = CELL * max(1.0, float(room.prod() / MOST_CELLS) ** (1 / len(chosen)))
     cells = around(places / side, margin=1)
-    came, led, node, to = (cells.number(x) for x in (before, after, here, there))
-    asked, following = _ways(_tries(cells, came, led, replay.transitions / MOMENTS), to)
-    goal = np.searchsorted(asked, to)
-    for _ in range(AHEAD):
-        node = following[goal, node]
-    middle = _middles(cells, np.concatenate([came, led]), np.concatenate([before, after]))
-    wanted = np.where((node == to)[:, None], there, middle[node])
-    target = ((wanted - here) * side).clip(-1, 1).astype(np.float32)
-    return Pull(target, np.full(len(start), config.landmarks, np.float32))
+    number, to = np.split(cells.number(places / side), [len(index.row)])
+    memory = trail.came_from(config.period, replay, chosen, reach, index) / trail.STRIDE
+    memories = around(memory)
+    known, node = np.unique(number * memories.size + memories.number(memory), return_inverse=True)
+    before, after, node = np.split(node, [MOMENTS, 2 * MOMENTS])
+    ways = _ways(cells, known // memories.size, before, after, replay.transitions / MOMENTS)
+    reached = _ahead(ways, node, to)
+    here, there = places[2 * MOMENTS : len(number)], places[len(number) :]
+    middle = _middles(cells, number[: 2 * MOMENTS], places[: 2 * MOMENTS] / side) * side
+    wanted = np.where((reached == to)[:, None], there, middle[reached])
+    target = (wanted - here).clip(-1, 1).astype(np.float32)
+    return Pull(target, np.full(len(to), config.landmarks, np.float32))
 
 
-def _tries(cells: Cells, before: np.ndarray, after: np.ndarray, seen: float) -> csr_array:
-    """How many tries a step takes [N, N], from row to column.
+class Ways(NamedTuple):
+    """What leads where. A node is a cell with what is remembered there, as some moment had it.
+
+    Behind these V nodes are the N cells whatever is remembered, and the N cells as goals.
+    """
+
+    cell: np.ndarray
+    """[V + 2 N] of each node"""
+    tries: csr_array
+    """[V + 2 N, V + 2 N] that a step takes, from row to column"""
+    goals: int
+    """where the goals begin"""
+
+
+def _ways(
+    cells: Cells, cell: np.ndarray, before: np.ndarray, after: np.ndarray, seen: float
+) -> Ways:
+    """What moments say.
 
     Args:
-        cells: of the room.
-        before: [M] the cell of each moment.
-        after: [M] a cell that it led on to.
+        cells: N of them.
+        cell: [V] of each node.
+        before: [M] the node of each moment.
+        after: [M] a node that it led on to.
         seen: moments for which each of these stands.
     """
+    forgetful = _forgetful(cells, cell[before], cell[after], seen)
+    asked = seen * np.bincount(before, minlength=len(cell)) + TRUST
+    led = csr_array((np.ones(len(before)), (before, after)), (len(cell), len(cell)))  # counts
+    led.data = np.repeat(asked, np.diff(led.indptr)) / (seen * led.data)
+    forgetting = csr_array(forgetful[cell])
+    forgetting.data *= np.repeat(asked / TRUST, np.diff(forgetting.indptr))
+    walked = block_array([[led, forgetting], [None, forgetful]])
+    every = np.arange(cells.size)
+    cell = np.concatenate([cell, every])
+    arrived = csr_array((np.full(len(cell), ARRIVED), (np.arange(len(cell)), cell)))
+    nowhere = csr_array((cells.size, cells.size))
+    tries = csr_array(block_array([[walked, arrived], [None, nowhere]]))
+    return Ways(np.concatenate([cell, every]), tries, len(cell))
+
+
+def _ahead(ways: Ways, node: np.ndarray, to: np.ndarray) -> np.ndarray:
+    """The cell [B] that is AHEAD cells along the quickest way from a node to a cell."""
+    goals, goal = np.unique(ways.goals + to, return_inverse=True)
+    _, following = dijkstra(ways.tries.T, indices=goals, return_predecessors=True)
+    following[np.arange(len(goals)), goals] = goals  # a goal follows itself
+    left = np.full(len(node), AHEAD)
+    for _ in range(2 * AHEAD):  # what is remembered can change without the cell
+        ahead = following[goal, node]
+        node, left = np.where(left > 0, ahead, node), left - (ways.cell[ahead] != ways.cell[node])
+    return ways.cell[node]
+
+
+def _forgetful(cells: Cells, before: np.ndarray, after: np.ndarray, seen: float) -> csr_array:
+    """Tries from cell to cell [N, N] whatever is remembered; neighbours are thought to be open."""
     count, positions = cells.size, cells.positions()
     pairs = [before * count + after]
     for way in itertools.product((-1, 0, 1), repeat=len(cells.shape)):
@@ -104,17 +163,6 @@ def _tries(cells: Cells, before: np.ndarray, after: np.ndarray, seen: float) -> 
     tail, head = edge // count, edge % count
     asked = np.bincount(before, minlength=count)[tail]
     return csr_array(((seen * asked + 1) / (seen * led + 1), (tail, head)), (count, count))
-
-
-def _ways(tries: csr_array, goals: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Those goals once each [D], and what follows each cell on the quickest way to them [D, N].
-
-    A goal follows itself.
-    """
-    asked = np.unique(goals)
-    _, following = dijkstra(tries.T, indices=asked, return_predecessors=True)
-    following[np.arange(len(asked)), asked] = asked
-    return asked, following
 
 
 def _middles(cells: Cells, number: np.ndarray, places: np.ndarray) -> np.ndarray:
