@@ -4,7 +4,8 @@ Nair et al. 2018 (arXiv 1709.10089) and OpenAI Baselines' HER, with either metho
 
     collect:  as the method underneath
     sample:   a share of every batch from the demonstrations, relabelled like all else
-    update:   the learner's; its actor also imitates demonstrated steps   (`learners.cloning`)
+    update:   the learner's; its actor also imitates demonstrated steps that led to their goal,
+              given or in hindsight                                       (`learners.cloning`)
 
 A share of one half without imitation is the sampling of RLPD (Ball et al. 2023); a share of one
 with nothing but imitation is plain behaviour cloning, with hindsight.
@@ -106,7 +107,7 @@ PRESETS: Mapping[str, Preset] = {
         _on("relay", OURS, {"method.share": 0.5}),
     ),
     "cloning": Preset(
-        "Plain behaviour cloning: nothing but imitation of relabelled demonstrations.",
+        "Plain behaviour cloning: nothing but imitation of what led to the relabelled goal.",
         OURS.learner,
         _on(
             "relay",
