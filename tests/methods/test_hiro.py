@@ -462,9 +462,10 @@ class Room:
         asked = self.weight * self.moments[tail]
         if memory is not None:
             known = {n: self.weight * self.led[tail, n] for n in self.heads.get(tail, ())}
-            tries = {n: (asked + landmarks.TRUST) / led for n, led in known.items()}
-            share = (asked + landmarks.TRUST) / landmarks.TRUST
-            return tries | {n: share * t for n, t in self.steps((cell, None)).items()}
+            asked += landmarks.TRUST + 1
+            tries = {n: asked / led for n, led in known.items()}
+            forgetful = self.steps((cell, None)).items()
+            return tries | {n: asked / (landmarks.TRUST / t + 1) for n, t in forgetful}
         near = {(cell[0] + x, cell[1] + y) for x in (-1, 0, 1) for y in (-1, 0, 1)}
         inside = {(c, None) for c in near if (self.low <= c).all() and (c <= self.high).all()}
         heads = inside | self.heads.get(tail, set())

@@ -39,9 +39,9 @@ MOST_CELLS = 2000
 """In a larger room cells are larger."""
 AHEAD = 2
 """Cells along the way: far enough to walk straight, near enough not to cut corners."""
-TRUST = 10
+TRUST = 100
 """Moments that what is so of a cell whatever is remembered counts for, against what is so of it
-with this memory."""
+with this memory; one more counts for all ways being open."""
 ARRIVED = 1e-6
 """Tries that it takes to be at a goal when one is in its cell."""
 MOMENTS = 50_000
@@ -124,11 +124,11 @@ def _ways(
         seen: moments for which each of these stands.
     """
     forgetful = _forgetful(cells, cell[before], cell[after], seen)
-    asked = seen * np.bincount(before, minlength=len(cell)) + TRUST
+    asked = seen * np.bincount(before, minlength=len(cell)) + TRUST + 1
     led = csr_array((np.ones(len(before)), (before, after)), (len(cell), len(cell)))  # counts
     led.data = np.repeat(asked, np.diff(led.indptr)) / (seen * led.data)
     forgetting = csr_array(forgetful[cell])
-    forgetting.data *= np.repeat(asked / TRUST, np.diff(forgetting.indptr))
+    forgetting.data = np.repeat(asked, np.diff(forgetting.indptr)) / (TRUST / forgetting.data + 1)
     walked = block_array([[led, forgetting], [None, forgetful]])
     every = np.arange(cells.size)
     cell = np.concatenate([cell, every])
