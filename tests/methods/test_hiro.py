@@ -450,7 +450,7 @@ class Room:
         return tuple(np.floor(place / (side or self.side)).astype(int).tolist())
 
     def node(self, row: int, remembers: bool = True) -> Node:
-        memory = self.of(self.came[row], trail.STRIDE) if remembers else None
+        memory = self.of(self.came[row] + trail.STRIDE / 2, trail.STRIDE) if remembers else None
         return self.of(self.places[row]), memory
 
     def middle(self, cell: Cell) -> np.ndarray:
