@@ -85,9 +85,7 @@ def pull(
     cells = around(places / side, margin=1)
     number, to = np.split(cells.number(places / side), [len(index.row)])
     memory = trail.came_from(config.period, replay, chosen, reach, index) / trail.STRIDE
-    memory += (
-        0.5  # where a robot starts, near 0 in these mazes, is the middle of a cell, not a corner
-    )
+    memory += 0.5  # the start of these mazes, 0, is the middle of a cell and not a corner of four
     memories = around(memory)
     known, node = np.unique(number * memories.size + memories.number(memory), return_inverse=True)
     before, after, node = np.split(node, [MOMENTS, 2 * MOMENTS])

@@ -1,8 +1,8 @@
 """Where one has come from: a little memory beside a place.
 
 What a place leads on to can depend on what was done before and is not observed: a block pushed
-aside, or into the way. So a crumb falls at the start of an episode, and at every sub-goal to whose
-place the last crumb is STRIDE away or more; the last two crumbs are what is remembered.
+aside, or into the way. So a crumb falls where an episode starts, and wherever a sub-goal is set
+when the last crumb is STRIDE away or more; the last two crumbs are what is remembered.
 """
 
 import numpy as np
