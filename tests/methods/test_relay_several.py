@@ -381,3 +381,16 @@ def test_only_demonstrated_steps_for_a_stage_are_imitated_and_all_stages_are_sho
         rows = replay.steps().row
         often = intended(config.guidance, STAGES, number, replay, rows).mean()
         assert shown.mean() == pytest.approx(often, abs=0.25)
+
+
+@pytest.mark.parametrize("number", range(4))
+def test_a_mirrored_step_is_imitated_as_what_it_mirrors(number: int) -> None:
+    replay = filled()
+    rules = RULES._replace(demonstrations=replay)
+    shown = []
+    for symmetries in ((), ("all",)):
+        config, rng = replace(CONFIG, symmetries=symmetries), np.random.default_rng(0)
+        drawn = relay._draw(config, rules, replay, number, 300, rng)
+        shown.append(relay._batch(config, rules, replay, number, drawn, rng, {}).demonstrated)
+    np.testing.assert_array_equal(*shown)
+    assert 0 < shown[0].mean() < 1

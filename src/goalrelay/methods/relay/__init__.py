@@ -198,6 +198,10 @@ def _batch(
     if number_ == len(rules.spec.stages) - 1:
         figures["innr"] = innr(replay, index, stage, rules, meaning)
     plan, done = layout(config, rules.spec), replay.action[index.row]
+    shown = np.zeros(len(index.row), np.float32)
+    if replay is rules.demonstrations:  # asked of what happened, before it is mirrored
+        shown += intended(config.guidance, plan.stages, number_, replay, index.row)
+        shown *= achieved_later(replay, index, stage, rules, meaning.goal).any(axis=1)
     led = lead.pull(config.guidance, plan, rules, replay, number_, index.row, meaning.goal)
     steps = Steps(
         replay.observation[index.row],
@@ -212,10 +216,6 @@ def _batch(
     mirror(steps, stage, _chosen(config, rules), rng)
     now = Moment(steps.observation, steps.achieved)
     after = Moment(steps.next_observation, steps.next_achieved)
-    shown = np.zeros(len(index.row), np.float32)
-    if replay is rules.demonstrations:
-        shown += intended(config.guidance, plan.stages, number_, replay, index.row)
-        shown *= achieved_later(replay, index, stage, rules, meaning.goal).any(axis=1)
     return Batch(
         encode(plan, now, steps.goal, number_),
         steps.action,
