@@ -60,7 +60,7 @@ def test_a_goal_is_looked_for_in_all_that_came_later(lengths: list[int], seed: i
     rng = np.random.default_rng(seed + 1)
     goal = replay.achieved[STRATEGIES["episode"](replay, index, rng)]
     goal[rng.random(len(goal)) < 0.3] += 0.7
-    found = np.any(achieved_later(replay, index, whole(SPEC), RULES, goal), axis=1).tolist()
+    found = achieved_later(replay, index, whole(SPEC), RULES, goal)
     for i, (row, time, length, _) in enumerate(zip(*index, strict=True)):
         later = [replay.achieved[row + n] for n in range(1, length - time + 1)]
         assert found[i] == any(reward(achieved, goal[i]) == 0 for achieved in later)

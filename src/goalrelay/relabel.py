@@ -254,16 +254,20 @@ def in_place(replay: Replay, stage: Stage, count: int, rng: np.random.Generator)
 def achieved_later(
     replay: Replay, index: Index, stage: Stage, rules: Rules, goal: np.ndarray
 ) -> np.ndarray:
-    """For each step, which later moments of its episode were as good as a goal: [B, L] bool.
+    """For each step, whether some later moment of its episode was as good as a goal: [B] bool."""
+    rows = _later(index)
+    achieved = achievements(replay, stage, rows.reshape(-1))
+    good = reached(stage, rules)(achieved, np.repeat(goal, rows.shape[1], axis=0))
+    return np.any(good.reshape(rows.shape), axis=1)
 
-    L is that of the longest rest of an episode; in shorter ones the last moment stands for those
-    that they lack.
+
+def _later(index: Index) -> np.ndarray:
+    """Rows of all later moments of each step's episode, [B, L] for the longest rest of one.
+
+    In shorter ones the last moment stands for those that they lack.
     """
     left = index.length - index.time
-    rows = index.row[:, None] + np.minimum(np.arange(1, left.max() + 1), left[:, None])
-    achieved = achievements(replay, stage, rows.reshape(-1))
-    goals = np.repeat(goal, rows.shape[1], axis=0)
-    return reached(stage, rules)(achieved, goals).reshape(rows.shape)
+    return index.row[:, None] + np.minimum(np.arange(1, left.max() + 1), left[:, None])
 
 
 def innr(replay: Replay, index: Index, stage: Stage, rules: Rules, meaning: Meaning) -> float:
@@ -277,9 +281,9 @@ def innr(replay: Replay, index: Index, stage: Stage, rules: Rules, meaning: Mean
     chosen = chosen[:: max(1, len(chosen) // DIAGNOSED)]
     if not len(chosen):
         return float("nan")
-    row, left = index.row[chosen], (index.length - index.time)[chosen]
-    offsets = np.minimum(np.arange(1, left.max() + 1), left[:, None])  # [B, L]: later moments
-    goals = achievements(replay, stage, (row[:, None] + offsets).reshape(-1))
-    now = np.repeat(achievements(replay, stage, row + 1), offsets.shape[1], axis=0)
-    useless = reached(stage, rules)(now, goals).reshape(offsets.shape)
+    index = Index(*(field[chosen] for field in index))
+    rows = _later(index)
+    goals = achievements(replay, stage, rows.reshape(-1))
+    now = np.repeat(achievements(replay, stage, index.row + 1), rows.shape[1], axis=0)
+    useless = reached(stage, rules)(now, goals).reshape(rows.shape)
     return float(useless.all(axis=1).mean())

@@ -169,7 +169,7 @@ def sample(
     meaning = relabel(replay, index, stage, config.strategy, config.share, rules, rng, given=goals)
     shown = np.zeros(count, np.float32)
     if replay is rules.demonstrations:
-        shown += achieved_later(replay, index, stage, rules, meaning.goal).any(axis=1)
+        shown += achieved_later(replay, index, stage, rules, meaning.goal)
     batch = Batch(
         _inputs(replay.observation[index.row], meaning.goal),
         replay.action[index.row],

@@ -62,8 +62,8 @@ def sample(
     """A cycle of batches [updates, B] of whole periods (shorter ones at the end of an episode)."""
     period, size = config.period, rules.spec.action_size
     index = replay.sample(shape[0] * shape[1], rng)
-    start = index.row - index.time % period
-    length = np.minimum(period, index.length - (index.time - index.time % period))
+    decided = shifted(index, -(index.time % period))
+    start, length = decided.row, np.minimum(period, decided.length - decided.time)
     steps = start[:, None] + np.minimum(np.arange(period), length[:, None] - 1)  # [B, c]
     within = np.arange(period) < length[:, None]
     subgoal, figures = replay.action[start][:, size:], {"corrected": 0.0, "far": float("nan")}
@@ -95,7 +95,6 @@ def sample(
         batch = batch._replace(pull=pull)
         figures["far"] = float((pull.weight > 0).mean())
     if landmarks.known(config, rules.spec):
-        decided = shifted(index, -(index.time % period))
         pull = landmarks.pull(config, rules.spec, replay, decided, desired, rng)
         batch = batch._replace(pull=pull)
     return jax.tree.map(lambda x: x.reshape(*shape, *x.shape[1:]), batch), figures

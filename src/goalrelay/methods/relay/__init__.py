@@ -201,7 +201,7 @@ def _batch(
     shown = np.zeros(len(index.row), np.float32)
     if replay is rules.demonstrations:  # asked of what happened, before it is mirrored
         shown += intended(config.guidance, plan.stages, number_, replay, index.row)
-        shown *= achieved_later(replay, index, stage, rules, meaning.goal).any(axis=1)
+        shown *= achieved_later(replay, index, stage, rules, meaning.goal)
     led = lead.pull(config.guidance, plan, rules, replay, number_, index.row, meaning.goal)
     steps = Steps(
         replay.observation[index.row],
