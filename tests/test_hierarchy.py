@@ -136,6 +136,7 @@ def test_a_film_shows_sub_goals(run: Result, tmp_path: Path) -> None:
 def test_hierarchies_start_on_every_kind_of_ant_task(task: str, tmp_path: Path) -> None:
     settings = HIRO | {"method.adjacency": 1.0, "method.landmarks": 0.0}
     goalrelay.train("hiro", task, episodes=2, out=tmp_path / "r", settings=settings)
+    assert goalrelay.load(tmp_path / "r").spec == open_task(task).spec
 
 
 def test_a_task_without_places_says_what_to_do(tmp_path: Path) -> None:

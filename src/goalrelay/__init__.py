@@ -10,10 +10,11 @@ from goalrelay.policy import Policy, load
 from goalrelay.session import Result, evaluate, resume, train
 from goalrelay.tasks import register as _register
 from goalrelay.tasks.decomposition import Decomposition, declare, part
-from goalrelay.types import Pair, Stage, Symmetry
+from goalrelay.types import Body, Pair, Stage, Symmetry
 
 __version__ = "0.1.0"
 __all__ = [
+    "Body",
     "Decomposition",
     "Diverged",
     "Pair",

@@ -20,7 +20,7 @@ from goalrelay.goals import Progress
 from goalrelay.networks import MLP
 from goalrelay.normalizer import Moments, normalize
 from goalrelay.settings import from_dict, to_dict
-from goalrelay.types import Observation, Pair, Part, Spec, Stage, Symmetry, Turn
+from goalrelay.types import Body, Observation, Pair, Part, Spec, Stage, Symmetry, Turn
 
 FORMAT = 3
 BEST, LAST = "policy", "policy-last"
@@ -191,8 +191,16 @@ def _spec(about: dict[str, Any]) -> Spec:
     spec = Spec(**about)
     stages = tuple(_stage(values) for values in spec.stages)
     limits = None if spec.reward_range is None else tuple(spec.reward_range)
+    body = spec.body
+    if body is not None:
+        turning, vectors = body
+        body = Body(cast(Any, tuple(turning)), cast(Any, tuple(map(tuple, vectors))))
     return spec._replace(
-        reward_range=limits, stages=stages, absolute=tuple(spec.absolute), reach=tuple(spec.reach)
+        reward_range=limits,
+        stages=stages,
+        absolute=tuple(spec.absolute),
+        reach=tuple(spec.reach),
+        body=body,
     )
 
 

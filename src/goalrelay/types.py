@@ -52,6 +52,15 @@ class Symmetry(NamedTuple):
     action: Turn
 
 
+class Body(NamedTuple):
+    """How a robot lies in the room: turned about the vertical, it would do all the same."""
+
+    rotation: tuple[int, int, int, int]
+    """Columns of its rotation, a quaternion from body to room, w first."""
+    vectors: tuple[tuple[int, int, int], ...] = ()
+    """Columns of vectors along the room's axes, x y z each, such as its velocity."""
+
+
 class Stage(NamedTuple):
     """One sub-task of an ordered decomposition: bring `achieved` to `desired`.
 
@@ -112,6 +121,8 @@ class Spec(NamedTuple):
     policy that does not see them is the same everywhere."""
     reach: tuple[float, ...] = ()
     """How far a sub-goal may want each of those columns changed, where the task says so."""
+    body: Body | None = None
+    """Which columns turn with the room, where the task says so."""
 
 
 class Observation(NamedTuple):

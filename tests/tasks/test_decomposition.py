@@ -12,7 +12,7 @@ from goalrelay.errors import UsageError
 from goalrelay.tasks import decomposition, fetch_stages
 from goalrelay.tasks.decomposition import Decomposition, about, declare, part, turn
 from goalrelay.tasks.gym_task import open_task
-from goalrelay.types import Pair, Part, Stage, Symmetry
+from goalrelay.types import Body, Pair, Part, Stage, Symmetry
 from relay_task import CARRY, Carry
 
 POINT = "goalrelay/PointReach-v0"
@@ -211,6 +211,28 @@ def test_hidden_columns_must_be_of_the_observation(absolute: tuple[int, ...]) ->
 def test_a_reach_is_told_for_each_hidden_column(reach: tuple[float, ...]) -> None:
     declare(POINT, Decomposition((WHOLE,), (), (0, 1), reach))
     expect_refusal("reach is a positive number for each column of absolute", ": ")
+
+
+@pytest.mark.parametrize(
+    ("rotation", "vectors", "complaint"),
+    [
+        ((0, 1), (), "body has four columns of a rotation, and three of each vector"),
+        ((0, 1, 2, 3), ((4, 5),), "four columns of a rotation"),
+        ((0, 1, 2, 3), (), "body names a column twice, or one that is not there"),
+        ((0, 1, 1, 0), (), "body names a column twice"),
+    ],
+)
+def test_a_body_is_made_of_columns_of_the_observation(
+    rotation: Any, vectors: Any, complaint: str
+) -> None:
+    declare(POINT, Decomposition((WHOLE,), body=Body(rotation, vectors)))
+    expect_refusal(complaint, ": ")
+
+
+def test_a_body_is_a_body() -> None:
+    body: Any = (0, 1, 0, 1)
+    declare(POINT, Decomposition((WHOLE,), body=body))
+    expect_refusal("is not a goalrelay.Body", ": ")
 
 
 def test_lists_of_columns_become_tuples() -> None:

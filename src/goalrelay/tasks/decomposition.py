@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from typing import Any, Literal, NamedTuple
 
 from goalrelay.errors import UsageError
-from goalrelay.types import Pair, Part, Stage, Symmetry, Turn
+from goalrelay.types import Body, Pair, Part, Stage, Symmetry, Turn
 
 SOURCES = ("observation", "achieved_goal", "desired_goal")
 """What a part can be a part of."""
@@ -31,6 +31,8 @@ class Decomposition(NamedTuple):
     """Observation columns of positions in the room (see `types.Spec.absolute`)."""
     reach: tuple[float, ...] = ()
     """How far a hierarchy's sub-goal may want each of them changed (see `types.Spec.reach`)."""
+    body: Body | None = None
+    """Which columns turn with the room (see `types.Spec.body`)."""
 
 
 _declared: dict[str, Decomposition] = {}
@@ -80,7 +82,7 @@ def of_task(task_id: str, env: Any, sizes: dict[str, int], stock: Decomposition)
     Raises:
         UsageError: a stage names columns that the task does not have, or goals that do not match.
     """
-    own = {name: tuple(getattr(env, name)) for name in Decomposition._fields if hasattr(env, name)}
+    own = {name: getattr(env, name) for name in Decomposition._fields if hasattr(env, name)}
     found = Decomposition(**own) if own else _declared.get(_bare(task_id), stock)
     where = f"task '{task_id}'"
     stages = tuple(_stage(stage, where, sizes) for stage in found.stages)
@@ -102,7 +104,11 @@ def of_task(task_id: str, env: Any, sizes: dict[str, int], stock: Decomposition)
         raise UsageError(f"{where}: absolute names columns that the observation does not have")
     if found.reach and (len(found.reach) != len(found.absolute) or min(found.reach) <= 0):
         raise UsageError(f"{where}: reach is a positive number for each column of absolute")
-    return Decomposition(stages, tuple(found.symmetries), tuple(found.absolute), tuple(found.reach))
+    if found.body is not None:
+        _check_body(found.body, where, sizes["observation"])
+    return Decomposition(
+        stages, tuple(found.symmetries), tuple(found.absolute), tuple(found.reach), found.body
+    )
 
 
 def _stage(stage: Stage, where: str, sizes: dict[str, int]) -> Stage:
@@ -160,6 +166,17 @@ def _is_task(stage: Stage, sizes: dict[str, int]) -> bool:
     )
     columns = sorted(column for pair in stage.pairs for column in pair.desired.columns)
     return alike and columns == list(range(sizes["desired_goal"]))
+
+
+def _check_body(body: Any, where: str, size: int) -> None:
+    if not isinstance(body, Body):
+        raise UsageError(f"{where}: {body!r} is not a goalrelay.Body")
+    lengths = [len(body.rotation), *map(len, body.vectors)]
+    columns = [*body.rotation, *(column for vector in body.vectors for column in vector)]
+    if lengths != [4] + [3] * len(body.vectors):
+        raise UsageError(f"{where}: body has four columns of a rotation, and three of each vector")
+    if not set(columns) <= set(range(size)) or len(set(columns)) < len(columns):
+        raise UsageError(f"{where}: body names a column twice, or one that is not there")
 
 
 def _check_view(view: Symmetry, things: set[Part], where: str, sizes: dict[str, int]) -> None:

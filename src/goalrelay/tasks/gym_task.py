@@ -140,7 +140,9 @@ class Task:
             fetch_stages.find(self.id),
         )
         self.symmetries = found.symmetries
-        self.spec = spec._replace(stages=found.stages, absolute=found.absolute, reach=found.reach)
+        self.spec = spec._replace(
+            stages=found.stages, absolute=found.absolute, reach=found.reach, body=found.body
+        )
 
     def _check_contract(self) -> None:
         """Raise unless rewards can be recomputed in batches and agree with `step`."""

@@ -105,6 +105,7 @@ PRESETS: Mapping[str, Preset] = {
             "evaluate.average": 0.9,
             "method.every": 4,
             "method.bootstrap": "kept",
+            "method.egocentric": True,
             "method.low_gamma": 0.98,
             "method.shaped": True,
             "method.landmarks": 100.0,

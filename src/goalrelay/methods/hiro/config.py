@@ -26,6 +26,9 @@ class Config:
     declares)."""
     hide: bool = True
     """The low level does not see where in the room things are (columns that the task declares)."""
+    egocentric: bool = False
+    """The low level sees the room from where the robot looks (where the task declares its body and
+    sub-goals are about the places that the task declares)."""
     low_gamma: float | None = number(None, 0, below=1)
     """Discount of the low level (default: the learner's)."""
     shaped: bool = False

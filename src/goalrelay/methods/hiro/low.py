@@ -1,16 +1,17 @@
 """The low level: a step for the sake of a sub-goal, rewarded for how near it gets.
 
 reward    -|s + g - s'|            in the sub-goal's columns; shaped, the way that was gained
-inputs    the observation without its place, and g
+inputs    the observation without its place, and g; in the body's axes, where the task declares one
 next g    the same place, though a new one may be due (`Config.bootstrap`)
 """
 
 import numpy as np
 
+from goalrelay.methods.hiro import egocentric
 from goalrelay.methods.hiro.config import Config, columns
 from goalrelay.relabel import Rules
 from goalrelay.replay import Replay
-from goalrelay.types import Batch, Index, Spec
+from goalrelay.types import Batch, Body, Index, Spec
 
 
 def learned(config: Config, spec: Spec) -> Spec:
@@ -20,7 +21,9 @@ def learned(config: Config, spec: Spec) -> Spec:
 
 def input_size(config: Config, spec: Spec) -> int:
     """What is seen of the observation, and the sub-goal."""
-    return len(_visible(config, spec)) + len(columns(config, spec))
+    body = _body(config, spec)
+    told = len(columns(config, spec)) if body is None else egocentric.size(body)
+    return len(_visible(config, spec)) + told
 
 
 def normalized(config: Config, spec: Spec) -> np.ndarray:
@@ -30,7 +33,9 @@ def normalized(config: Config, spec: Spec) -> np.ndarray:
 
 def seen(config: Config, spec: Spec, observation: np.ndarray, subgoal: np.ndarray) -> np.ndarray:
     """The low level's inputs: [..., O], [..., K] -> [..., D]."""
-    return np.concatenate([observation[..., _visible(config, spec)], subgoal], axis=-1)
+    body = _body(config, spec)
+    told = subgoal if body is None else egocentric.view(body, observation, subgoal)
+    return np.concatenate([observation[..., _visible(config, spec)], told], axis=-1)
 
 
 def sample(
@@ -84,5 +89,15 @@ def observed(
 
 
 def _visible(config: Config, spec: Spec) -> list[int]:
-    hidden = spec.absolute if config.hide else ()
+    """Columns that are seen as they are."""
+    hidden = set(spec.absolute) if config.hide else set()
+    body = _body(config, spec)
+    if body is not None:
+        hidden.update(body.rotation, *body.vectors)
     return [column for column in range(spec.observation_size) if column not in hidden]
+
+
+def _body(config: Config, spec: Spec) -> Body | None:
+    """Whose axes the low level sees; None stands for the room's."""
+    about_places = columns(config, spec) == list(spec.absolute)
+    return spec.body if config.egocentric and about_places else None

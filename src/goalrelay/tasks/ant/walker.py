@@ -21,7 +21,7 @@ import numpy as np
 from gymnasium import spaces
 
 from goalrelay.tasks.ant import scene
-from goalrelay.tasks.ant.body import MOTION, POSE, Ant
+from goalrelay.tasks.ant.body import BODY, MOTION, POSE, Ant
 from goalrelay.tasks.ant.layout import HEIGHT
 from goalrelay.tasks.ant.seeker import Seeker
 
@@ -47,6 +47,8 @@ class Walker(Seeker):
         "render_modes": ["human", "rgb_array", "depth_array"],
         "render_fps": 10,
     }
+
+    body = BODY
 
     def __init__(
         self,

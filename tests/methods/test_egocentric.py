@@ -1,0 +1,96 @@
+"""The room in the body's axes: the same whichever way the robot looks."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+from scipy.spatial.transform import Rotation
+
+from goalrelay.methods import hiro
+from goalrelay.methods.hiro import egocentric, low
+from goalrelay.tasks.ant import maze
+from goalrelay.tasks.ant.body import BODY
+from goalrelay.types import Body, Spec
+
+PLAIN = Body((1, 2, 3, 4), ((5, 7, 6),))
+SPEC = Spec(9, 2, 2, 2, False, 13, None, absolute=(0, 8), reach=(5.0, 2.0), body=PLAIN)
+CONFIG = hiro.Config(egocentric=True)
+
+
+def turned(turn: Rotation, observation: np.ndarray, subgoal: np.ndarray) -> Any:
+    """The same robot, and where it is to go, with all around it turned."""
+    seen = observation.copy()
+    lies = turn * Rotation.from_quat(seen[PLAIN.rotation,][[1, 2, 3, 0]])
+    seen[PLAIN.rotation,] = lies.as_quat()[[3, 0, 1, 2]]
+    seen[PLAIN.vectors[0],] = turn.apply(seen[PLAIN.vectors[0],])
+    return seen, turn.apply(np.append(subgoal, 0))[:2]
+
+
+def test_what_is_told_is_in_the_bodys_axes() -> None:
+    rng = np.random.default_rng(0)
+    seen, goals = rng.standard_normal((2, 3, 9)), rng.standard_normal((2, 3, 2))
+    told = egocentric.view(PLAIN, seen, goals)
+    assert told.shape == (2, 3, 9) and egocentric.size(PLAIN) == 9
+    for at in np.ndindex(2, 3):
+        lies = Rotation.from_quat(seen[at][[2, 3, 4, 1]])
+        vectors = seen[at][[5, 7, 6]], np.append(goals[at], 0), np.array([0, 0, 1])
+        expected = np.concatenate([lies.inv().apply(vector) for vector in vectors])
+        np.testing.assert_allclose(told[at], expected, atol=1e-6)
+
+
+def test_a_turn_of_the_room_changes_nothing() -> None:
+    rng = np.random.default_rng(1)
+    for angle in rng.uniform(-np.pi, np.pi, 20):
+        seen, goal = rng.standard_normal(9), rng.standard_normal(2)
+        other = turned(Rotation.from_rotvec([0, 0, angle]), seen, goal)
+        same = low.seen(CONFIG, SPEC, *other)
+        np.testing.assert_allclose(same, low.seen(CONFIG, SPEC, seen, goal), atol=1e-5)
+        if abs(angle) > 0.1:
+            plain = hiro.Config()
+            gap = low.seen(plain, SPEC, *other) - low.seen(plain, SPEC, seen, goal)
+            assert np.abs(gap).max() > 0.01
+
+
+@pytest.mark.parametrize("heights", [False, True])
+def test_an_ant_that_looks_elsewhere_sees_and_does_the_same(heights: bool) -> None:
+    env = maze.Environment()
+    torques = np.random.default_rng(2).uniform(-30, 30, (8, 8))
+    away = np.array([3.0, -1.0, 0.5])
+
+    def watched(turn: Rotation) -> np.ndarray:
+        env.reset(seed=3)
+        pose, motion = env.ant.pose, env.ant.motion
+        pose[3:7] = (turn * Rotation.from_quat(pose[[4, 5, 6, 3]])).as_quat()[[3, 0, 1, 2]]
+        pose[:3], motion[:3] = turn.apply(pose[:3]), turn.apply(motion[:3])
+        goal = turn.apply(away)[: 3 if heights else 2]
+        moments = [env.step(torque)[0]["observation"] for torque in torques]
+        rest = np.stack(moments)[:, [2, *range(7, 15), *range(18, 30)]]
+        told = [egocentric.view(BODY, moment.astype("f"), goal) for moment in moments]
+        return np.concatenate([np.stack(told), rest], axis=1)
+
+    straight, aside = watched(Rotation.identity()), watched(Rotation.from_rotvec([0, 0, 1.3]))
+    assert np.abs(np.diff(straight, axis=0)).max() > 0.1  # it moves
+    np.testing.assert_allclose(aside, straight, atol=1e-4)
+
+
+def test_what_turns_is_not_seen_besides() -> None:
+    seen, goal = np.arange(9.0), np.array([1.0, 2.0])
+    assert low.input_size(CONFIG, SPEC) == 9 and low.seen(CONFIG, SPEC, seen, goal).shape == (9,)
+    shown = hiro.Config(egocentric=True, hide=False)
+    np.testing.assert_array_equal(low.seen(shown, SPEC, seen, goal)[:2], [0, 8])
+    assert low.input_size(shown, SPEC) == 11
+
+
+@pytest.mark.parametrize(
+    ("config", "spec"),
+    [
+        (hiro.Config(), SPEC),
+        (CONFIG, SPEC._replace(body=None)),
+        (hiro.Config(egocentric=True, columns=(0, 2), reach=(1.0,)), SPEC),
+    ],
+)
+def test_otherwise_the_rooms_axes_are_seen(config: hiro.Config, spec: Spec) -> None:
+    seen, goal = np.arange(9.0), np.array([1.0, 2.0])
+    np.testing.assert_array_equal(
+        low.seen(config, spec, seen, goal), [1, 2, 3, 4, 5, 6, 7, 1.0, 2.0]
+    )
