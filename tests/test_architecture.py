@@ -14,7 +14,7 @@ ALLOWED: dict[str, set[str]] = {
     "files": {"errors"},
     "networks": {"types"},
     "normalizer": {"types"},
-    "tasks": BASE,
+    "tasks": BASE | {"symmetry"},
     "exploration": BASE,
     "replay": BASE,
     "relabel": BASE | {"replay"},

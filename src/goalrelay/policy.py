@@ -193,8 +193,8 @@ def _spec(about: dict[str, Any]) -> Spec:
     limits = None if spec.reward_range is None else tuple(spec.reward_range)
     body = spec.body
     if body is not None:
-        turning, vectors = body
-        body = Body(cast(Any, tuple(turning)), cast(Any, tuple(map(tuple, vectors))))
+        turning, vectors, images = cast(Any, body)
+        body = Body(tuple(turning), tuple(map(tuple, vectors)), tuple(map(_symmetry, images)))
     return spec._replace(
         reward_range=limits,
         stages=stages,
@@ -210,13 +210,15 @@ def _stage(values: Any) -> Stage:
         Pair(*(Part(source, tuple(columns)) for source, columns in pair))
         for pair in ((stage.achieved, stage.desired), *stage.also)
     )
-    view = None
-    if stage.view is not None:
-        name, *turns = cast(Any, stage.view)
-        view = Symmetry(name, *(Turn(*(tuple(column) for column in turn)) for turn in turns))
+    view = stage.view and _symmetry(stage.view)
     return stage._replace(
         achieved=first.achieved, desired=first.desired, also=tuple(also), view=view
     )
+
+
+def _symmetry(values: Any) -> Symmetry:
+    name, *turns = values
+    return Symmetry(name, *(Turn(*(tuple(column) for column in turn)) for turn in turns))
 
 
 def _stem(path: Path) -> Path:

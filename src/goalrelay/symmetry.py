@@ -4,7 +4,7 @@ A symmetry changes whole arrays column by column (`types.Turn`); a stage's goal 
 stage achieves does. Rewards stay as they are: a symmetry keeps distances.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -38,7 +38,6 @@ def mirror(
         rng: decides.
     """
     for symmetry in symmetries:
-        some = np.flatnonzero(rng.random(len(steps.action)) < 0.5)
         goal = of_goal(symmetry, stage)
         changes = (
             symmetry.observation,
@@ -50,23 +49,45 @@ def mirror(
             symmetry.action,
             symmetry.action,
         )
-        for array, change in zip(steps, changes, strict=True):
-            array[some] = turned(array[some], change)
+        half(steps, changes, rng)
+
+
+def half(arrays: Sequence[np.ndarray], changes: Sequence[Turn], rng: np.random.Generator) -> None:
+    """Replace each row [B, .] by its image with probability 1/2, in place; the same rows in all."""
+    some = np.flatnonzero(rng.random(len(arrays[0])) < 0.5)
+    for array, change in zip(arrays, changes, strict=True):
+        array[some] = turned(array[some], change)
 
 
 def of_goal(symmetry: Symmetry, stage: Stage) -> Turn:
     """How a symmetry changes a stage's goals, pair by pair."""
-    order: list[int] = []
-    sign: list[float] = []
-    shift: list[float] = []
-    for pair in stage.pairs:
-        observed = pair.achieved.source == "observation"
-        whole = symmetry.observation if observed else symmetry.goal
-        columns, start = pair.achieved.columns, len(order)
-        order += [start + columns.index(whole.order[column]) for column in columns]
-        sign += [whole.sign[column] for column in columns]
-        shift += [whole.shift[column] for column in columns]
-    return Turn(tuple(order), tuple(sign), tuple(shift))
+    return joined(
+        of_columns(
+            symmetry.observation if pair.achieved.source == "observation" else symmetry.goal,
+            pair.achieved.columns,
+        )
+        for pair in stage.pairs
+    )
+
+
+def of_columns(whole: Turn, columns: tuple[int, ...]) -> Turn:
+    """What a change does to some columns, which trade places with each other only."""
+    return Turn(
+        tuple(columns.index(whole.order[column]) for column in columns),
+        tuple(whole.sign[column] for column in columns),
+        tuple(whole.shift[column] for column in columns),
+    )
+
+
+def joined(changes: Iterable[Turn]) -> Turn:
+    """What happens to arrays one behind the other."""
+    order: tuple[int, ...] = ()
+    sign: tuple[float, ...] = ()
+    shift: tuple[float, ...] = ()
+    for change in changes:
+        order += tuple(len(order) + column for column in change.order)
+        sign, shift = sign + change.sign, shift + change.shift
+    return Turn(order, sign, shift)
 
 
 def turned(array: np.ndarray, change: Turn) -> np.ndarray:

@@ -59,6 +59,8 @@ class Body(NamedTuple):
     """Columns of its rotation, a quaternion from body to room, w first."""
     vectors: tuple[tuple[int, int, int], ...] = ()
     """Columns of vectors along the room's axes, x y z each, such as its velocity."""
+    symmetries: tuple[Symmetry, ...] = ()
+    """Mirror images of the robot in an empty room that would do the same."""
 
 
 class Stage(NamedTuple):

@@ -8,16 +8,17 @@ from scipy.spatial.transform import Rotation
 
 from goalrelay.methods import hiro
 from goalrelay.methods.hiro import egocentric, low
+from goalrelay.symmetry import half, turned
 from goalrelay.tasks.ant import maze
-from goalrelay.tasks.ant.body import BODY
-from goalrelay.types import Body, Spec
+from goalrelay.tasks.ant.turning import TURNED, body
+from goalrelay.types import Body, Spec, Symmetry
 
 PLAIN = Body((1, 2, 3, 4), ((5, 7, 6),))
 SPEC = Spec(9, 2, 2, 2, False, 13, None, absolute=(0, 8), reach=(5.0, 2.0), body=PLAIN)
 CONFIG = hiro.Config(egocentric=True)
 
 
-def turned(turn: Rotation, observation: np.ndarray, subgoal: np.ndarray) -> Any:
+def about(turn: Rotation, observation: np.ndarray, subgoal: np.ndarray) -> Any:
     """The same robot, and where it is to go, with all around it turned."""
     seen = observation.copy()
     lies = turn * Rotation.from_quat(seen[PLAIN.rotation,][[1, 2, 3, 0]])
@@ -42,7 +43,7 @@ def test_a_turn_of_the_room_changes_nothing() -> None:
     rng = np.random.default_rng(1)
     for angle in rng.uniform(-np.pi, np.pi, 20):
         seen, goal = rng.standard_normal(9), rng.standard_normal(2)
-        other = turned(Rotation.from_rotvec([0, 0, angle]), seen, goal)
+        other = about(Rotation.from_rotvec([0, 0, angle]), seen, goal)
         same = low.seen(CONFIG, SPEC, *other)
         np.testing.assert_allclose(same, low.seen(CONFIG, SPEC, seen, goal), atol=1e-5)
         if abs(angle) > 0.1:
@@ -65,12 +66,40 @@ def test_an_ant_that_looks_elsewhere_sees_and_does_the_same(heights: bool) -> No
         goal = turn.apply(away)[: 3 if heights else 2]
         moments = [env.step(torque)[0]["observation"] for torque in torques]
         rest = np.stack(moments)[:, [2, *range(7, 15), *range(18, 30)]]
-        told = [egocentric.view(BODY, moment.astype("f"), goal) for moment in moments]
+        told = [egocentric.view(TURNED, moment.astype("f"), goal) for moment in moments]
         return np.concatenate([np.stack(told), rest], axis=1)
 
     straight, aside = watched(Rotation.identity()), watched(Rotation.from_rotvec([0, 0, 1.3]))
     assert np.abs(np.diff(straight, axis=0)).max() > 0.1  # it moves
     np.testing.assert_allclose(aside, straight, atol=1e-4)
+
+
+@pytest.mark.parametrize("mirror", body(2).symmetries, ids=lambda mirror: mirror.name)
+def test_an_ants_mirror_image_does_the_same(mirror: Symmetry) -> None:
+    env, rng = maze.Environment(), np.random.default_rng(4)
+    torques = rng.uniform(-30, 30, (20, 8)).astype("f")
+
+    def watched(start: np.ndarray, torques: np.ndarray) -> np.ndarray:
+        env.reset(seed=0)
+        env.ant.pose[:], env.ant.motion[:] = start[:15], start[15:29]
+        return np.stack([env.step(torque)[0]["observation"] for torque in torques])
+
+    start = env.reset(seed=4)[0]["observation"].astype("f")
+    start[:2] = [1.0, 2.0]
+    (image,) = turned(start[None], mirror.observation)
+    straight, other = watched(start, torques), watched(image, turned(torques, mirror.action))
+    assert np.abs(straight - other).max() > 0.1
+    np.testing.assert_allclose(turned(straight, mirror.observation), other, atol=1e-4)
+    np.testing.assert_allclose(turned(straight[:, :2], mirror.goal), other[:, :2], atol=1e-4)
+
+
+def test_images_are_eight_and_each_as_often() -> None:
+    place, rng = np.tile(np.array([[1.0, 2.0]], "f"), (8000, 1)), np.random.default_rng(0)
+    for mirror in body(2).symmetries:
+        half([place], [mirror.goal], rng)
+    images, counts = np.unique(place, axis=0, return_counts=True)
+    assert sorted(map(tuple, np.abs(images))) == [(1, 2)] * 4 + [(2, 1)] * 4
+    assert counts.min() > 850
 
 
 def test_what_turns_is_not_seen_besides() -> None:

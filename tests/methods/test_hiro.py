@@ -20,7 +20,8 @@ from goalrelay.methods.hiro import adjacency, high, landmarks, low, trail
 from goalrelay.methods.hiro.cells import shifted
 from goalrelay.relabel import Rules
 from goalrelay.replay import Replay
-from goalrelay.types import Batch, Episode, Observation, Spec
+from goalrelay.tasks.decomposition import turn
+from goalrelay.types import Batch, Body, Episode, Observation, Spec, Symmetry
 
 SPEC = Spec(4, 2, 2, 2, False, 13, None, absolute=(0, 1), reach=(5.0, 2.0))
 LEARNER: Any = td3
@@ -215,6 +216,39 @@ def test_the_shaped_reward_is_the_way_gained() -> None:
 def flat(batch: Batch, i: int) -> tuple[Any, ...]:
     fields = (batch.inputs, batch.action, batch.reward, batch.discount, batch.next_inputs)
     return tuple(np.asarray(x).reshape(-1, *x.shape[2:])[i] for x in fields)
+
+
+def test_the_low_level_learns_from_each_image_alike() -> None:
+    keep = turn(2)
+    mirrors = (
+        Symmetry("left", turn(4, flip=(0, 3)), turn(2, flip=(0,)), turn(2, flip=(1,))),
+        Symmetry("swap", turn(4, swap=((0, 1),)), turn(2, swap=((0, 1),)), keep),
+    )
+    spec = SPEC._replace(body=Body((0, 1, 2, 3), (), mirrors), reach=(3.0, 3.0))
+    replay, rules, shape = filled(), RULES._replace(spec=spec), (40, 100)
+
+    def drawn(**options: Any) -> Batch:
+        config = hiro.Config(period=PERIOD, hindsight=0.5, shaped=True, **options)
+        return low.sample(config, rules, replay, shape, np.random.default_rng(0))[0]
+
+    straight, mixed = drawn(), drawn(mirrored=True)
+    np.testing.assert_array_equal(straight.reward, mixed.reward)
+    inputs = np.array([1, -1, 1, 1.0]), np.array([1, 1, -1, 1.0])  # columns 2, 3, and the sub-goal
+    seen = Counter()
+    for row in np.ndindex(shape):
+        for flip, swap in itertools.product((False, True), repeat=2):
+            images = []
+            for told in (straight.inputs[row], straight.next_inputs[row]):
+                told = told * inputs[0] * inputs[1] if flip else told
+                images.append(told[[0, 1, 3, 2]] if swap else told)
+            action = straight.action[row] * ([1, -1] if flip else [1, 1])
+            images.append(action)
+            found = mixed.inputs[row], mixed.next_inputs[row], mixed.action[row]
+            if all(np.array_equal(*pair) for pair in zip(images, found, strict=True)):
+                seen[flip, swap] += 1
+    assert len(seen) == 4 and sum(seen.values()) == 4000 and min(seen.values()) > 900
+    shown = drawn(mirrored=True, hide=False)
+    np.testing.assert_array_equal(shown.inputs, drawn(hide=False).inputs)  # the room is no mirror
 
 
 def test_the_low_level_may_have_a_discount_of_its_own() -> None:

@@ -229,6 +229,19 @@ def test_a_body_is_made_of_columns_of_the_observation(
     expect_refusal(complaint, ": ")
 
 
+def test_images_of_a_body_fit_the_task() -> None:
+    plain = Body((0, 1, 2, 3))
+    size = open_task("FetchReach-v4").spec.observation_size
+    for image, complaint in (
+        (Symmetry("left", turn(size), turn(2), turn(4)), "achieved_goal has 3 columns"),
+        (Symmetry("left", turn(size, swap=((0, 5),)), turn(3), turn(4)), "mixes places with"),
+    ):
+        body = plain._replace(symmetries=(image,))
+        declare("FetchReach-v4", fetch_stages.REACH_A_POINT._replace(body=body))
+        with pytest.raises(UsageError, match=complaint):
+            open_task("FetchReach-v4")
+
+
 def test_a_body_is_a_body() -> None:
     body: Any = (0, 1, 0, 1)
     declare(POINT, Decomposition((WHOLE,), body=body))

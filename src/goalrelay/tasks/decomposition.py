@@ -105,7 +105,11 @@ def of_task(task_id: str, env: Any, sizes: dict[str, int], stock: Decomposition)
     if found.reach and (len(found.reach) != len(found.absolute) or min(found.reach) <= 0):
         raise UsageError(f"{where}: reach is a positive number for each column of absolute")
     if found.body is not None:
-        _check_body(found.body, where, sizes["observation"])
+        _check_body(found.body, where, sizes)
+        for symmetry in found.body.symmetries:
+            _check_symmetry(symmetry, (), where, sizes)
+            if not {symmetry.observation.order[c] for c in found.absolute} <= set(found.absolute):
+                raise UsageError(f"{where}, symmetry '{symmetry.name}' mixes places with others")
     return Decomposition(
         stages, tuple(found.symmetries), tuple(found.absolute), tuple(found.reach), found.body
     )
@@ -168,14 +172,14 @@ def _is_task(stage: Stage, sizes: dict[str, int]) -> bool:
     return alike and columns == list(range(sizes["desired_goal"]))
 
 
-def _check_body(body: Any, where: str, size: int) -> None:
+def _check_body(body: Any, where: str, sizes: dict[str, int]) -> None:
     if not isinstance(body, Body):
         raise UsageError(f"{where}: {body!r} is not a goalrelay.Body")
     lengths = [len(body.rotation), *map(len, body.vectors)]
     columns = [*body.rotation, *(column for vector in body.vectors for column in vector)]
     if lengths != [4] + [3] * len(body.vectors):
         raise UsageError(f"{where}: body has four columns of a rotation, and three of each vector")
-    if not set(columns) <= set(range(size)) or len(set(columns)) < len(columns):
+    if not set(columns) <= set(range(sizes["observation"])) or len(set(columns)) < len(columns):
         raise UsageError(f"{where}: body names a column twice, or one that is not there")
 
 

@@ -106,6 +106,7 @@ PRESETS: Mapping[str, Preset] = {
             "method.every": 4,
             "method.bootstrap": "kept",
             "method.egocentric": True,
+            "method.mirrored": True,
             "method.low_gamma": 0.98,
             "method.shaped": True,
             "method.landmarks": 100.0,

@@ -29,6 +29,9 @@ class Config:
     egocentric: bool = False
     """The low level sees the room from where the robot looks (where the task declares its body and
     sub-goals are about the places that the task declares)."""
+    mirrored: bool = False
+    """The low level learns from mirror images too (where the task declares its body's, and as
+    above)."""
     low_gamma: float | None = number(None, 0, below=1)
     """Discount of the low level (default: the learner's)."""
     shaped: bool = False

@@ -11,7 +11,8 @@ from goalrelay.methods.hiro import egocentric
 from goalrelay.methods.hiro.config import Config, columns
 from goalrelay.relabel import Rules
 from goalrelay.replay import Replay
-from goalrelay.types import Batch, Body, Index, Spec
+from goalrelay.symmetry import half, of_columns
+from goalrelay.types import Batch, Body, Index, Spec, Symmetry
 
 
 def learned(config: Config, spec: Spec) -> Spec:
@@ -69,9 +70,14 @@ def sample(
     if config.shaped:  # by the potential -|g| / (1 - gamma) (Ng et al. 1999), and in metres again
         before, ahead = (np.linalg.norm(goal, axis=1) for goal in (subgoal, next_subgoal))
         reward = (1 - gamma) * reward + before - discount * ahead
+    action = decided[:, :size]
+    for symmetry in _mirrors(config, spec):
+        places = of_columns(symmetry.observation, spec.absolute)
+        changes = (symmetry.observation,) * 2 + (places,) * 2 + (symmetry.action,)
+        half((now, after, subgoal, next_subgoal, action), changes, rng)
     batch = (
         seen(config, spec, now, subgoal),
-        decided[:, :size],
+        action,
         reward.astype(np.float32),
         discount,
         seen(config, spec, after, next_subgoal),
@@ -99,5 +105,15 @@ def _visible(config: Config, spec: Spec) -> list[int]:
 
 def _body(config: Config, spec: Spec) -> Body | None:
     """Whose axes the low level sees; None stands for the room's."""
-    about_places = columns(config, spec) == list(spec.absolute)
-    return spec.body if config.egocentric and about_places else None
+    return spec.body if config.egocentric and _about_places(config, spec) else None
+
+
+def _mirrors(config: Config, spec: Spec) -> tuple[Symmetry, ...]:
+    """Images from which the low level learns: it must see nothing but the robot."""
+    alone = config.hide and _about_places(config, spec)
+    return spec.body.symmetries if spec.body and config.mirrored and alone else ()
+
+
+def _about_places(config: Config, spec: Spec) -> bool:
+    """Whether sub-goals are about the places that the task declares."""
+    return columns(config, spec) == list(spec.absolute)

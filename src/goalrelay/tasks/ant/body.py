@@ -18,7 +18,6 @@ import numpy as np
 
 from goalrelay.tasks.ant.scene import SUBSTEPS, TORQUE
 from goalrelay.tasks.late import Model, mujoco
-from goalrelay.types import Body
 
 if TYPE_CHECKING:
     from gymnasium.envs.mujoco.mujoco_rendering import MujocoRenderer
@@ -27,8 +26,6 @@ NOISE = 0.1
 """Half-width of the uniform noise of the first pose, and deviation of that of its velocity."""
 POSE, MOTION = 15, 14
 """How many numbers of qpos and qvel are the ant's; blocks follow."""
-BODY = Body((3, 4, 5, 6), ((15, 16, 17),))
-"""What of an observation that begins with both turns with the room: rotation and velocity."""
 
 
 class Ant:

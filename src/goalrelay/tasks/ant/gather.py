@@ -30,7 +30,8 @@ from gymnasium import spaces
 
 from goalrelay.errors import UsageError
 from goalrelay.tasks.ant import scene
-from goalrelay.tasks.ant.body import BODY, MOTION, POSE, Ant
+from goalrelay.tasks.ant.body import MOTION, POSE, Ant
+from goalrelay.tasks.ant.turning import TURNED
 
 REGISTRATIONS: dict[str, dict[str, Any]] = {"goalrelay/AntGather-v0": {"max_episode_steps": 500}}
 HALF = 10
@@ -73,7 +74,7 @@ class Environment(gymnasium.Env[Any, Any]):
     reward_type = "counted"
     absolute: tuple[int, ...] = (0, 1)
     reach: tuple[float, ...] = (HALF, HALF)
-    body = BODY
+    body = TURNED
 
     def __init__(
         self,

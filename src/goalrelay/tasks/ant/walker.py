@@ -20,8 +20,8 @@ from typing import Any, Literal
 import numpy as np
 from gymnasium import spaces
 
-from goalrelay.tasks.ant import scene
-from goalrelay.tasks.ant.body import BODY, MOTION, POSE, Ant
+from goalrelay.tasks.ant import scene, turning
+from goalrelay.tasks.ant.body import MOTION, POSE, Ant
 from goalrelay.tasks.ant.layout import HEIGHT
 from goalrelay.tasks.ant.seeker import Seeker
 
@@ -48,8 +48,6 @@ class Walker(Seeker):
         "render_fps": 10,
     }
 
-    body = BODY
-
     def __init__(
         self,
         reward_type: Literal["dense", "sparse"] = "dense",
@@ -59,6 +57,7 @@ class Walker(Seeker):
         height: int = 480,
     ):
         super().__init__(scene.SCALE, OBSERVED, reward_type, evaluation, render_mode)
+        self.body = turning.body(len(self.goal))
         self.action_space = spaces.Box(-scene.TORQUE, scene.TORQUE, (8,), np.float32)
         self.camera = self._camera()
         self.ant = Ant(scene.maze(self.layout), self.camera, (width, height))
