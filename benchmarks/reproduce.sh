@@ -175,7 +175,7 @@ demos_pick() { # a hundred demonstrations under relay and under hindsight
             esac
             # shellcheck disable=SC2086  # the options are words
             run "demos_pick/$variant/seed-$seed" demos FetchPickAndPlace-v4 --method.data "$data" \
-                --until 0.95 --episodes 2000 $options --seed "$seed"
+                --until 0.95 --episodes 600 $options --seed "$seed"
         done
     done
 }
