@@ -29,7 +29,7 @@ from goalrelay.types import Observation, Spec
 
 DEMONSTRATED = False
 NEEDS_GOALS = False
-FIGURES = ("missed", "corrected", "far")
+FIGURES = ("missed", "corrected", "far", "proven")
 
 ANT_COLUMNS = tuple(range(15))
 """The ant's position, rotation and the angles of its joints."""
@@ -110,6 +110,7 @@ PRESETS: Mapping[str, Preset] = {
             "method.low_gamma": 0.98,
             "method.shaped": True,
             "method.landmarks": 100.0,
+            "method.proven": True,
             "method.correction": "none",
             "method.reward_scale": 1.0,
             "method.hindsight": 0.5,

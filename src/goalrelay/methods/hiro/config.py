@@ -64,6 +64,9 @@ class Config:
     """Weight of the squared distance, in shares of the reach, of the high level's sub-goals from
     the next place on the way to the desired goal that promises to be the quickest; only where both
     are about the places that the task declares."""
+    proven: bool = False
+    """Where episodes came to the desired goal, sub-goals are drawn to where these went from here
+    instead; only with landmarks, and for sparse rewards."""
     subgoal_noise: tuple[float, ...] = (0.1,)
     """Deviation of the noise on sub-goals while collecting, as a share of each column's reach; one
     number stands for all."""

@@ -17,7 +17,7 @@ All of them, for all steps of a cycle's batches, go through the low level in a f
 import jax
 import numpy as np
 
-from goalrelay.methods.hiro import adjacency, landmarks, low
+from goalrelay.methods.hiro import adjacency, landmarks, low, proven
 from goalrelay.methods.hiro.cells import shifted
 from goalrelay.methods.hiro.config import Config, columns, ranges
 from goalrelay.relabel import Rules
@@ -67,7 +67,10 @@ def sample(
     start, length = decided.row, np.minimum(period, decided.length - decided.time)
     steps = start[:, None] + np.minimum(np.arange(period), length[:, None] - 1)  # [B, c]
     within = np.arange(period) < length[:, None]
-    subgoal, figures = replay.action[start][:, size:], {"corrected": 0.0, "far": float("nan")}
+    subgoal, figures = (
+        replay.action[start][:, size:],
+        {"corrected": 0.0, "far": float("nan"), "proven": 0.0},
+    )
     if config.correction == "off-policy":
         old, subgoal = subgoal, correct(config, rules, replay, steps, within, rng)
         figures["corrected"] = float((np.abs(old - subgoal).max(axis=1) > 0).mean())
@@ -97,6 +100,11 @@ def sample(
         figures["far"] = float((pull.weight > 0).mean())
     if landmarks.known(config, rules.spec):
         pull = landmarks.pull(config, rules.spec, replay, decided, desired, rng)
+        if proven.known(config, rules.spec):
+            shown = proven.pull(config, rules, replay, decided, desired, rng)
+            sure = shown.weight > 0
+            pull = pull._replace(action=np.where(sure[:, None], shown.action, pull.action))
+            figures["proven"] = float(sure.mean())
         batch = batch._replace(pull=pull)
     return jax.tree.map(lambda x: x.reshape(*shape, *x.shape[1:]), batch), figures
 
