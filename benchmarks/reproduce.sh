@@ -265,13 +265,13 @@ ant_maze_paper() { # the published settings, dense rewards
         --evaluate.every 100
 }
 
-ant_tasks() { # push a block aside, fill a chasm: 150 minutes each
+ant_tasks() { # push a block aside, fill a chasm: 0.9 within 150 minutes each
     for task in ${TASKS:-AntPush AntFall}; do
         seeds="0 1 2"
         [ "$task" = AntFall ] || seeds="0 1 2 3 4"
         for seed in ${SEEDS:-$seeds}; do
-            run "ant_tasks/$task-$seed" hiro "goalrelay/${task}Sparse-v0" --minutes 150 \
-                --evaluate.every 100 --seed "$seed"
+            run "ant_tasks/$task-$seed" hiro "goalrelay/${task}Sparse-v0" --until 0.9 \
+                --minutes 150 --evaluate.every 100 --seed "$seed"
         done
     done
 }
