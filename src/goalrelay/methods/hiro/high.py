@@ -22,7 +22,7 @@ from goalrelay.methods.hiro.cells import shifted
 from goalrelay.methods.hiro.config import Config, columns, ranges
 from goalrelay.relabel import Rules
 from goalrelay.replay import Replay
-from goalrelay.types import Batch, Index, Spec
+from goalrelay.types import Batch, Index, Pull, Spec
 
 ROWS = 5_000
 """Steps that go through the low level at once, about: what its layers say shall fit into a cache
@@ -103,7 +103,10 @@ def sample(
         if proven.known(config, rules.spec):
             shown = proven.pull(config, rules, replay, decided, desired, rng)
             sure = shown.weight > 0
-            pull = pull._replace(action=np.where(sure[:, None], shown.action, pull.action))
+            pull = Pull(
+                np.where(sure[:, None], shown.action, pull.action),
+                np.where(sure, shown.weight, pull.weight),
+            )
             figures["proven"] = float(sure.mean())
         batch = batch._replace(pull=pull)
     return jax.tree.map(lambda x: x.reshape(*shape, *x.shape[1:]), batch), figures

@@ -20,8 +20,10 @@ from goalrelay.relabel import Rules
 from goalrelay.replay import Replay
 from goalrelay.types import Index, Pull, Spec
 
-FAR = 2
-"""Cells from here to where one went."""
+FAR = 1
+"""Cells from here to where one went: two would cut corners, on which the block may stand."""
+SURE = 10
+"""Times the map's weight: the critic sees as little of what decides as the map does."""
 PERIODS = 10
 """After so many at most."""
 DOUBT = 100
@@ -75,7 +77,7 @@ def pull(
     hit = found[at] == asked if len(found) else np.zeros(len(asked), bool)
     target = np.zeros((len(asked), len(chosen)), np.float32)
     target[hit] = (place[at[hit]] - here[count:][hit]) * side / reach
-    return Pull(target.clip(-1, 1), config.landmarks * hit.astype(np.float32))
+    return Pull(target.clip(-1, 1), SURE * config.landmarks * hit.astype(np.float32))
 
 
 def worth(rules: Rules, period: int, replay: Replay, index: Index) -> np.ndarray:
