@@ -242,6 +242,13 @@ def test_images_of_a_body_fit_the_task() -> None:
             open_task("FetchReach-v4")
 
 
+def test_a_body_is_somewhere() -> None:
+    body = Body((0, 1, 2, 3))
+    declare("FetchReach-v4", fetch_stages.REACH_A_POINT._replace(body=body, absolute=(0,)))
+    with pytest.raises(UsageError, match="absolute must be columns of x, y or x, y, z"):
+        open_task("FetchReach-v4")
+
+
 def test_a_body_is_a_body() -> None:
     body: Any = (0, 1, 0, 1)
     declare(POINT, Decomposition((WHOLE,), body=body))

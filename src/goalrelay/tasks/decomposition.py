@@ -106,6 +106,8 @@ def of_task(task_id: str, env: Any, sizes: dict[str, int], stock: Decomposition)
         raise UsageError(f"{where}: reach is a positive number for each column of absolute")
     if found.body is not None:
         _check_body(found.body, where, sizes)
+        if len(found.absolute) not in (2, 3):
+            raise UsageError(f"{where}: with a body, absolute must be columns of x, y or x, y, z")
         for symmetry in found.body.symmetries:
             _check_symmetry(symmetry, (), where, sizes)
             if not {symmetry.observation.order[c] for c in found.absolute} <= set(found.absolute):

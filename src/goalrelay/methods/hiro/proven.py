@@ -91,14 +91,16 @@ def worth(rules: Rules, period: int, replay: Replay, index: Index) -> np.ndarray
     length = np.zeros(len(first), np.int64)
     length[which] = index.length
     last = first + length
-    best = spec.reward_range[1]
-    came = np.flatnonzero(rules.reward(replay.achieved[last], replay.desired[last]) >= best)
+    highest = spec.reward_range[1]
+    came = np.flatnonzero(rules.reward(replay.achieved[last], replay.desired[last]) >= highest)
     value = np.zeros(len(index.row), np.float32)
     if not len(came):
         return value
     times = np.minimum(np.arange(1, length.max() + 1), length[came, None])
     rows = (first[came, None] + times).ravel()
-    there = rules.reward(replay.achieved[rows], replay.desired[rows]).reshape(times.shape) >= best
+    there = (
+        rules.reward(replay.achieved[rows], replay.desired[rows]).reshape(times.shape) >= highest
+    )
     arrival = np.full(len(first), -1)
     arrival[came] = 1 + there.argmax(axis=1)
     arrival = arrival[which]
