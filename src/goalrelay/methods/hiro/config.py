@@ -87,6 +87,11 @@ def columns(config: Config, spec: Spec) -> list[int]:
     return list(config.columns or spec.absolute)
 
 
+def about_places(config: Config, spec: Spec) -> bool:
+    """Whether sub-goals are about the places that the task declares."""
+    return columns(config, spec) == list(spec.absolute)
+
+
 def ranges(config: Config, spec: Spec) -> np.ndarray:
     """[K] how far a sub-goal may change each column."""
     return _each(config.reach or spec.reach, len(columns(config, spec)))

@@ -67,10 +67,8 @@ def sample(
     start, length = decided.row, np.minimum(period, decided.length - decided.time)
     steps = start[:, None] + np.minimum(np.arange(period), length[:, None] - 1)  # [B, c]
     within = np.arange(period) < length[:, None]
-    subgoal, figures = (
-        replay.action[start][:, size:],
-        {"corrected": 0.0, "far": float("nan"), "proven": 0.0},
-    )
+    subgoal = replay.action[start][:, size:]
+    figures = {"corrected": 0.0, "far": float("nan"), "proven": 0.0}
     if config.correction == "off-policy":
         old, subgoal = subgoal, correct(config, rules, replay, steps, within, rng)
         figures["corrected"] = float((np.abs(old - subgoal).max(axis=1) > 0).mean())

@@ -29,7 +29,7 @@ from scipy.sparse.csgraph import dijkstra
 
 from goalrelay.methods.hiro import trail
 from goalrelay.methods.hiro.cells import Cells, around, moments
-from goalrelay.methods.hiro.config import Config, columns, ranges
+from goalrelay.methods.hiro.config import Config, about_places, columns, ranges
 from goalrelay.replay import Replay
 from goalrelay.types import Index, Pull, Spec
 
@@ -50,8 +50,8 @@ MOMENTS = 50_000
 
 def known(config: Config, spec: Spec) -> bool:
     """Whether there are landmarks: sub-goals and desired goals are both about the task's places."""
-    places = columns(config, spec) == list(spec.absolute)
-    return config.landmarks > 0 and places and spec.goal_size >= len(spec.absolute)
+    places = about_places(config, spec) and spec.goal_size >= len(spec.absolute)
+    return config.landmarks > 0 and places
 
 
 def pull(

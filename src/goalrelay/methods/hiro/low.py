@@ -8,7 +8,7 @@ next g    the same place, though a new one may be due (`Config.bootstrap`)
 import numpy as np
 
 from goalrelay.methods.hiro import egocentric
-from goalrelay.methods.hiro.config import Config, columns
+from goalrelay.methods.hiro.config import Config, about_places, columns
 from goalrelay.relabel import Rules
 from goalrelay.replay import Replay
 from goalrelay.symmetry import half, of_columns
@@ -105,15 +105,10 @@ def _visible(config: Config, spec: Spec) -> list[int]:
 
 def _body(config: Config, spec: Spec) -> Body | None:
     """Whose axes the low level sees; None stands for the room's."""
-    return spec.body if config.egocentric and _about_places(config, spec) else None
+    return spec.body if config.egocentric and about_places(config, spec) else None
 
 
 def _mirrors(config: Config, spec: Spec) -> tuple[Symmetry, ...]:
     """Images from which the low level learns: it must see nothing but the robot."""
-    alone = config.hide and _about_places(config, spec)
+    alone = config.hide and about_places(config, spec)
     return spec.body.symmetries if spec.body and config.mirrored and alone else ()
-
-
-def _about_places(config: Config, spec: Spec) -> bool:
-    """Whether sub-goals are about the places that the task declares."""
-    return columns(config, spec) == list(spec.absolute)

@@ -45,19 +45,7 @@ def pull(
     desired: np.ndarray,
     rng: np.random.Generator,
 ) -> Pull:
-    """Where sub-goals are drawn to; the weight is 0 where no way is proven.
-
-    Args:
-        config: the method's.
-        rules: of the task.
-        replay: the facts.
-        start: [B] steps at which the high level decides.
-        desired: [B, G] the goals that it has there, places first.
-        rng: draws the moments that are asked.
-
-    Returns:
-        sub-goals [B, K], as shares of the reach, and their weights [B].
-    """
+    """As `landmarks.pull`, under the rules of the task; the weight is 0 where no way is proven."""
     spec = rules.spec
     chosen, reach = columns(config, spec), ranges(config, spec)
     side = landmarks.CELL * reach
@@ -72,11 +60,10 @@ def pull(
     pair = near * cells.size + far
     found, place = best(pair[:count], to, value, replay.transitions / count)
     asked = pair[count:]
-    at = np.searchsorted(found, asked)
-    at[at == len(found)] = 0
-    hit = found[at] == asked if len(found) else np.zeros(len(asked), bool)
+    hit = np.isin(asked, found)
     target = np.zeros((len(asked), len(chosen)), np.float32)
-    target[hit] = (place[at[hit]] - here[count:][hit]) * side / reach
+    led = place[np.searchsorted(found, asked[hit])]
+    target[hit] = (led - here[count:][hit]) * side / reach
     return Pull(target.clip(-1, 1), SURE * config.landmarks * hit.astype(np.float32))
 
 
