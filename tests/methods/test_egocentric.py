@@ -7,11 +7,11 @@ import pytest
 from scipy.spatial.transform import Rotation
 
 from goalrelay.methods import hiro
-from goalrelay.methods.hiro import egocentric, low
+from goalrelay.methods.hiro import egocentric, high, low
 from goalrelay.symmetry import half, turned
 from goalrelay.tasks.ant import maze
 from goalrelay.tasks.ant.turning import TURNED, body
-from goalrelay.types import Body, Spec, Symmetry
+from goalrelay.types import Body, Observation, Spec, Symmetry
 
 PLAIN = Body((1, 2, 3, 4), ((5, 7, 6),))
 SPEC = Spec(9, 2, 2, 2, False, 13, None, absolute=(0, 8), reach=(5.0, 2.0), body=PLAIN)
@@ -123,3 +123,48 @@ def test_otherwise_the_rooms_axes_are_seen(config: hiro.Config, spec: Spec) -> N
     np.testing.assert_array_equal(
         low.seen(config, spec, seen, goal), [1, 2, 3, 4, 5, 6, 7, 1.0, 2.0]
     )
+
+
+# --- the high level of a task without goals ---
+
+AIMLESS = SPEC._replace(goal_size=0, reach=(5.0, 5.0))
+NOWHERE = np.zeros(0, "f")
+
+
+def test_without_goals_a_turn_of_the_room_changes_nothing_above() -> None:
+    rng = np.random.default_rng(5)
+    for angle in rng.uniform(-np.pi, np.pi, 20):
+        seen, action = rng.standard_normal(9), rng.uniform(-1, 1, 2)
+        room = Rotation.from_rotvec([0, 0, angle])
+        other, place = about(room, seen, seen[[0, 8]])
+        other[[0, 8]] = place
+        inputs = high.seen(CONFIG, AIMLESS, seen, NOWHERE)
+        assert inputs.shape == (high.input_size(CONFIG, AIMLESS),)
+        np.testing.assert_allclose(high.seen(CONFIG, AIMLESS, other, NOWHERE), inputs, atol=1e-5)
+        meant = high.meant(CONFIG, AIMLESS, seen, action)
+        np.testing.assert_allclose(
+            high.meant(CONFIG, AIMLESS, other, action),
+            room.apply(np.append(meant, 0))[:2],
+            atol=1e-5,
+        )
+        np.testing.assert_allclose(high.said(CONFIG, AIMLESS, seen, meant), action, atol=1e-5)
+        assert np.linalg.norm(meant) == pytest.approx(5 * np.linalg.norm(action), rel=1e-5)
+
+
+def test_ahead_is_where_the_body_points() -> None:
+    seen = np.zeros(9)
+    seen[PLAIN.rotation,] = [np.cos(0.3), 0, 0, np.sin(0.3)]  # 0.6 rad to the left
+    np.testing.assert_allclose(
+        high.meant(CONFIG, AIMLESS, seen, np.array([1.0, 0])),
+        5 * np.array([np.cos(0.6), np.sin(0.6)]),
+    )
+    act = hiro.play(CONFIG, AIMLESS, (lambda *_: np.zeros(2), lambda *_: np.array([0, 0.5])))
+    decided = act(Observation(seen.astype("f"), np.zeros(2, "f"), NOWHERE))
+    np.testing.assert_allclose(decided[2:], 2.5 * np.array([-np.sin(0.6), np.cos(0.6)]), rtol=1e-5)
+
+
+def test_with_goals_the_high_level_has_the_rooms_axes() -> None:
+    seen, goal = np.arange(9.0), np.array([1.0, 2.0])
+    np.testing.assert_array_equal(high.seen(CONFIG, SPEC, seen, goal), [*seen, *goal])
+    np.testing.assert_array_equal(high.meant(CONFIG, SPEC, seen, goal), [5.0, 4.0])
+    np.testing.assert_array_equal(high.said(CONFIG, SPEC, seen, np.array([5.0, 9.0])), [1, 1])

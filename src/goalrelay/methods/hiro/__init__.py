@@ -246,16 +246,21 @@ class _Hierarchy:
 
     def _choose(self, observation: Observation) -> np.ndarray:
         rng, reach = self._rng, self._reach
-        seen = high.seen(observation.observation, observation.desired)
         if rng is None:
-            wanted = reach * self._high(seen, None)
+            wanted = self._led(observation)
         elif self._random or rng.random() < self._exploration.random:
             wanted = reach * rng.uniform(-1, 1, len(reach))
         elif self._time >= self._lost:
             wanted = reach * self._drift(rng)
         else:
-            wanted = reach * self._high(seen, rng) + self._noise * self._drift(rng)
+            wanted = self._led(observation) + self._noise * self._drift(rng)
         return wanted.clip(-reach, reach).astype(np.float32)
+
+    def _led(self, observation: Observation) -> np.ndarray:
+        """What the high level wants."""
+        config, spec, now = self._config, self._spec, observation.observation
+        seen = high.seen(config, spec, now, observation.desired)
+        return high.meant(config, spec, now, self._high(seen, self._rng))
 
     def _drift(self, rng: np.random.Generator) -> np.ndarray:
         """Standard normal numbers [K], correlated with those of the sub-goal before."""

@@ -28,7 +28,8 @@ class Config:
     """The low level does not see where in the room things are (columns that the task declares)."""
     egocentric: bool = False
     """The low level sees the room from where the robot looks (where the task declares its body and
-    sub-goals are about the places that the task declares)."""
+    sub-goals are about the places that the task declares); so does the high level where the task
+    has no goals."""
     mirrored: bool = False
     """The low level learns from mirror images too (where the task declares its body's, and as
     above)."""

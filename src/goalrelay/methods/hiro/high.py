@@ -17,7 +17,7 @@ All of them, for all steps of a cycle's batches, go through the low level in a f
 import jax
 import numpy as np
 
-from goalrelay.methods.hiro import adjacency, landmarks, low, proven
+from goalrelay.methods.hiro import adjacency, egocentric, landmarks, low, proven
 from goalrelay.methods.hiro.cells import shifted
 from goalrelay.methods.hiro.config import Config, columns, ranges
 from goalrelay.relabel import Rules
@@ -39,8 +39,11 @@ def learned(config: Config, spec: Spec) -> Spec:
 
 
 def input_size(config: Config, spec: Spec) -> int:
-    """The observation and the desired goal."""
-    return spec.observation_size + spec.goal_size
+    """The observation and the desired goal, or what is seen of them with the body's axes."""
+    body = egocentric.high_axes(config, spec)
+    if body is None:
+        return spec.observation_size + spec.goal_size
+    return len(egocentric.others(body, spec, set(spec.absolute))) + egocentric.size(body)
 
 
 def normalized(config: Config, spec: Spec) -> np.ndarray:
@@ -48,9 +51,27 @@ def normalized(config: Config, spec: Spec) -> np.ndarray:
     return np.ones(input_size(config, spec), bool)
 
 
-def seen(observation: np.ndarray, desired: np.ndarray) -> np.ndarray:
-    """The high level's inputs: [..., O], [..., G] -> [..., O + G]."""
-    return np.concatenate([observation, desired], axis=-1)
+def seen(config: Config, spec: Spec, observation: np.ndarray, desired: np.ndarray) -> np.ndarray:
+    """The high level's inputs: [..., O], [..., G] -> [..., D]."""
+    body = egocentric.high_axes(config, spec)
+    if body is None:
+        return np.concatenate([observation, desired], axis=-1)
+    others = observation[..., egocentric.others(body, spec, set(spec.absolute))]
+    place = observation[..., list(spec.absolute)]
+    return np.concatenate([others, egocentric.view(body, observation, place)], axis=-1)
+
+
+def meant(config: Config, spec: Spec, observation: np.ndarray, action: np.ndarray) -> np.ndarray:
+    """The sub-goal [..., K] that an action [..., K] stands for where [..., O] is seen."""
+    change, body = ranges(config, spec) * action, egocentric.high_axes(config, spec)
+    return change if body is None else egocentric.in_room(body, observation, change)
+
+
+def said(config: Config, spec: Spec, observation: np.ndarray, subgoal: np.ndarray) -> np.ndarray:
+    """The action that stands for a sub-goal: the inverse of `meant`, within bounds."""
+    body = egocentric.high_axes(config, spec)
+    change = subgoal if body is None else egocentric.ahead(body, observation, subgoal)
+    return (change / ranges(config, spec)).clip(-1, 1).astype(np.float32)
 
 
 def sample(
@@ -61,7 +82,7 @@ def sample(
     rng: np.random.Generator,
 ) -> tuple[Batch, dict[str, float]]:
     """A cycle of batches [updates, B] of whole periods (shorter ones at the end of an episode)."""
-    period, size = config.period, rules.spec.action_size
+    spec, period, size = rules.spec, config.period, rules.spec.action_size
     index = replay.sample(shape[0] * shape[1], rng)
     decided = shifted(index, -(index.time % period))
     start, length = decided.row, np.minimum(period, decided.length - decided.time)
@@ -83,22 +104,25 @@ def sample(
     for time in range(period):
         wanted = np.where(hindsight, later, replay.desired[steps[:, time] + 1])
         total += within[:, time] * rules.reward(replay.achieved[steps[:, time] + 1], wanted)
-    inputs = seen(replay.observation[start], desired)
+    now, reach = replay.observation[start], ranges(config, spec)
+    inputs = seen(config, spec, now, desired)
     batch = Batch(
         inputs,
-        (subgoal / ranges(config, rules.spec)).clip(-1, 1).astype(np.float32),
+        said(config, spec, now, subgoal),
         (config.reward_scale * total).astype(np.float32),
         np.full(len(start), rules.gamma, np.float32) * ~over,
-        seen(replay.observation[end], next_desired),
+        seen(config, spec, replay.observation[end], next_desired),
     )
     if config.adjacency:
         assert rules.own is not None, "the trainer gives it"
-        pull = adjacency.pull(config, rules.spec, replay, start, rules.own(inputs, None), rng)
+        own = meant(config, spec, now, rules.own(inputs, None)) / reach
+        pull = adjacency.pull(config, spec, replay, start, own, rng)
+        pull = pull._replace(action=said(config, spec, now, pull.action * reach))
         batch = batch._replace(pull=pull)
         figures["far"] = float((pull.weight > 0).mean())
-    if landmarks.known(config, rules.spec):
-        pull = landmarks.pull(config, rules.spec, replay, decided, desired, rng)
-        if proven.known(config, rules.spec):
+    if landmarks.known(config, spec):
+        pull = landmarks.pull(config, spec, replay, decided, desired, rng)
+        if proven.known(config, spec):
             shown = proven.pull(config, rules, replay, decided, desired, rng)
             sure = shown.weight > 0
             pull = Pull(
@@ -156,4 +180,4 @@ def observed(
     config: Config, rules: Rules, replay: Replay, index: Index, rng: np.random.Generator
 ) -> np.ndarray:
     """The inputs of steps [N]."""
-    return seen(replay.observation[index.row], replay.desired[index.row])
+    return seen(config, rules.spec, replay.observation[index.row], replay.desired[index.row])

@@ -3,6 +3,7 @@
 reward    -|s + g - s'|            in the sub-goal's columns; shaped, the way that was gained
 inputs    the observation without its place, and g; in the body's axes, where the task declares one
 next g    the same place, though a new one may be due (`Config.bootstrap`)
+end       none: to end the task sooner is no way to be nearer
 """
 
 import numpy as np
@@ -12,7 +13,7 @@ from goalrelay.methods.hiro.config import Config, about_places, columns
 from goalrelay.relabel import Rules
 from goalrelay.replay import Replay
 from goalrelay.symmetry import half, of_columns
-from goalrelay.types import Batch, Body, Index, Spec, Symmetry
+from goalrelay.types import Batch, Index, Spec, Symmetry
 
 
 def learned(config: Config, spec: Spec) -> Spec:
@@ -22,7 +23,7 @@ def learned(config: Config, spec: Spec) -> Spec:
 
 def input_size(config: Config, spec: Spec) -> int:
     """What is seen of the observation, and the sub-goal."""
-    body = _body(config, spec)
+    body = egocentric.low_axes(config, spec)
     told = len(columns(config, spec)) if body is None else egocentric.size(body)
     return len(_visible(config, spec)) + told
 
@@ -34,7 +35,7 @@ def normalized(config: Config, spec: Spec) -> np.ndarray:
 
 def seen(config: Config, spec: Spec, observation: np.ndarray, subgoal: np.ndarray) -> np.ndarray:
     """The low level's inputs: [..., O], [..., K] -> [..., D]."""
-    body = _body(config, spec)
+    body = egocentric.low_axes(config, spec)
     told = subgoal if body is None else egocentric.view(body, observation, subgoal)
     return np.concatenate([observation[..., _visible(config, spec)], told], axis=-1)
 
@@ -64,12 +65,12 @@ def sample(
     subgoal = np.where(reached[:, None], wanted - here, subgoal)
     next_subgoal = np.where(reached[:, None], wanted - there, next_subgoal)
     gamma = rules.gamma if config.low_gamma is None else config.low_gamma
-    discount = np.full(len(here), gamma, np.float32) * ~(last & index.last_terminal)
+    discount = np.full(len(here), gamma, np.float32)
     missed = np.linalg.norm(here + subgoal - there, axis=1)
     reward = -missed
     if config.shaped:  # by the potential -|g| / (1 - gamma) (Ng et al. 1999), and in metres again
         before, ahead = (np.linalg.norm(goal, axis=1) for goal in (subgoal, next_subgoal))
-        reward = (1 - gamma) * reward + before - discount * ahead
+        reward = (1 - gamma) * reward + before - gamma * ahead
     action = decided[:, :size]
     for symmetry in _mirrors(config, spec):
         places = of_columns(symmetry.observation, spec.absolute)
@@ -96,16 +97,8 @@ def observed(
 
 def _visible(config: Config, spec: Spec) -> list[int]:
     """Columns that are seen as they are."""
-    hidden = set(spec.absolute) if config.hide else set()
-    body = _body(config, spec)
-    if body is not None:
-        hidden.update(body.rotation, *body.vectors)
-    return [column for column in range(spec.observation_size) if column not in hidden]
-
-
-def _body(config: Config, spec: Spec) -> Body | None:
-    """Whose axes the low level sees; None stands for the room's."""
-    return spec.body if config.egocentric and about_places(config, spec) else None
+    hidden = set(spec.absolute) if config.hide else set[int]()
+    return egocentric.others(egocentric.low_axes(config, spec), spec, hidden)
 
 
 def _mirrors(config: Config, spec: Spec) -> tuple[Symmetry, ...]:
