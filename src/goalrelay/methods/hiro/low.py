@@ -64,13 +64,9 @@ def sample(
     wanted = replay.observation[index.row + rng.integers(1, left + 1)][:, chosen]
     subgoal = np.where(reached[:, None], wanted - here, subgoal)
     next_subgoal = np.where(reached[:, None], wanted - there, next_subgoal)
-    gamma = rules.gamma if config.low_gamma is None else config.low_gamma
-    discount = np.full(len(here), gamma, np.float32)
     missed = np.linalg.norm(here + subgoal - there, axis=1)
-    reward = -missed
-    if config.shaped:  # by the potential -|g| / (1 - gamma) (Ng et al. 1999), and in metres again
-        before, ahead = (np.linalg.norm(goal, axis=1) for goal in (subgoal, next_subgoal))
-        reward = (1 - gamma) * reward + before - gamma * ahead
+    gamma = rules.gamma if config.low_gamma is None else config.low_gamma
+    reward = _shaped(gamma, missed, subgoal, next_subgoal) if config.shaped else -missed
     action = decided[:, :size]
     for symmetry in _mirrors(config, spec):
         places = of_columns(symmetry.observation, spec.absolute)
@@ -80,7 +76,7 @@ def sample(
         seen(config, spec, now, subgoal),
         action,
         reward.astype(np.float32),
-        discount,
+        np.full(len(here), gamma, np.float32),
         seen(config, spec, after, next_subgoal),
     )
     figures = {"missed": float(missed[~reached].mean()) if not reached.all() else float("nan")}
@@ -93,6 +89,14 @@ def observed(
     """The inputs of steps [N], with the sub-goals that they had."""
     subgoal = replay.action[index.row][:, rules.spec.action_size :]
     return seen(config, rules.spec, replay.observation[index.row], subgoal)
+
+
+def _shaped(
+    gamma: float, missed: np.ndarray, subgoal: np.ndarray, next_subgoal: np.ndarray
+) -> np.ndarray:
+    """The reward -missed, shaped by -|g| / (1 - gamma) (Ng et al. 1999) and in metres again."""
+    before, ahead = (np.linalg.norm(goal, axis=1) for goal in (subgoal, next_subgoal))
+    return before - gamma * ahead - (1 - gamma) * missed
 
 
 def _visible(config: Config, spec: Spec) -> list[int]:
