@@ -177,20 +177,21 @@ def test_the_low_level_is_rewarded_for_getting_to_its_sub_goal(
     config = hiro.Config(period=PERIOD, bootstrap=bootstrap, shaped=shaped)
     batch, figures = low.sample(config, RULES, replay, (40, 50), np.random.default_rng(0))
     expected = {}
-    for row, time, length, _ in rows(replay):  # that the task is over is no matter here
+    for row, time, length, ended in rows(replay):
         seen, after = replay.observation[row], replay.observation[row + 1]
         goal = replay.action[row, 2:]
         last = time + 1 == length
         kept = bootstrap == "kept" or last
         follows = seen[:2] + goal - after[:2] if kept else replay.action[row + 1, 2:]
-        missed = math.dist(seen[:2] + goal, after[:2])
+        missed, over = math.dist(seen[:2] + goal, after[:2]), last and ended
+        ever = -missed / (1 - GAMMA) if over else -missed  # at the end one stays where one is
         before, ahead = (-math.hypot(*g) / (1 - GAMMA) for g in (goal, follows))
-        shaped_reward = (1 - GAMMA) * (-missed + GAMMA * ahead - before)
+        shaped_reward = (1 - GAMMA) * (ever - before + (0 if over else GAMMA * ahead))
         expected[seen.tobytes()] = (
             [*seen[2:], *goal],
             replay.action[row, :2],
-            shaped_reward if shaped else -missed,
-            GAMMA,
+            shaped_reward if shaped else ever,
+            0.0 if over else GAMMA,
             [*after[2:], *follows],
         )
     by_view = {tuple(np.array(v[0], "f").tolist()): v for v in expected.values()}
@@ -199,8 +200,9 @@ def test_the_low_level_is_rewarded_for_getting_to_its_sub_goal(
         for got, want in zip(flat(batch, i), by_view[key], strict=True):
             np.testing.assert_allclose(got, want, rtol=1e-5, atol=1e-5)
     assert len(set(map(tuple, inputs))) == len(by_view)  # every step was drawn
+    missed = -np.where(batch.discount > 0, batch.reward, (1 - GAMMA) * batch.reward)
     if not shaped:
-        assert figures["missed"] == pytest.approx(-batch.reward.mean(), rel=1e-5)
+        assert figures["missed"] == pytest.approx(missed.mean(), rel=1e-5)
 
 
 def test_the_shaped_reward_is_the_way_gained() -> None:
@@ -251,7 +253,7 @@ def test_the_low_level_learns_from_each_image_alike() -> None:
 def test_the_low_level_may_have_a_discount_of_its_own() -> None:
     replay, config = filled(), hiro.Config(period=PERIOD, low_gamma=0.5)
     batch, _ = low.sample(config, RULES, replay, (40, 50), np.random.default_rng(0))
-    assert set(np.unique(batch.discount)) == {0.5}
+    assert set(np.unique(batch.discount)) == {0.0, 0.5}
 
 
 def test_hindsight_sub_goals_were_reached_within_the_period() -> None:

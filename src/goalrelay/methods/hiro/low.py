@@ -3,7 +3,7 @@
 reward    -|s + g - s'|            in the sub-goal's columns; shaped, the way that was gained
 inputs    the observation without its place, and g; in the body's axes, where the task declares one
 next g    the same place, though a new one may be due (`Config.bootstrap`)
-end       none: to end the task sooner is no way to be nearer
+end       where the task is over, one stays for ever: to end it is no way to be nearer
 """
 
 import numpy as np
@@ -66,7 +66,10 @@ def sample(
     next_subgoal = np.where(reached[:, None], wanted - there, next_subgoal)
     missed = np.linalg.norm(here + subgoal - there, axis=1)
     gamma = rules.gamma if config.low_gamma is None else config.low_gamma
-    reward = _shaped(gamma, missed, subgoal, next_subgoal) if config.shaped else -missed
+    over = last & index.last_terminal
+    reward = -missed * np.where(over, 1 / (1 - gamma), 1)
+    if config.shaped:
+        reward = _shaped(gamma, missed, subgoal, next_subgoal)
     action = decided[:, :size]
     for symmetry in _mirrors(config, spec):
         places = of_columns(symmetry.observation, spec.absolute)
@@ -76,7 +79,7 @@ def sample(
         seen(config, spec, now, subgoal),
         action,
         reward.astype(np.float32),
-        np.full(len(here), gamma, np.float32),
+        np.full(len(here), gamma, np.float32) * ~over,
         seen(config, spec, after, next_subgoal),
     )
     figures = {"missed": float(missed[~reached].mean()) if not reached.all() else float("nan")}
@@ -94,7 +97,10 @@ def observed(
 def _shaped(
     gamma: float, missed: np.ndarray, subgoal: np.ndarray, next_subgoal: np.ndarray
 ) -> np.ndarray:
-    """The reward -missed, shaped by -|g| / (1 - gamma) (Ng et al. 1999) and in metres again."""
+    """The reward -missed, shaped by -|g| / (1 - gamma) (Ng et al. 1999) and in metres again.
+
+    To stay somewhere is worth nothing then, so nothing is added where the task is over.
+    """
     before, ahead = (np.linalg.norm(goal, axis=1) for goal in (subgoal, next_subgoal))
     return before - gamma * ahead - (1 - gamma) * missed
 
