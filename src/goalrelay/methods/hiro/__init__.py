@@ -12,7 +12,6 @@ Sub-goals are changes of some columns of the observation. What was decided at a 
 one fact: the action, and the sub-goal beside it.
 """
 
-import math
 from collections.abc import Mapping
 
 import numpy as np
@@ -227,11 +226,11 @@ class _Hierarchy:
         self._time = 0
         self._columns, self._reach = columns(config, spec), ranges(config, spec)
         self._noise = noise(config, spec)
-        self._wander = np.zeros(len(self._columns), np.float32)
-        self._where = self._subgoal = self._wander
-        self._lost = math.inf
+        self._where = self._subgoal = np.zeros(len(self._columns), np.float32)
+        self._drifting: np.ndarray | None = None
+        self._lost: int | None = None
         if rng is not None and rng.random() < config.wander:
-            self._lost = rng.integers(spec.horizon)
+            self._lost = int(rng.integers(spec.horizon))
 
     def __call__(self, observation: Observation) -> np.ndarray:
         """Action and sub-goal of a step: [A + K]."""
@@ -245,16 +244,16 @@ class _Hierarchy:
         return np.concatenate([self._act(seen), self._subgoal])
 
     def _choose(self, observation: Observation) -> np.ndarray:
-        rng, reach = self._rng, self._reach
-        if rng is None:
-            wanted = self._led(observation)
-        elif self._random or rng.random() < self._exploration.random:
-            wanted = reach * rng.uniform(-1, 1, len(reach))
-        elif self._time >= self._lost:
-            wanted = reach * self._drift(rng)
-        else:
-            wanted = self._led(observation) + self._noise * self._drift(rng)
-        return wanted.clip(-reach, reach).astype(np.float32)
+        wanted = self._led(observation) if self._rng is None else self._try(observation, self._rng)
+        return wanted.clip(-self._reach, self._reach).astype(np.float32)
+
+    def _try(self, observation: Observation, rng: np.random.Generator) -> np.ndarray:
+        """Explore: at random, to where what was learned leads and on from there, or near it."""
+        if self._random or (self._lost is None and rng.random() < self._exploration.random):
+            return self._reach * rng.uniform(-1, 1, len(self._reach))
+        if self._lost is None:
+            return self._led(observation) + self._noise * self._drift(rng)
+        return self._led(observation) if self._time < self._lost else self._reach * self._drift(rng)
 
     def _led(self, observation: Observation) -> np.ndarray:
         """What the high level wants."""
@@ -264,10 +263,11 @@ class _Hierarchy:
 
     def _drift(self, rng: np.random.Generator) -> np.ndarray:
         """Standard normal numbers [K], correlated with those of the sub-goal before."""
-        kept = self._config.persistence if self._time else 0.0
-        fresh = rng.standard_normal(len(self._reach))
-        self._wander = kept * self._wander + np.sqrt(1 - kept**2) * fresh
-        return self._wander
+        kept, fresh = self._config.persistence, rng.standard_normal(len(self._reach))
+        before, self._drifting = self._drifting, fresh
+        if before is not None:
+            self._drifting = kept * before + np.sqrt(1 - kept**2) * fresh
+        return self._drifting
 
     def _act(self, inputs: np.ndarray) -> np.ndarray:
         if self._rng is None:
