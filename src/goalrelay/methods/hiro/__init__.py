@@ -263,11 +263,11 @@ class _Hierarchy:
 
     def _drift(self, rng: np.random.Generator) -> np.ndarray:
         """Standard normal numbers [K], correlated with those of the sub-goal before."""
-        kept, fresh = self._config.persistence, rng.standard_normal(len(self._reach))
-        before, self._drifting = self._drifting, fresh
-        if before is not None:
-            self._drifting = kept * before + np.sqrt(1 - kept**2) * fresh
-        return self._drifting
+        kept, drift = self._config.persistence, rng.standard_normal(len(self._reach))
+        if self._drifting is not None:
+            drift = kept * self._drifting + np.sqrt(1 - kept**2) * drift
+        self._drifting = drift
+        return drift
 
     def _act(self, inputs: np.ndarray) -> np.ndarray:
         if self._rng is None:
