@@ -276,10 +276,12 @@ ant_tasks() { # push a block aside, fill a chasm: 0.9 within 150 minutes each
     done
 }
 
-ant_gather() { # apples, not bombs; a hierarchy and a flat learner, 150 minutes each
-    for method in ${VARIANTS:-hiro flat}; do
-        run "ant_gather/$method-0" "$method" goalrelay/AntGather-v0 --learner td3 --minutes 150 \
-            --evaluate.every 100
+ant_gather() { # apples, not bombs; a hierarchy and a flat learner, 300,000 steps each
+    for seed in ${SEEDS:-0}; do
+        for method in ${VARIANTS:-hiro flat}; do
+            run "ant_gather/$method-$seed" "$method" goalrelay/AntGather-v0 --learner td3 \
+                --steps 300000 --evaluate.every 100 --seed "$seed"
+        done
     done
 }
 

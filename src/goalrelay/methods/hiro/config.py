@@ -74,8 +74,9 @@ class Config:
     persistence: float = number(0.0, 0, below=1)
     """Correlation of that noise from one sub-goal to the next."""
     wander: float = number(0.0, 0, 1)
-    """Share of training episodes that from some moment on wander: sub-goals are random, and as
-    persistent as the noise. What was learned brings the robot to where it has seldom been."""
+    """Share of training episodes that explore from where what was learned leads: without noise on
+    sub-goals up to some moment, and from then on with random ones, as persistent as the noise
+    (first return, then explore: Ecoffet et al. 2021)."""
     priority: Literal["uniform"] = "uniform"
     """All steps are drawn alike."""
     exploration: Exploration = field(default_factory=Exploration)
