@@ -11,8 +11,8 @@ lint:  ## style and common mistakes
 type:  ## static types
 	pyright
 
-test:  ## the quick tests, a few minutes
-	python -m pytest
+test:  ## the quick tests, some minutes, two at a time
+	python -m pytest --numprocesses 2 --dist worksteal
 
 bench:  ## learning runs and side-by-side timings, hours; see benchmarks/README.md
 	sh benchmarks/reproduce.sh
