@@ -168,6 +168,18 @@ def test_an_ablation_is_not_averaged_with_what_it_is_compared_to(tmp_path: Path)
     }
 
 
+def test_what_most_variants_have_goes_unsaid(tmp_path: Path) -> None:
+    for seed in range(3):  # seeds are no variants
+        write_run(tmp_path / f"none{seed}", [0.0], seed=seed, method__strategy="none")
+    write_run(tmp_path / "default", [1.0])
+    write_run(tmp_path / "fast", [1.0], learner__gamma=0.9)
+    assert set(grouped(read_runs([tmp_path]))["FetchPush-v4"]) == {
+        "her + ddpg",
+        "her + ddpg, strategy=none",
+        "her + ddpg, gamma=0.9",
+    }
+
+
 def test_runs_are_grouped_by_the_label_that_they_are_given(tmp_path: Path) -> None:
     write_run(tmp_path / "one" / "a", [1.0])
     write_run(tmp_path / "one" / "b", [0.0], method__strategy="none")

@@ -6,7 +6,7 @@
 
 Runs that are given a label are grouped by it. Of the others, runs of one group that differ in
 another option that decides what is learned are kept apart, and the option joins their label: an
-ablation is never averaged with what it is compared to.
+ablation is never averaged with what it is compared to. What most variants have goes unsaid.
 
 A mean covers what every run of the group covers, with straight lines between evaluations: nothing
 is extrapolated. The one exception is a run that ended because it reached `--until`: it holds its
@@ -125,8 +125,12 @@ def grouped(runs: Sequence[Run]) -> dict[str, dict[str, list[Run]]]:
     panels: dict[str, dict[str, list[Run]]] = {}
     for run in runs:
         options, kind = _learning(run.experiment), _kind(run.experiment)
-        differences = "".join(f", {name}={options[name]}" for name in differing.get(kind, ()))
-        label = run.label or kind + differences
+        differences = [
+            f", {name}={options[name]}"
+            for name, usual in differing.get(kind, {}).items()
+            if str(options[name]) != usual
+        ]
+        label = run.label or kind + "".join(differences)
         panels.setdefault(_title(run.experiment), {}).setdefault(label, []).append(run)
     return panels
 
@@ -221,10 +225,16 @@ def _learning(experiment: AnyExperiment) -> dict[str, Any]:
     }
 
 
-def _differing(group: Sequence[Run]) -> list[str]:
-    """Options that are not the same in all runs of one kind."""
+def _differing(group: Sequence[Run]) -> dict[str, str | None]:
+    """Options that are not the same in all runs of one kind; what most variants have there."""
     learning = [_learning(run.experiment) for run in group]
-    return [name for name in learning[0] if any(o[name] != learning[0][name] for o in learning)]
+    names = [name for name in learning[0] if any(o[name] != learning[0][name] for o in learning)]
+    variants = {tuple(str(options[name]) for name in names) for options in learning}
+    usual: dict[str, str | None] = {}
+    for i, name in enumerate(names):
+        value, count = Counter(variant[i] for variant in variants).most_common(1)[0]
+        usual[name] = value if 2 * count > len(variants) else None
+    return usual
 
 
 def shown(runs: Sequence[Run]) -> Y:
