@@ -19,7 +19,9 @@ from goalrelay import experiment
 from goalrelay.session import use_compilation_cache
 from goalrelay.trainer import SCAN, Trainer
 
-TASKS = tuple(f"goalrelay/Ant{name}-v0" for name in ("MazeSparse", "Push", "Fall", "Gather"))
+TASKS = tuple(
+    f"goalrelay/Ant{name}-v0" for name in ("MazeSparse", "PushSparse", "FallSparse", "Gather")
+)
 PRESETS = ("default", "hiro-paper", "hiro-xy")
 WARM_UP = 8
 """Cycles: five of random actions, and some in which everything is compiled."""
