@@ -63,13 +63,13 @@ def view(body: Body, observation: np.ndarray, change: np.ndarray) -> np.ndarray:
 def ahead(body: Body, observation: np.ndarray, change: np.ndarray) -> np.ndarray:
     """A change of place [..., 2 or 3] by how far ahead, to the left, and up: level ones."""
     x, y = _heading(body, observation)
-    return _combined(change, x, y)
+    return _turned(change, x, y)
 
 
 def in_room(body: Body, observation: np.ndarray, change: np.ndarray) -> np.ndarray:
     """The inverse of `ahead`."""
     x, y = _heading(body, observation)
-    return _combined(change, x, -y)
+    return _turned(change, x, -y)
 
 
 def _heading(body: Body, observation: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -79,7 +79,8 @@ def _heading(body: Body, observation: np.ndarray) -> tuple[np.ndarray, np.ndarra
     return x / norm, y / norm
 
 
-def _combined(change: np.ndarray, x: np.ndarray, y: np.ndarray) -> np.ndarray:
+def _turned(change: np.ndarray, x: np.ndarray, y: np.ndarray) -> np.ndarray:
+    """A change by the angle, clockwise, whose cosine and sine [...] are given."""
     first, second, rest = change[..., :1], change[..., 1:2], change[..., 2:]
     x, y = x[..., None], y[..., None]
     return np.concatenate([x * first + y * second, x * second - y * first, rest], axis=-1)
