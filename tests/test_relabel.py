@@ -9,7 +9,16 @@ from hypothesis import strategies as st
 from goalrelay.collect import rollout
 from goalrelay.exploration import random_action
 from goalrelay.methods import flat, her
-from goalrelay.relabel import STRATEGIES, Meaning, Rules, achieved_later, reached, relabel, whole
+from goalrelay.relabel import (
+    STRATEGIES,
+    GoalRule,
+    Meaning,
+    Rules,
+    achieved_later,
+    reached,
+    relabel,
+    whole,
+)
 from goalrelay.replay import Replay
 from goalrelay.tasks.gym_task import open_task
 from goalrelay.types import Batch, Index
@@ -30,11 +39,10 @@ RULES = Rules(SPEC, reward, stored, 0.9)
 
 
 def relabelled(
-    replay: Replay, index: Index, strategy: str, ratio: float, seed: int = 0, rules: Rules = RULES
+    replay: Replay, index: Index, goals: GoalRule, seed: int = 0, rules: Rules = RULES
 ) -> Meaning:
     """Of the task itself."""
-    rng = np.random.default_rng(seed)
-    return relabel(replay, index, whole(SPEC), strategy, ratio, rules, rng)
+    return relabel(replay, index, whole(SPEC), goals, rules, np.random.default_rng(seed))
 
 
 def drawn(lengths: list[int], seed: int, count: int = 60) -> tuple[Replay, Index]:
@@ -138,12 +146,13 @@ def test_each_strategy_draws_its_moments_evenly(strategy: str, moments: set[int]
     SEEDS,
     st.sampled_from([*STRATEGIES, "none"]),
     st.sampled_from([0.0, 0.3, 0.8, 1.0]),
+    st.sampled_from([0.0, 0.4, 1.0]),
 )
 def test_rewards_and_ends_are_those_of_a_slow_reference(
-    lengths: list[int], seed: int, strategy: str, ratio: float
+    lengths: list[int], seed: int, strategy: str, ratio: float, actual: float
 ) -> None:
     replay, index = drawn(lengths, seed)
-    meaning = relabelled(replay, index, strategy, ratio, seed)
+    meaning = relabelled(replay, index, GoalRule(strategy, ratio, actual), seed)
     # The same random numbers, spent one step at a time.
     rng = np.random.default_rng(seed)
     if strategy == "none":
@@ -151,9 +160,15 @@ def test_rewards_and_ends_are_those_of_a_slow_reference(
     else:
         chosen = rng.random(len(index.row)) < ratio
         rows = STRATEGIES[strategy](replay, index, rng)
+    pursued: dict[int, int] = {}  # step of the batch -> row of the step whose goal it takes
+    if actual:
+        takers = [i for i, point in enumerate(rng.random(len(index.row))) if point < actual]
+        pursued = dict(zip(takers, replay.sample(len(takers), rng).row, strict=True))
     for i, row in enumerate(index.row):
         goal = replay.achieved[rows[i]] if chosen[i] else replay.desired[row]
         after = replay.achieved[rows[i]] if chosen[i] else replay.desired[row + 1]
+        if i in pursued:
+            goal = after = replay.desired[pursued[i]]
         np.testing.assert_array_equal(meaning.goal[i], goal)
         np.testing.assert_array_equal(meaning.next_goal[i], after)
         distance = sum(abs(a - g) for a, g in zip(replay.achieved[row + 1], after, strict=True))
@@ -162,7 +177,7 @@ def test_rewards_and_ends_are_those_of_a_slow_reference(
         number = int(replay.observation[row, 0])
         assert meaning.discount[i] == (0 if last and number % 2 == 0 else np.float32(0.9))
         assert meaning.after[i] == row + 1
-        assert meaning.hindsight[i] == chosen[i]
+        assert meaning.hindsight[i] == (chosen[i] and i not in pursued)
 
 
 @pytest.mark.parametrize("ratio", [0.0, 0.5, 1.0])
@@ -174,7 +189,7 @@ def test_the_task_is_asked_about_what_the_step_brought_and_the_goal_after_it(rat
         return told(achieved, desired) % 2 >= 1
 
     replay, index = drawn([5, 6, 4], 3)
-    meaning = relabelled(replay, index, "future", ratio, 0, Rules(SPEC, told, odd, 0.9))
+    meaning = relabelled(replay, index, GoalRule("future", ratio), 0, Rules(SPEC, told, odd, 0.9))
     for i, row in enumerate(index.row):
         one = slice(i, i + 1)
         achieved, desired = replay.achieved[row + 1][None], meaning.next_goal[one]
@@ -185,7 +200,7 @@ def test_the_task_is_asked_about_what_the_step_brought_and_the_goal_after_it(rat
 @pytest.mark.parametrize("strategy", [*STRATEGIES, "none"])
 def test_real_steps_keep_the_goals_that_were_shown(strategy: str) -> None:
     replay, index = drawn([5, 6, 4], 3)
-    meaning = relabelled(replay, index, strategy, 0.0)
+    meaning = relabelled(replay, index, GoalRule(strategy, 0.0))
     np.testing.assert_array_equal(meaning.goal, replay.desired[index.row])
     np.testing.assert_array_equal(meaning.next_goal, replay.desired[index.row + 1])
 
@@ -194,7 +209,7 @@ def test_the_stored_end_stands_only_at_the_last_step_of_an_episode_that_the_task
     replay = filled([3, 2])  # the task ended episode 0, the time limit episode 1
     index = replay._steps_of(np.arange(2))
     for ratio in (0.0, 1.0):
-        meaning = relabelled(replay, index, "final", ratio)
+        meaning = relabelled(replay, index, GoalRule("final", ratio))
         np.testing.assert_array_equal(meaning.discount == 0, [False, False, True, False, False])
 
 
@@ -202,25 +217,46 @@ def test_the_share_relabelled_is_the_ratio() -> None:
     replay = filled([5, 6, 4])
     index = replay.sample(20_000, np.random.default_rng(0))
     for ratio in (0.0, 0.25, 0.8, 1.0):
-        meaning = relabelled(replay, index, "future", ratio, 1)
+        meaning = relabelled(replay, index, GoalRule("future", ratio), 1)
         kept = (meaning.goal == replay.desired[index.row]).all(1)  # shown goals end in .5
         assert 1 - kept.mean() == pytest.approx(ratio, abs=0.01)
 
 
 def test_k_hindsight_goals_for_each_real_one() -> None:
-    assert her.Config(k=4).share == pytest.approx(0.8)
-    assert her.Config(k=0).share == 0.0
-    assert her.Config(k=4, ratio=0.5).share == 0.5
+    assert her.Config(k=4).goals.ratio == pytest.approx(0.8)
+    assert her.Config(k=0).goals.ratio == 0.0
+    assert her.Config(k=4, ratio=0.5).goals.ratio == 0.5
+
+
+def test_actual_goals_are_those_of_all_stored_steps_evenly() -> None:
+    replay = filled([6, 2, 4])
+    index = Index(*(np.full(24_000, v) for v in (0, 0, 6, True)))  # all the same step
+    meaning = relabelled(replay, index, GoalRule("future", 0.8, 1.0))
+    goals, counts = np.unique(meaning.goal, axis=0, return_counts=True)
+    pursued = replay.desired[replay.steps().row]  # a goal of its own at every step
+    np.testing.assert_array_equal(goals, np.unique(pursued, axis=0))
+    assert len(goals) == 12
+    np.testing.assert_allclose(counts / 24_000, 1 / 12, rtol=0.1)
+    assert not meaning.hindsight.any()
+
+
+def test_a_share_of_the_steps_has_actual_goals_and_the_others_are_relabelled_as_before() -> None:
+    replay = filled([5, 6, 4])
+    index = replay.sample(20_000, np.random.default_rng(0))
+    plain = relabelled(replay, index, GoalRule("future", 0.8), 1)
+    mixed = relabelled(replay, index, GoalRule("future", 0.8, 0.4), 1)
+    same = (mixed.goal == plain.goal).all(axis=1)
+    own = 1 / 15  # a random step can be the step itself, which pursued its own goal
+    assert 1 - same.mean() == pytest.approx(0.4 * (1 - 0.2 * own), abs=0.01)
+    assert mixed.hindsight.mean() == pytest.approx(0.6 * 0.8, abs=0.01)
 
 
 def test_goals_that_come_with_a_step_take_the_place_of_those_of_the_strategy() -> None:
     replay, index = drawn([5, 6, 4], 3)
     last = index.row + index.length - index.time
-    given = np.where(np.arange(60) % 2, last, -1)
+    given, rule = np.where(np.arange(60) % 2, last, -1), GoalRule("future", 0.7)
     meaning, plain = (
-        relabel(
-            replay, index, whole(SPEC), "future", 0.7, RULES, np.random.default_rng(0), 1, goals
-        )
+        relabel(replay, index, whole(SPEC), rule, RULES, np.random.default_rng(0), 1, goals)
         for goals in (given, None)
     )
     np.testing.assert_array_equal(meaning.hindsight, plain.hindsight)
@@ -238,8 +274,9 @@ def test_rewards_of_one_and_nothing_add_up_until_the_goal_is_reached() -> None:
     zero_one = Rules(SPEC._replace(reward_range=(0.0, 1.0)), one, stored, 0.5)
     rng = np.random.default_rng
     whole_ = whole(SPEC)
-    meaning = relabel(replay, index, whole_, "future", 1.0, zero_one, rng(0), 6)
-    usual = relabel(replay, index, whole_, "future", 1.0, RULES._replace(gamma=0.5), rng(0), 6)
+    rule, half = GoalRule("future", 1.0), RULES._replace(gamma=0.5)
+    meaning = relabel(replay, index, whole_, rule, zero_one, rng(0), 6)
+    usual = relabel(replay, index, whole_, rule, half, rng(0), 6)
     np.testing.assert_array_equal(meaning.after, usual.after)
     np.testing.assert_array_equal(meaning.discount, usual.discount)
     taken = meaning.after - index.row
@@ -274,7 +311,7 @@ def test_relabelling_leaves_the_facts_alone() -> None:
     replay = filled([5, 6, 4])
     before = replay.achieved.copy(), replay.desired.copy()
     index = replay.sample(500, np.random.default_rng(0))
-    relabelled(replay, index, "future", 1.0, 1)
+    relabelled(replay, index, GoalRule("future", 1.0), 1)
     np.testing.assert_array_equal(replay.achieved, before[0])
     np.testing.assert_array_equal(replay.desired, before[1])
 

@@ -96,7 +96,7 @@ def test_presets_put_their_values_in_place() -> None:
     assert baselines.learner_name == "ddpg"
     assert baselines.learner.hidden == (256, 256, 256)
     assert (baselines.learner.polyak, baselines.learner.target_move) == (0.95, "cycle")
-    assert baselines.method.share == pytest.approx(0.8)
+    assert baselines.method.goals.ratio == pytest.approx(0.8)
     assert experiments.make("her", "FetchPush-v4", preset="zoo").learner_name == "sac"
 
 

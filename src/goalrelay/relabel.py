@@ -7,6 +7,10 @@ A strategy names, for each drawn step, the row whose achieved goal replaces the 
     episode  any moment of the same episode, 0 <= t' <= L
     random   any moment of any episode in the replay
 
+Besides, a share of the steps can be given a goal that another stored step pursued: an actual goal
+(`futureactual` of mrl, Pitis et al. 2020, arXiv 2007.02832). So the learner also sees the goals
+that the task asks for, and not only those that its episodes happened to achieve.
+
 `relabel` is the one place that replaces goals and recomputes rewards; steps that keep their goal
 pass through it too (design law 1). It does so for a `Stage`: the task itself, or a sub-task of it.
 """
@@ -30,6 +34,18 @@ DIAGNOSED = 256
 
 LOOKED_AT = 8
 """Steps looked at for each that is to be in place."""
+
+
+class GoalRule(NamedTuple):
+    """Which goals drawn steps are given."""
+
+    strategy: str
+    """Where hindsight goals come from: a name in `STRATEGIES`, or `none`."""
+    ratio: float
+    """Probability of a hindsight goal, where the goal is not an actual one; Baselines' k means
+    k / (k + 1). The other steps keep the goal that they pursued."""
+    actual: float = 0.0
+    """Probability of a goal that was pursued at another stored step."""
 
 
 class Rules(NamedTuple):
@@ -58,7 +74,7 @@ class Meaning(NamedTuple):
     next_goal: np.ndarray
     """[B, G] the goal at the moment after (the same, unless the task moved it)"""
     hindsight: np.ndarray
-    """[B] bool: whether the goal is one that was reached, not the one pursued"""
+    """[B] bool: whether the goal is one that was achieved, not one that was pursued"""
     reward: np.ndarray
     """[B] float32: discounted sum over the steps taken together"""
     discount: np.ndarray
@@ -188,21 +204,19 @@ def relabel(
     replay: Replay,
     index: Index,
     stage: Stage,
-    strategy: str,
-    ratio: float,
+    goals: GoalRule,
     rules: Rules,
     rng: np.random.Generator,
     steps: int = 1,
     given: np.ndarray | None = None,
 ) -> Meaning:
-    """Give each drawn step a hindsight goal with probability `ratio`, else the one it pursued.
+    """Give each drawn step a goal: a hindsight one, an actual one, or the one that it pursued.
 
     Args:
         replay: the facts.
         index: drawn steps, [B] each.
         stage: what is achieved and desired; `whole(spec)` for the task itself.
-        strategy: a name in `STRATEGIES`, or `none`.
-        ratio: share of steps relabelled; Baselines' k means k / (k + 1).
+        goals: how often which kind of goal is given.
         rules: how the task judges.
         rng: decides who is relabelled, and to what.
         steps: rewards are summed over up to this many steps, ending early where the goal is
@@ -212,13 +226,18 @@ def relabel(
     goal = pursuits(replay, stage, index.row)
     next_goal = pursuits(replay, stage, index.row, after=True)
     hindsight = np.zeros(len(index.row), bool)
-    if strategy != "none":
-        hindsight = rng.random(len(index.row)) < ratio
-        chosen = STRATEGIES[strategy](replay, index, rng)
+    if goals.strategy != "none":
+        hindsight = rng.random(len(index.row)) < goals.ratio
+        chosen = STRATEGIES[goals.strategy](replay, index, rng)
         if given is not None:
             chosen = np.where(given >= 0, given, chosen)
         chosen = chosen[hindsight]
         goal[hindsight] = next_goal[hindsight] = achievements(replay, stage, chosen)
+    if goals.actual:
+        actual = rng.random(len(index.row)) < goals.actual
+        others = replay.sample(int(actual.sum()), rng).row
+        goal[actual] = next_goal[actual] = pursuits(replay, stage, others)
+        hindsight &= ~actual
     reward, there = judge(stage, rules.reward), reached(stage, rules)
     achieved = achievements(replay, stage, index.row + 1)
     total = reward(achieved, next_goal)

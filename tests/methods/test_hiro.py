@@ -359,6 +359,26 @@ def test_the_high_levels_hindsight_goals_were_achieved_after_the_period() -> Non
     assert old == pytest.approx(0.7, abs=0.04)
 
 
+def test_the_high_levels_actual_goals_were_desired_at_other_steps() -> None:
+    replay = filled()
+    config = hiro.Config(period=PERIOD, correction="none", reward_scale=1.0, actual=1.0)
+    batch, _ = high.sample(config, RULES, replay, (40, 50), np.random.default_rng(0))
+    known = {tuple(replay.observation[r].tolist()): (r, t, n) for r, t, n, _ in rows(replay)}
+    asked = {tuple(replay.desired[row].tolist()) for row, *_ in rows(replay)}
+    drawn, own = set(), 0
+    for i in range(2000):
+        inputs, _, gained, _, after = flat(batch, i)
+        row, time, length = known[tuple(inputs[:4].tolist())]
+        goal, end = inputs[4:], row + min(PERIOD, length - time)
+        drawn.add(tuple(goal.tolist()))
+        own += tuple(goal.tolist()) == tuple(replay.desired[row].tolist())
+        np.testing.assert_array_equal(after[4:], goal)
+        total = sum(float(reward(replay.achieved[s + 1], goal)) for s in range(row, end))
+        assert gained == pytest.approx(total, rel=1e-4)
+    assert drawn == asked
+    assert own < 2000 / len(asked) * 2
+
+
 def test_random_sub_goals_come_in_their_share() -> None:
     config = hiro.Config(period=1, subgoal_noise=(0.0,), exploration=Exploration(random=0.25))
     drawn = drawn_subgoals(config)[:, 2:]

@@ -12,7 +12,7 @@ from goalrelay.methods import relay
 from goalrelay.methods.relay.intent import intended
 from goalrelay.methods.relay.lead import pull
 from goalrelay.methods.relay.mixing import frontier, stage_of_each
-from goalrelay.relabel import Rules, in_place, relabel
+from goalrelay.relabel import GoalRule, Rules, in_place, relabel
 from goalrelay.replay import Replay
 from goalrelay.symmetry import turned
 from goalrelay.types import Observation
@@ -59,7 +59,7 @@ def test_every_step_means_what_a_slow_reference_says(stage: int, steps: int) -> 
     replay = filled()
     index = replay.sample(300, np.random.default_rng(1))
     rng = np.random.default_rng(2)
-    meaning = relabel(replay, index, STAGES[stage], "future", 0.8, RULES, rng, steps)
+    meaning = relabel(replay, index, STAGES[stage], GoalRule("future", 0.8), RULES, rng, steps)
     hits = 0
     for i, row in enumerate(index.row):
         end = row - index.time[i] + index.length[i]
@@ -82,6 +82,25 @@ def test_every_step_means_what_a_slow_reference_says(stage: int, steps: int) -> 
         assert meaning.reward[i] == pytest.approx(total, rel=1e-5)
         assert meaning.discount[i] == pytest.approx(discount, rel=1e-5)
     assert 20 < hits < 300
+
+
+@pytest.mark.parametrize("stage", range(4))
+def test_actual_goals_of_a_stage_are_those_that_all_its_pairs_pursued_at_one_step(
+    stage: int,
+) -> None:
+    replay = filled()
+    index = replay.sample(300, np.random.default_rng(1))
+    rng = np.random.default_rng(2)
+    rule = GoalRule("future", 0.8, 1.0)
+    meaning = relabel(replay, index, STAGES[stage], rule, RULES, rng)
+    pursued = {tuple(pairs_at(replay, stage, row)[1]) for row in replay.steps().row}
+    for i, row in enumerate(index.row):
+        goal = meaning.goal[i].tolist()
+        assert tuple(goal) in pursued
+        there = good(stage, pairs_at(replay, stage, row + 1)[0], goal)
+        assert meaning.reward[i] == (0.0 if there else -1.0)
+    assert len({tuple(goal) for goal in meaning.goal.tolist()}) > 20
+    np.testing.assert_array_equal(meaning.next_goal, meaning.goal)
 
 
 def test_a_batch_shows_each_stage_its_steps_through_its_view() -> None:

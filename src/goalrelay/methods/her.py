@@ -20,7 +20,7 @@ from goalrelay.methods import Act, Network, Preset
 from goalrelay.priority import Name as PriorityName
 from goalrelay.priority import check as check_priority
 from goalrelay.priority import draw
-from goalrelay.relabel import Rules, achieved_later, innr, reached, relabel, whole
+from goalrelay.relabel import GoalRule, Rules, achieved_later, innr, reached, relabel, whole
 from goalrelay.replay import Replay
 from goalrelay.settings import number
 from goalrelay.types import Batch, Index, Observation, Spec
@@ -42,6 +42,9 @@ class Config:
     """Hindsight goals for each real one: a share k / (k + 1) of every batch is relabelled."""
     ratio: float | None = number(None, 0, 1)
     """The share relabelled, instead of k."""
+    actual: float = number(0.0, 0, 1)
+    """Share of every batch whose goals were pursued at other stored steps; the rest of the batch
+    is relabelled as k says."""
     priority: PriorityName = "uniform"
     """Which steps are drawn more often: all alike, those of energetic episodes (EBP), those from
     which hindsight can learn, or those that led to rare goals."""
@@ -51,9 +54,10 @@ class Config:
     """Noise while collecting."""
 
     @property
-    def share(self) -> float:
-        """Probability that a drawn step is relabelled."""
-        return self.k / (self.k + 1) if self.ratio is None else self.ratio
+    def goals(self) -> GoalRule:
+        """Which goals drawn steps are given."""
+        ratio = self.k / (self.k + 1) if self.ratio is None else self.ratio
+        return GoalRule(self.strategy, ratio, self.actual)
 
 
 PRESETS: Mapping[str, Preset] = {
@@ -166,7 +170,7 @@ def sample(
     stage, count = whole(rules.spec), shape[0] * shape[1]
     there, columns = reached(stage, rules), range(rules.spec.achieved_size)
     index, goals = draw(config.priority, 1.0, replay, count, there, config.cell, columns, rng)
-    meaning = relabel(replay, index, stage, config.strategy, config.share, rules, rng, given=goals)
+    meaning = relabel(replay, index, stage, config.goals, rules, rng, given=goals)
     shown = np.zeros(count, np.float32)
     if replay is rules.demonstrations:
         shown += achieved_later(replay, index, stage, rules, meaning.goal)
@@ -187,7 +191,7 @@ def observed(
 ) -> np.ndarray:
     """The inputs of steps [N] as `sample` would give them."""
     stage = whole(rules.spec)
-    meaning = relabel(replay, index, stage, config.strategy, config.share, rules, rng)
+    meaning = relabel(replay, index, stage, config.goals, rules, rng)
     return _inputs(replay.observation[index.row], meaning.goal)
 
 

@@ -58,6 +58,9 @@ class Config:
     the period."""
     high_hindsight: float = number(0.0, 0, 1)
     """Share of the high level's steps whose desired goal becomes one that was achieved later."""
+    actual: float = number(0.0, 0, 1)
+    """Share of the high level's steps whose desired goal becomes one that was desired at another
+    stored step; the other steps are relabelled as high_hindsight says."""
     adjacency: float = number(0.0, 0)
     """Weight of the squared distance, in shares of the reach, of the high level's sub-goals from
     the nearest place that a period can come to, where they are none themselves (HRAC)."""

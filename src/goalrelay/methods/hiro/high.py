@@ -8,7 +8,7 @@
 
 Its actor can be drawn to sub-goals within reach (`adjacency`), or along ways that promise to be
 quick (`landmarks`). In hindsight, the desired goal is one that was achieved at the end of the
-period or later.
+period or later; an actual one is a goal that was desired at another stored step.
 
 Candidates are the sub-goal that was set, the change that came about, and some drawn around that.
 All of them, for all steps of a cycle's batches, go through the low level in a few forward passes.
@@ -96,13 +96,16 @@ def sample(
     end, finish = start + length, index.row - index.time + index.length
     over = index.last_terminal & (finish == end)
     later = replay.achieved[end + rng.integers(0, finish - end + 1)]
-    hindsight = (rng.random(len(start)) < config.high_hindsight)[:, None]
-    desired, next_desired = (
-        np.where(hindsight, later, replay.desired[rows]) for rows in (start, end)
-    )
+    given = rng.random(len(start)) < config.high_hindsight
+    if config.actual:
+        actual = rng.random(len(start)) < config.actual
+        later[actual] = replay.desired[replay.sample(int(actual.sum()), rng).row]
+        given |= actual
+    given = given[:, None]
+    desired, next_desired = (np.where(given, later, replay.desired[rows]) for rows in (start, end))
     total = np.zeros(len(start), np.float32)
     for time in range(period):
-        wanted = np.where(hindsight, later, replay.desired[steps[:, time] + 1])
+        wanted = np.where(given, later, replay.desired[steps[:, time] + 1])
         total += within[:, time] * rules.reward(replay.achieved[steps[:, time] + 1], wanted)
     now, reach = replay.observation[start], ranges(config, spec)
     inputs = seen(config, spec, now, desired)

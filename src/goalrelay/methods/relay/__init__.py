@@ -192,9 +192,7 @@ def _batch(
 ) -> Batch:
     """Drawn steps [B] as what they mean to a stage; the last stage's INNR goes to the figures."""
     (index, goals), stage = drawn, rules.spec.stages[number_]
-    meaning = relabel(
-        replay, index, stage, config.strategy, config.share, rules, rng, config.n_step, goals
-    )
+    meaning = relabel(replay, index, stage, config.goals, rules, rng, config.n_step, goals)
     if number_ == len(rules.spec.stages) - 1:
         figures["innr"] = innr(replay, index, stage, rules, meaning)
     plan, done = layout(config, rules.spec), replay.action[index.row]
@@ -236,7 +234,7 @@ def observed(
     Steps are shown through the views of all stages in turn.
     """
     stages = rules.spec.stages
-    last = relabel(replay, index, stages[-1], config.strategy, config.share, rules, rng).goal
+    last = relabel(replay, index, stages[-1], config.goals, rules, rng).goal
     goals = [*(pursuits(replay, stage, index.row) for stage in stages[:-1]), last]
     moment = Moment(replay.observation[index.row], replay.achieved[index.row])
     plan = layout(config, rules.spec)

@@ -8,6 +8,7 @@ from goalrelay.exploration import Exploration
 from goalrelay.goals import Guidance
 from goalrelay.methods import Preset
 from goalrelay.priority import Name as PriorityName
+from goalrelay.relabel import GoalRule
 from goalrelay.settings import number
 
 
@@ -19,6 +20,9 @@ class Config:
     """Where hindsight goals come from, for every stage."""
     k: float = number(4, 0)
     """Hindsight goals for each pursued one: a share k / (k + 1) of every batch is relabelled."""
+    actual: float = number(0.0, 0, 1)
+    """Share of every stage's steps whose goals were pursued at other stored steps; the other steps
+    are relabelled as k says."""
     encoding: Literal["absolute", "relative"] = "relative"
     """How goals are shown: as they are (the paper), or relative to what must move."""
     tell_stage: bool = True
@@ -55,9 +59,9 @@ class Config:
     """Noise while collecting; a guide's steps are never replaced by random ones (RHER)."""
 
     @property
-    def share(self) -> float:
-        """Probability that a drawn step is relabelled."""
-        return self.k / (self.k + 1)
+    def goals(self) -> GoalRule:
+        """Which goals drawn steps are given."""
+        return GoalRule(self.strategy, self.k / (self.k + 1), self.actual)
 
 
 OURS: Mapping[str, Any] = {
