@@ -1,12 +1,15 @@
 """What the network of a relay sees: one encoding for the goals of all stages.
 
-    [observation | a slot for each other thing that is brought somewhere | goal | which slots count]
+    [observation | differences | a slot for each other thing that is brought somewhere | goal |
+     which slots count]
 
 A stage's goals lie in the slots of the things that they are about (the gripper; each object), and
 all other slots are zero: RHER's zero padding. `encoding` shows goals as they are or relative to
-what must move; `tell_stage` adds a flag for each thing whose goal counts; `translation` hides where
-in the room things are; `focus` shows every stage through its `view`, so that the object that it is
-about always comes first and what is learned with one object is known for all.
+what must move. With relative goals every stage also sees the differences between positions that
+the observation lacks (`Spec.differences`), such as the hand's place minus the object's.
+`tell_stage` adds a flag for each thing whose goal counts; `translation` hides where in the room
+things are; `focus` shows every stage through its `view`, so that the object that it is about always
+comes first and what is learned with one object is known for all.
 """
 
 import functools
@@ -36,6 +39,10 @@ class Look(NamedTuple):
     """[S]"""
     shift: np.ndarray
     """[S]"""
+    first: np.ndarray
+    """[differences' columns] of observation and achieved goal side by side"""
+    second: np.ndarray
+    """what is subtracted from those"""
     places: np.ndarray
     """[G] slots that the stage's goals fill"""
     resting: tuple[np.ndarray, np.ndarray]
@@ -58,7 +65,8 @@ class Layout(NamedTuple):
     def size(self) -> int:
         """Of the network's input."""
         look = self.looks[0]
-        return len(look.columns) + self.slots + (len(look.told) if self.tell else 0)
+        flags = len(look.told) if self.tell else 0
+        return len(look.columns) + len(look.first) + self.slots + flags
 
 
 @functools.lru_cache(maxsize=64)
@@ -70,6 +78,7 @@ def layout(encoding: str, tell_stage: bool, translation: bool, focus: bool, spec
     slots = int(starts[-1]) + spec.achieved_size
     hidden = spec.absolute if translation else ()
     seen = np.array([c for c in range(spec.observation_size) if c not in hidden], int)
+    shown = spec.differences if encoding == "relative" else ()
 
     def place(thing: Part, stage: Stage) -> list[int]:
         if thing.source == "achieved_goal":
@@ -93,9 +102,12 @@ def layout(encoding: str, tell_stage: bool, translation: bool, focus: bool, spec
             columns = np.array(turn.order)[seen]
             sign, shift = np.array(turn.sign)[seen], np.array(turn.shift)[seen]
         places = np.array([i for pair in stage.pairs for i in place(pair.achieved, stage)], int)
-        looks.append(
-            Look(columns, sign.astype(np.float32), shift.astype(np.float32), places, resting, told)
+        first, second = (
+            np.array([c for d in shown for c in _both(d[side], stage, focus, spec)], int)
+            for side in range(2)
         )
+        sign, shift = sign.astype(np.float32), shift.astype(np.float32)
+        looks.append(Look(columns, sign, shift, first, second, places, resting, told))
     return Layout(spec.stages, tuple(looks), slots, encoding == "relative", tell_stage)
 
 
@@ -116,7 +128,7 @@ def encode(plan: Layout, moment: Moment, goal: np.ndarray, stage: int) -> np.nda
     slots[..., look.places] = _shown(plan, plan.stages[stage], moment, goal)
     if not plan.relative and len(look.resting[0]):
         slots[..., look.resting[0]] = moment.achieved[..., look.resting[1]]
-    pieces = [_seen(look, moment.observation), slots]
+    pieces = [_seen(look, moment.observation), _differences(look, moment), slots]
     if plan.tell:
         pieces.append(np.broadcast_to(look.told, (*goal.shape[:-1], len(look.told))))
     return np.concatenate(pieces, axis=-1)
@@ -134,7 +146,8 @@ def unzeroed(plan: Layout, moment: Moment, goals: list[np.ndarray], look: int) -
     slots = np.zeros((*moment.observation.shape[:-1], plan.slots), np.float32)
     for look_, stage, goal in zip(plan.looks, plan.stages, goals, strict=True):
         slots[..., look_.places] = _shown(plan, stage, moment, goal)
-    pieces = [_seen(plan.looks[look], moment.observation), slots]
+    view = plan.looks[look]
+    pieces = [_seen(view, moment.observation), _differences(view, moment), slots]
     if plan.tell:
         pieces.append(np.zeros((*slots.shape[:-1], len(plan.looks[0].told)), np.float32))
     return np.concatenate(pieces, axis=-1)
@@ -143,9 +156,8 @@ def unzeroed(plan: Layout, moment: Moment, goals: list[np.ndarray], look: int) -
 def normalized(plan: Layout) -> np.ndarray:
     """What is normalised, [D] bool: not the flags, and not relative goals (see `Stage.scale`)."""
     mask = np.zeros(plan.size, bool)
-    mask[: len(plan.looks[0].columns)] = True
-    if not plan.relative:
-        mask[: len(plan.looks[0].columns) + plan.slots] = True
+    seen = len(plan.looks[0].columns) + len(plan.looks[0].first)
+    mask[: seen if plan.relative else seen + plan.slots] = True
     return mask
 
 
@@ -157,8 +169,25 @@ def _image(thing: Part, stage: Stage, focus: bool) -> Part:
     return Part("achieved_goal", tuple(order.index(column) for column in thing.columns))
 
 
+def _both(thing: Part, stage: Stage, focus: bool, spec: Spec) -> list[int]:
+    """Columns of a thing among observation and achieved goal side by side, through a view."""
+    achieved = thing.source == "achieved_goal"
+    columns: tuple[int, ...] = thing.columns
+    if focus and stage.view is not None:
+        order = (stage.view.goal if achieved else stage.view.observation).order
+        columns = tuple(order[column] for column in columns)
+    return [column + (spec.observation_size if achieved else 0) for column in columns]
+
+
 def _seen(look: Look, observation: np.ndarray) -> np.ndarray:
     return observation[..., look.columns] * look.sign + look.shift
+
+
+def _differences(look: Look, moment: Moment) -> np.ndarray:
+    if not len(look.first):
+        return moment.observation[..., :0]
+    both = np.concatenate([moment.observation, moment.achieved], axis=-1)
+    return both[..., look.first] - both[..., look.second]
 
 
 def _shown(plan: Layout, stage: Stage, moment: Moment, goal: np.ndarray) -> np.ndarray:

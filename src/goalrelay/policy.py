@@ -20,7 +20,17 @@ from goalrelay.goals import Progress
 from goalrelay.networks import MLP
 from goalrelay.normalizer import Moments, normalize
 from goalrelay.settings import from_dict, to_dict
-from goalrelay.types import Body, Observation, Pair, Part, Spec, Stage, Symmetry, Turn
+from goalrelay.types import (
+    Body,
+    Difference,
+    Observation,
+    Pair,
+    Part,
+    Spec,
+    Stage,
+    Symmetry,
+    Turn,
+)
 
 FORMAT = 3
 BEST, LAST = "policy", "policy-last"
@@ -201,6 +211,10 @@ def _spec(about: dict[str, Any]) -> Spec:
         absolute=tuple(spec.absolute),
         reach=tuple(spec.reach),
         body=body,
+        differences=tuple(
+            Difference(*(Part(source, tuple(columns)) for source, columns in difference))
+            for difference in spec.differences
+        ),
     )
 
 

@@ -34,6 +34,13 @@ class Pair(NamedTuple):
     desired: Part
 
 
+class Difference(NamedTuple):
+    """One position minus another of the same size, both parts of what is observed or achieved."""
+
+    first: Part
+    second: Part
+
+
 class Turn(NamedTuple):
     """How a symmetry changes one array: x -> x[order] * sign + shift, column by column."""
 
@@ -125,6 +132,9 @@ class Spec(NamedTuple):
     """How far a sub-goal may want each of those columns changed, where the task says so."""
     body: Body | None = None
     """Which columns turn with the room, where the task says so."""
+    differences: tuple[Difference, ...] = ()
+    """Differences between positions that stages are about and that no columns of the observation
+    hold (see `tasks.differences`)."""
 
 
 class Observation(NamedTuple):

@@ -25,11 +25,13 @@ from gymnasium import spaces
 from goalrelay import tasks
 from goalrelay.errors import UsageError
 from goalrelay.settings import suggest
-from goalrelay.tasks import decomposition, fetch_stages, stock
+from goalrelay.tasks import decomposition, differences, fetch_stages, stock
 from goalrelay.types import Observation, Spec, Symmetry
 
 GOAL_KEYS = ("observation", "achieved_goal", "desired_goal")
 SUCCESS_KEYS = ("is_success", "success")
+LOOKS = 4
+"""Episodes that are begun to see which columns hold the same numbers."""
 
 
 class Task:
@@ -143,6 +145,24 @@ class Task:
         self.spec = spec._replace(
             stages=found.stages, absolute=found.absolute, reach=found.reach, body=found.body
         )
+        if len(found.stages) > 1:
+            timesteps, where = self._timesteps(), f"task '{self.id}'"
+            differences.check_hidden(found.stages, found.absolute, timesteps, where)
+            shown = differences.lacking(found.stages, found.absolute, timesteps)
+            self.spec = self.spec._replace(differences=shown)
+
+    def _timesteps(self) -> list[Observation]:
+        """Some timesteps of a few episodes of random actions, to see what the columns hold."""
+        timesteps = []
+        self.env.action_space.seed(0)
+        for seed in range(LOOKS):
+            timesteps.append(self.reset(seed))
+            for _ in range(2):
+                raw, _, terminated, truncated, _ = self.env.step(self.env.action_space.sample())
+                timesteps.append(self._observation(raw, 0.0))
+                if terminated or truncated:
+                    break
+        return timesteps
 
     def _check_contract(self) -> None:
         """Raise unless rewards can be recomputed in batches and agree with `step`."""

@@ -1,0 +1,43 @@
+"""panda-gym's pushing and picking up as stages (Gallouedec et al. 2021; `pip install panda-gym`).
+
+    cd benchmarks && goalrelay train relay panda_stages:PandaPush-v3 --until 0.95
+
+The observation has the hand's position 0-2 and velocity 3-5, on PandaPickAndPlace the width of the
+fingers, then the block's position, Euler angles, velocity and angular velocity, three columns each.
+Metres and seconds. The middle of the table is 0, so mirrors need no shift.
+"""
+
+import panda_gym  # noqa: F401  registers the tasks
+
+import goalrelay
+from goalrelay import Decomposition, Stage, Symmetry, part
+from goalrelay.tasks.decomposition import turn
+
+NEAR = 0.05
+"""A step of the hand, and the distance at which the tasks count as done, m."""
+STAGES = (
+    Stage("reach", part("observation", 0, 3), part("achieved_goal", 0, 3), NEAR, NEAR, gain=20.0),
+    Stage("task", part("achieved_goal", 0, 3), part("desired_goal", 0, 3)),
+)
+
+
+def decomposition(fingers: int, actions: int) -> Decomposition:
+    """Stages, the two mirrors of the table, and the columns that are positions on it.
+
+    Args:
+        fingers: columns that the fingers take between hand and block.
+        actions: size of the action; x, y, z of the hand come first.
+    """
+    block, size = 6 + fingers, 18 + fingers
+    # A mirror turns round the axis across it and the two rotations about the other axes.
+    left_right = (1, 4, block + 1, block + 3, block + 5, block + 7, block + 9, block + 11)
+    front_back = (0, 3, block, block + 4, block + 5, block + 6, block + 10, block + 11)
+    mirrors = tuple(
+        Symmetry(name, turn(size, flip), turn(3, (axis,)), turn(actions, (axis,)))
+        for name, flip, axis in (("left-right", left_right, 1), ("front-back", front_back, 0))
+    )
+    return Decomposition(STAGES, mirrors, absolute=(0, 1, block, block + 1))
+
+
+goalrelay.declare("PandaPush-v3", decomposition(0, 3))
+goalrelay.declare("PandaPickAndPlace-v3", decomposition(1, 4))

@@ -1,0 +1,141 @@
+"""Differences between the positions that stages are about, and which of them a task does not show.
+
+A policy that moves an object needs to know where the object is relative to the hand. Fetch's
+observation holds that difference; panda-gym's does not. `lacking` finds the differences that no
+columns of the observation hold, on a few timesteps. The network is shown them besides the
+observation (see `encoding`). `check_hidden` refuses a declaration of `absolute` that would hide a
+position whose difference to the others is not shown.
+"""
+
+import itertools
+from collections.abc import Sequence
+
+import numpy as np
+
+from goalrelay.errors import UsageError
+from goalrelay.types import Difference, Observation, Part, Stage
+
+CLOSE = 1e-5
+"""Numbers that differ by less than this share of the largest position are the same: float32 keeps
+seven digits, and a difference of two positions one or two less."""
+
+
+def positions(stages: Sequence[Stage]) -> list[Part]:
+    """The parts that stages move or move to, each once; the task's own goals are not among them."""
+    parts = [part for stage in stages for pair in stage.pairs for part in pair]
+    return list(dict.fromkeys(part for part in parts if part.source != "desired_goal"))
+
+
+def lacking(
+    stages: Sequence[Stage], hidden: Sequence[int], timesteps: Sequence[Observation]
+) -> tuple[Difference, ...]:
+    """The differences between positions of one size that the observation does not hold.
+
+    Args:
+        stages: of the task.
+        hidden: columns of the observation that the network may not see.
+        timesteps: what the task showed, at least two episodes of it.
+    """
+    observation = _observations(timesteps)
+    observation[:, list(hidden)] = np.nan  # equal to nothing
+    found: list[Difference] = []
+    for first, second in itertools.combinations(positions(stages), 2):
+        if len(first.columns) != len(second.columns):
+            continue
+        one, other = _values(first, timesteps), _values(second, timesteps)
+        size = CLOSE * max(np.abs(one).max(), np.abs(other).max())
+        gap = one - other
+        if np.abs(gap).max() > size and not _holds(observation, gap, size):
+            found.append(Difference(first, second))
+    return tuple(found)
+
+
+def check_hidden(
+    stages: Sequence[Stage],
+    hidden: Sequence[int],
+    timesteps: Sequence[Observation],
+    where: str,
+) -> None:
+    """Refuse hidden columns that nothing else tells of.
+
+    A hidden column may be one of a position that stages are about, the same number under another
+    name, a difference of two of them, a constant, or a number whose difference to such a position
+    is shown.
+
+    Args:
+        stages: of the task.
+        hidden: columns of the observation that the network may not see.
+        timesteps: what the task showed, at least two episodes of it.
+        where: the task, for the message.
+
+    Raises:
+        UsageError: naming the column.
+    """
+    for one, other in itertools.combinations(positions(stages), 2):
+        both = all(_is_hidden(part, hidden, timesteps) for part in (one, other))
+        if both and len(one.columns) != len(other.columns):
+            raise UsageError(
+                f"{where}: absolute hides {_named(one)} and {_named(other)}, which have different "
+                "sizes, so no difference between them can be shown; give both the same columns or "
+                "leave one out of absolute"
+            )
+    for column in hidden:
+        if not _is_told(column, stages, hidden, timesteps):
+            raise UsageError(
+                f"{where}: absolute hides column {column} of the observation, which is no position "
+                "that a stage is about, and no difference to one is shown; leave it out of "
+                "absolute, or add the difference to the observation"
+            )
+
+
+def _is_told(
+    column: int, stages: Sequence[Stage], hidden: Sequence[int], timesteps: Sequence[Observation]
+) -> bool:
+    """Whether a hidden column is constant, shown to the network some other way, or a position."""
+    values = [_values(part, timesteps) for part in positions(stages)]
+    pairs = itertools.combinations(values, 2)
+    gaps = [one - other for one, other in pairs if one.shape == other.shape]
+    places = [place for value in values for place in value.T]
+    shown = places + [gap for value in gaps for gap in value.T]
+    observation = _observations(timesteps)
+    own, seen = observation[:, column], np.delete(observation, list(hidden), axis=1)
+    size = CLOSE * max([np.abs(own).max(), *(np.abs(place).max() for place in places)])
+    same = any(np.abs(own - s * other).max() <= size for other in shown for s in (1, -1))
+    relative = any(_holds(seen, (own - place)[:, None], size) for place in places)
+    return np.ptp(own) <= size or same or relative
+
+
+def _observations(timesteps: Sequence[Observation]) -> np.ndarray:
+    """[N, O] float64"""
+    return np.stack([step.observation for step in timesteps]).astype(np.float64)
+
+
+def _values(part: Part, timesteps: Sequence[Observation]) -> np.ndarray:
+    """[N, G] float64"""
+    achieved = np.stack([step.achieved for step in timesteps]).astype(np.float64)
+    source = _observations(timesteps) if part.source == "observation" else achieved
+    return source[:, list(part.columns)]
+
+
+def _holds(observation: np.ndarray, wanted: np.ndarray, size: float) -> bool:
+    """Whether columns [N, G] stand side by side in an observation [N, O], or their negatives do."""
+    width = wanted.shape[1]
+    for start in range(observation.shape[1] - width + 1):
+        there = observation[:, start : start + width]
+        if (np.abs(there - wanted) <= size).all() or (np.abs(there + wanted) <= size).all():
+            return True
+    return False
+
+
+def _is_hidden(part: Part, hidden: Sequence[int], timesteps: Sequence[Observation]) -> bool:
+    """Whether a column of a position is hidden, under its own name or as a copy."""
+    if part.source == "observation":
+        return bool(set(part.columns) & set(hidden))
+    columns = _values(part, timesteps)
+    copies = _observations(timesteps)[:, list(hidden)]
+    size = CLOSE * np.abs(columns).max()
+    return any(np.abs(c - h).max() <= size for c in columns.T for h in copies.T)
+
+
+def _named(part: Part) -> str:
+    return f"{part.source} {', '.join(map(str, part.columns))}"

@@ -1,0 +1,144 @@
+"""The network sees where things are relative to each other, whatever the observation holds."""
+
+from typing import Any
+
+import gymnasium
+import numpy as np
+import pytest
+from gymnasium import spaces
+
+from goalrelay.encoding import Moment, encode, layout, normalized
+from goalrelay.errors import UsageError
+from goalrelay.symmetry import Steps, mirror
+from goalrelay.tasks.decomposition import part, turn
+from goalrelay.tasks.gym_task import open_task
+from goalrelay.types import Difference, Spec, Stage, Symmetry
+from relay_task import CARRY, Carry
+from two_blocks import BLOCK, HAND, SPEC, STAGES
+
+BLOCK_PLACE, HAND_PLACE = part("achieved_goal", 0, 2), part("observation", 0, 2)
+
+
+class Apart(Carry):
+    """Carry as panda-gym would show it: where things are, and no difference."""
+
+    absolute = (0, 1, 2, 3)
+    size = 4
+    symmetries = (Symmetry("flip", turn(4, (1, 3)), turn(2, (1,)), turn(2, (1,))),)
+
+    def __init__(self, render_mode: str | None = None):
+        super().__init__(render_mode)
+        goal = spaces.Box(-1, 1, (2,), np.float32)
+        seen = spaces.Box(-2, 2, (self.size,), np.float32)
+        self.observation_space = spaces.Dict(
+            observation=seen, achieved_goal=goal, desired_goal=goal
+        )
+
+    def look(self) -> dict[str, np.ndarray]:
+        shown = super().look()
+        return shown | {"observation": shown["observation"][: self.size]}
+
+
+class Lamp(Apart):
+    """A fifth column: a lamp, no stage is about it."""
+
+    size = 5
+    absolute = (0, 1, 2, 3, 4)
+    symmetries = ()
+
+    def look(self) -> dict[str, np.ndarray]:
+        shown = super().look()
+        shown["observation"][4] = np.sin(9 * self.block[0])
+        return shown
+
+
+class Line(Apart):
+    """A hand with x and y reaches an x, and carries a block of x and y."""
+
+    symmetries = ()
+    stages = (
+        Stage("reach", part("observation", 0, 1), part("observation", 2, 3), 0.2),
+        Carry.stages[1],
+    )
+
+
+class Hiding(Carry):
+    """Carry, whose difference is hidden with the places."""
+
+    absolute = (0, 1, 2, 3, 4, 5)
+
+
+for kind in ("Apart", "Lamp", "Line", "Hiding"):
+    gymnasium.register(f"{kind}-v0", f"{__name__}:{kind}", max_episode_steps=12)
+
+
+def plan(spec: Spec, **changes: Any) -> Any:
+    options = {"encoding": "relative", "tell_stage": True, "translation": True, "focus": True}
+    return layout(**(options | changes), spec=spec)
+
+
+@pytest.mark.parametrize("name", ["FetchPush-v4", "goalrelay/FetchTripleStack-v0", CARRY])
+def test_what_the_observation_holds_is_not_shown_twice(name: str) -> None:
+    assert open_task(name).spec.differences == ()
+
+
+def test_what_it_lacks_is_found() -> None:
+    assert open_task("Apart-v0").spec.differences == (Difference(HAND_PLACE, BLOCK_PLACE),)
+
+
+def test_a_difference_that_is_hidden_is_lacking() -> None:
+    assert open_task("Hiding-v0").spec.differences == (Difference(HAND_PLACE, BLOCK_PLACE),)
+
+
+def test_a_column_that_nothing_else_tells_of_may_not_be_hidden() -> None:
+    with pytest.raises(UsageError, match="absolute hides column 4 of the observation, which is"):
+        open_task("Lamp-v0")
+
+
+def test_places_of_different_sizes_may_not_both_be_hidden() -> None:
+    with pytest.raises(UsageError, match="hides observation 0 and achieved_goal 0, 1, which have"):
+        open_task("Line-v0")
+
+
+@pytest.mark.parametrize("stage", [0, 1])
+@pytest.mark.parametrize("hide", [False, True])
+def test_every_stage_sees_where_the_hand_is_relative_to_the_block(stage: int, hide: bool) -> None:
+    spec = open_task("Apart-v0").spec
+    moment = Moment(np.array([0.5, 0.1, -0.2, 0.3], "f"), np.array([-0.2, 0.3], "f"))
+    goal = np.array([[-0.2, 0.3], [0.8, 0.8]][stage], "f")  # the block; its goal
+    seen = encode(plan(spec, translation=hide), moment, goal, stage)
+    first = 0 if hide else 4
+    np.testing.assert_allclose(seen[first : first + 2], [0.7, -0.2], rtol=1e-6)
+    assert normalized(plan(spec, translation=hide))[first : first + 2].all()
+
+
+def test_the_published_encoding_shows_no_differences() -> None:
+    spec = open_task("Apart-v0").spec
+    moment = Moment(np.zeros(4, "f"), np.zeros(2, "f"))
+    shown = encode(plan(spec, encoding="absolute"), moment, np.zeros(2, "f"), 1)
+    assert len(shown) == 4 - 4 + 4 + 2  # nothing of the observation, two slots, two flags
+
+
+def test_differences_are_those_of_what_is_seen_in_their_place() -> None:
+    between = (Difference(HAND, BLOCK[0]), Difference(BLOCK[0], BLOCK[1]))
+    spec = SPEC._replace(differences=between)
+    moment = Moment(np.full(6, 0.7, "f"), np.array([0.2, -0.1], "f"))
+    for number, expected in ((1, [0.5, 0.3]), (3, [0.8, -0.3])):  # block 1 comes first in the last
+        goal = np.zeros(len(STAGES[number].pairs), "f")
+        seen = encode(plan(spec, translation=False), moment, goal, number)
+        np.testing.assert_allclose(seen[6:8], expected, rtol=1e-5)
+
+
+def test_in_a_mirror_image_differences_are_those_of_the_image() -> None:
+    task = open_task("Apart-v0")
+    rng = np.random.default_rng(0)
+    hand, block, goal = rng.uniform(-1, 1, (3, 40, 2)).astype("f")
+    facts = [np.hstack([hand, block])] * 2 + [block] * 2 + [goal] * 2 + [np.zeros((40, 2), "f")] * 2
+    steps = Steps(*(array.copy() for array in facts))
+    mirror(steps, task.spec.stages[1], task.symmetries, np.random.default_rng(0))
+    seen = encode(plan(task.spec), Moment(steps.observation, steps.achieved), steps.goal, 1)
+    flipped = steps.goal[:, 1] != goal[:, 1]
+    assert 5 < flipped.sum() < 35
+    sign = np.where(flipped, -1, 1)
+    np.testing.assert_allclose(seen[:, 0], hand[:, 0] - block[:, 0], atol=1e-6)
+    np.testing.assert_allclose(seen[:, 1], sign * (hand[:, 1] - block[:, 1]), atol=1e-6)
