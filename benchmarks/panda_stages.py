@@ -13,10 +13,8 @@ import goalrelay
 from goalrelay import Decomposition, Stage, Symmetry, part
 from goalrelay.tasks.decomposition import turn
 
-NEAR = 0.05
-"""A step of the hand, and the distance at which the tasks count as done, m."""
 STAGES = (
-    Stage("reach", part("observation", 0, 3), part("achieved_goal", 0, 3), NEAR, NEAR, gain=20.0),
+    Stage("reach", part("observation", 0, 3), part("achieved_goal", 0, 3), threshold=0.05),
     Stage("task", part("achieved_goal", 0, 3), part("desired_goal", 0, 3)),
 )
 

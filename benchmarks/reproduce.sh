@@ -21,6 +21,12 @@ run() { # run CLAIM/NAME METHOD TASK [options]
     cp "$folder/config.json" "$folder/progress.csv" "$folder/timing.csv" "results/$name/"
 }
 
+judge() { # judge CLAIM/NAME: the best policy on 300 episodes that no test saw
+    [ -e "results/$1/others.json" ] && return
+    goalrelay evaluate "runs/claims/$1" --episodes 300 --seed 12345 --json >"runs/claims/$1.json"
+    mv "runs/claims/$1.json" "results/$1/others.json"
+}
+
 # Hindsight with relay's learner, so that the method alone is compared.
 hindsight="--learner td3 --learner.polyak 0.75 --learner.target-move cycle
     --learner.action-l2 0.1 --collect.updates 80"
@@ -71,15 +77,38 @@ relay_paper() { # the published settings: 0.9 within 1,400 episodes
     done
 }
 
-relay_until() { # relay_until NAME TASK EPISODES: default preset to 0.95 on 100 test episodes
-    for seed in 0 1 2 3 4; do
-        run "$1/seed-$seed" relay "$2" --until 0.95 --episodes "$3" --seed "$seed"
+relay_until() { # relay_until NAME TASK [options]: default preset to 0.95 on 100 test episodes, twice
+    name=$1 task=$2
+    shift 2
+    for seed in ${SEEDS:-0 1 2 3 4 5 6 7 8 9}; do
+        run "$name/seed-$seed" relay "$task" --until 0.95 --episodes 2500 "$@" --seed "$seed"
+        judge "$name/seed-$seed"
     done
 }
 
-relay_push() { relay_until relay_push FetchPush-v4 1000; }
+relay_push() { relay_until relay_push FetchPush-v4; }
 
-relay_pick() { relay_until relay_pick FetchPickAndPlace-v4 2500; }
+relay_pick() { relay_until relay_pick FetchPickAndPlace-v4; }
+
+relay_push_before() { relay_until relay_push_before FetchPush-v4 --method.actual 0; }
+
+relay_pick_before() { relay_until relay_pick_before FetchPickAndPlace-v4 --method.actual 0; }
+
+panda() { # somebody else's tasks (pip install panda-gym): all declared, and two stages alone
+    export PYTHONPATH="$PWD/benchmarks${PYTHONPATH:+:$PYTHONPATH}"
+    for task in ${TASKS:-PandaPush PandaPickAndPlace}; do
+        for variant in ${VARIANTS:-declared stages}; do
+            options=""
+            [ "$variant" = declared ] || options="--method.symmetries --method.no-translation"
+            for seed in ${SEEDS:-0 1 2}; do
+                # shellcheck disable=SC2086  # the options are words
+                run "panda/$task-$variant/seed-$seed" relay "panda_stages:$task-v3" --until 0.95 \
+                    --episodes 1200 $options --seed "$seed"
+                judge "panda/$task-$variant/seed-$seed"
+            done
+        done
+    done
+}
 
 relay_reach() { # a test every 5 episodes
     for seed in 0 1 2 3 4; do
