@@ -39,6 +39,17 @@ def test_the_actions_recorded_lead_to_the_moments_recorded(push: Task) -> None:
     env.close()
 
 
+@pytest.mark.parametrize("disturbance", [{}, {"noise": 0.3}, {"random": 1.0}])
+def test_arrays_that_an_environment_overwrites_are_copied(disturbance: dict[str, float]) -> None:
+    (expected,), (one,) = (
+        play(open_task(f"stranger_tasks:{name}-v0"), range(4, 5), **disturbance)
+        for name in ("Line", "Reusing")
+    )
+    assert len(np.unique(one.observation)) > 2
+    for ours, theirs in zip(one, expected, strict=True):
+        np.testing.assert_array_equal(ours, theirs)
+
+
 def test_a_seed_gives_the_same_demonstrations(push: Task) -> None:
     first, again = play(push, range(2), noise=0.2), play(push, range(2), noise=0.2)
     for one, other in zip(first, again, strict=True):

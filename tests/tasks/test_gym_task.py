@@ -1,10 +1,13 @@
 """Tasks that do not fit are refused in one line that says what fits."""
 
 from pathlib import Path
+from typing import Any
 
+import gymnasium
 import numpy as np
 import pytest
 
+import stranger_tasks
 from goalrelay.errors import UsageError
 from goalrelay.tasks.gym_task import open_task
 
@@ -111,6 +114,36 @@ def test_task_options_reach_the_constructor() -> None:
         open_task("goalrelay/BitFlip-v0", ["20"])
     with pytest.raises(UsageError, match="could not be made"):
         open_task("goalrelay/BitFlip-v0", ["bits=20"])
+
+
+def test_a_reward_that_works_in_place_leaves_goals_and_earlier_rewards_alone() -> None:
+    task = open_task("stranger_tasks:Reusing-v0")
+    achieved, desired = np.array([[0.75], [1.0]], np.float32), np.full((2, 1), 0.5, np.float32)
+    rewards = task.reward(achieved, desired)
+    np.testing.assert_array_equal(task.reward(desired, desired), [0, 0])
+    np.testing.assert_array_equal(rewards, [-0.25, -0.5])
+    np.testing.assert_array_equal(task.terminal(achieved, desired, np.ones(2, bool)), [0, 0])
+    np.testing.assert_array_equal(achieved, [[0.75], [1]])
+    np.testing.assert_array_equal(desired, [[0.5], [0.5]])
+
+
+def test_a_flat_task_copies_what_it_is_shown() -> None:
+    class Flat(stranger_tasks.Reusing):
+        def __init__(self, render_mode: str | None = None):
+            super().__init__()
+            self.observation_space = stranger_tasks.BOX
+
+        def look(self) -> Any:
+            return super().look()["observation"]
+
+    maker: Any = Flat
+    gymnasium.register("Flat-v0", maker, max_episode_steps=5)
+    task = open_task("Flat-v0")
+    gymnasium.registry.pop("Flat-v0")
+    first = task.reset(0)
+    start = first.observation.copy()
+    assert task.step(np.ones(1, np.float32))[0].observation != start
+    np.testing.assert_array_equal(first.observation, start)
 
 
 def test_a_flat_task_stores_its_reward_as_what_was_achieved() -> None:

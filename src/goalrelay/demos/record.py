@@ -83,13 +83,13 @@ def play(task: Task, act: Controller, seed: int, stop: Stop | None = None) -> De
         stop: ends the episode before the task does; not asked before the first step.
     """
     seen, _ = task.env.reset(seed=seed)
-    moments, actions, rewards, success = [seen], [], [], []
+    moments, actions, rewards, success = [_copied(seen)], [], [], []
     terminated = truncated = False
     while not (terminated or truncated or (stop is not None and success and stop(success))):
         action = np.asarray(act(seen))
+        actions.append(action.copy())  # before the step: the environment may change it in place
         seen, reward, terminated, truncated, info = task.env.step(action)
-        moments.append(seen)
-        actions.append(action)
+        moments.append(_copied(seen))
         rewards.append(float(reward))
         success.append(task.success(info, bool(terminated), float(reward)))
     return Demonstration(
@@ -100,6 +100,11 @@ def play(task: Task, act: Controller, seed: int, stop: Stop | None = None) -> De
         success=np.array(success),
         seed=seed,
     )
+
+
+def _copied(seen: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """One timestep of our own: the environment may overwrite its arrays at the next step."""
+    return {key: np.array(seen[key]) for key in KEYS}
 
 
 def _noisy(task: Task, act: Controller, noise: float, rng: np.random.Generator) -> Controller:
