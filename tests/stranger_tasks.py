@@ -43,7 +43,7 @@ class Line(gymnasium.Env[Any, Any]):
         parts = self.place, self.place, self.goal
         return {key: part.copy() for key, part in zip(KEYS, parts, strict=True)}
 
-    def expert(self):
+    def expert(self) -> Any:
         def act(seen: dict[str, np.ndarray]) -> np.ndarray:
             gap = seen["desired_goal"] - seen["achieved_goal"]
             return (2 * gap / STRIDE).clip(-2, 2)
@@ -79,7 +79,25 @@ class Reusing(Line):
         return np.zeros(achieved.shape[:-1], bool)
 
 
-for kind in (Line, Reusing):
+class FromOne(Line):
+    """Its actions are 1, 2 and 3: back, stay, on."""
+
+    first = 1
+    action_space = spaces.Discrete(3, start=1)
+
+    def move(self, action: Any) -> Any:
+        assert self.action_space.contains(action), f"{action} is not in {self.action_space}"
+        return STRIDE * (action - self.first - 1)
+
+    def expert(self) -> Any:
+        def act(seen: dict[str, np.ndarray]) -> int:
+            gap = seen["desired_goal"][0] - seen["achieved_goal"][0]
+            return self.first + 1 + round(float((gap / STRIDE).clip(-1, 1)))
+
+        return act
+
+
+for kind in (Line, Reusing, FromOne):
     if f"{kind.__name__}-v0" not in gymnasium.registry:
         entry = f"stranger_tasks:{kind.__name__}"
         gymnasium.register(f"{kind.__name__}-v0", entry, max_episode_steps=6)

@@ -6,6 +6,7 @@ from typing import Any
 import gymnasium
 import numpy as np
 import pytest
+from gymnasium import spaces
 
 import stranger_tasks
 from goalrelay.errors import UsageError
@@ -152,6 +153,25 @@ def test_a_flat_task_stores_its_reward_as_what_was_achieved() -> None:
     task.reset(0)
     moment, reward, *_ = task.step(np.zeros(1, np.float32))
     assert task.reward(moment.achieved[None], moment.desired[None]) == pytest.approx([reward])
+
+
+@pytest.mark.parametrize("start", [-7, 0, 1, 200])
+def test_discrete_actions_are_counted_from_0_and_executed_as_the_task_has_them(start: int) -> None:
+    class Numbered(stranger_tasks.FromOne):
+        first = start
+        action_space = spaces.Discrete(3, start=start)
+
+    maker: Any = Numbered
+    gymnasium.register("Numbered-v0", maker, max_episode_steps=5)
+    task = open_task("Numbered-v0")
+    gymnasium.registry.pop("Numbered-v0")
+    native = [task.native(np.asarray(action, np.int32)) for action in range(3)]
+    assert native == [start, start + 1, start + 2]
+    kind = np.uint8 if start > 0 else np.int64
+    np.testing.assert_array_equal(task.normalized(np.array(native, kind)), [0, 1, 2])
+    task.reset(0)
+    before, after = (task.step(np.asarray(action, np.int32))[0] for action in (0, 2))
+    assert after.achieved > before.achieved
 
 
 def test_normalised_actions_span_the_tasks_own_range() -> None:

@@ -6,6 +6,7 @@ for demonstration in record(task, expert, range(100), Disturbance(noise=0.1)): .
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -15,7 +16,7 @@ from goalrelay.errors import UsageError
 from goalrelay.settings import number
 from goalrelay.tasks.gym_task import Task
 
-Controller = Callable[[Mapping[str, np.ndarray]], np.ndarray]
+Controller = Callable[[Mapping[str, np.ndarray]], Any]
 """Gymnasium's observation dictionary -> an action of the task."""
 Begin = Callable[[], Controller]
 """Called at the start of an episode."""
@@ -86,8 +87,8 @@ def play(task: Task, act: Controller, seed: int, stop: Stop | None = None) -> De
     moments, actions, rewards, success = [_copied(seen)], [], [], []
     terminated = truncated = False
     while not (terminated or truncated or (stop is not None and success and stop(success))):
-        action = np.asarray(act(seen))
-        actions.append(action.copy())  # before the step: the environment may change it in place
+        action = act(seen)
+        actions.append(np.array(action))  # before the step: the environment may change it in place
         seen, reward, terminated, truncated, info = task.env.step(action)
         moments.append(_copied(seen))
         rewards.append(float(reward))
@@ -123,5 +124,5 @@ def _wild(task: Task, rng: np.random.Generator) -> Controller:
     """Random actions."""
     size = task.spec.action_size
     if task.spec.discrete:
-        return lambda _: np.asarray(rng.integers(size))
+        return lambda _: task.native(np.asarray(rng.integers(size)))
     return lambda _: task.native(rng.uniform(-1, 1, size))

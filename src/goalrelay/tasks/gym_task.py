@@ -43,6 +43,8 @@ class Task:
         self.symmetries: tuple[Symmetry, ...] = ()
         self._raw: Any = env.unwrapped
         box = env.action_space
+        self.first_action = int(box.start) if isinstance(box, spaces.Discrete) else 0
+        """Number of the first discrete action; learners count from 0."""
         self._centre, self._half = np.float32(0), np.float32(1)
         if isinstance(box, spaces.Box):
             self._centre, self._half = (box.high + box.low) / 2, (box.high - box.low) / 2
@@ -83,13 +85,13 @@ class Task:
     def native(self, action: np.ndarray) -> Any:
         """A normalised action, [A] in [-1, 1] or [] int, as the environment takes it."""
         if self.spec.discrete:
-            return int(action)
+            return self.first_action + int(action)
         return (self._centre + self._half * np.clip(action, -1, 1)).astype(np.float32)
 
     def normalized(self, native: np.ndarray) -> np.ndarray:
         """Actions of the environment, [..., A] or [...] int, as learners know them."""
         if self.spec.discrete:
-            return np.asarray(native, np.int32)
+            return (np.asarray(native, np.int64) - self.first_action).astype(np.int32)
         unit = (np.asarray(native, np.float32) - self._centre) / self._half
         return unit.clip(-1, 1).astype(np.float32)
 
