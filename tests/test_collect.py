@@ -59,6 +59,14 @@ def test_episodes_come_in_the_order_of_their_seeds_on_any_number_of_threads() ->
         np.testing.assert_array_equal(a.action, b.action)
 
 
+def test_arrays_that_an_environment_overwrites_are_copied() -> None:
+    plain, reusing = (open_task(f"stranger_tasks:{name}-v0") for name in ("Line", "Reusing"))
+    episode = rollout(reusing, at_random(reusing.spec), seed=4)
+    assert len(np.unique(episode.achieved)) == 7
+    for ours, expected in zip(episode, rollout(plain, at_random(plain.spec), seed=4), strict=True):
+        np.testing.assert_array_equal(ours, expected)
+
+
 def test_exploration_is_not_the_noise_the_environment_started_from() -> None:
     task = open_task(POINT)
     episode = rollout(task, at_random(task.spec), seed=3)

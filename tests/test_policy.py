@@ -14,7 +14,7 @@ import pytest
 import goalrelay
 from goalrelay.errors import UsageError
 from goalrelay.goals import Guidance
-from goalrelay.methods import relay
+from goalrelay.methods import her, relay
 from goalrelay.networks import MLP
 from goalrelay.normalizer import Moments
 from goalrelay.policy import Policy
@@ -80,6 +80,37 @@ def test_actions_are_in_the_tasks_own_units(task: str, learner: str, tmp_path: P
     observation, _ = env.reset(seed=0)
     action = goalrelay.load(run.folder)(observation)
     assert env.action_space.contains(np.int64(action) if learner == "dqn" else action)
+
+
+FROM_ONE = "stranger_tasks:FromOne-v0"
+
+
+@pytest.mark.parametrize("best", range(3))
+def test_a_policy_gives_discrete_actions_as_the_task_counts_them(best: int, tmp_path: Path) -> None:
+    task = open_task(FROM_ONE)
+    actor = MLP((np.zeros((2, 3), "f"),), (np.eye(3, dtype="f")[best],))
+    scale = Moments(np.zeros(2, "f"), np.ones(2, "f"), np.float32(200), np.float32(5))
+    none, config = np.zeros(0, "f"), her.Config()
+    policy = Policy(task.id, (), "her", config, "dqn", task.spec, none, none, (actor,), (scale,), 1)
+    policy.save(tmp_path)
+    seen, _ = task.env.reset(seed=0)
+    assert policy(seen) == goalrelay.load(tmp_path)(seen) == best + 1
+    about = json.loads((tmp_path / "policy.json").read_text())
+    del about["first_action"]  # as older files are
+    (tmp_path / "policy.json").write_text(json.dumps(about))
+    assert goalrelay.load(tmp_path)(seen) == best
+
+
+def test_a_run_on_actions_from_one_is_trained_tested_and_exported(tmp_path: Path) -> None:
+    settings = {"learner.hidden": (16,), "save.tensorboard": False, "evaluate.confirm": 2}
+    run = goalrelay.train(
+        "her", FROM_ONE, learner="dqn", episodes=3, out=tmp_path / "r", settings=settings
+    )
+    policy = goalrelay.load(run.folder)
+    assert policy.first_action == 1
+    env = gymnasium.make("FromOne-v0")
+    assert all(env.action_space.contains(policy(env.reset(seed=i)[0])) for i in range(20))
+    assert goalrelay.evaluate(run.folder, episodes=3).episodes == 3
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from goalrelay.collect import rollout
 from goalrelay.exploration import random_action
 from goalrelay.methods import flat, her
+from goalrelay.priority import moving
 from goalrelay.relabel import (
     STRATEGIES,
     GoalRule,
@@ -21,8 +22,8 @@ from goalrelay.relabel import (
 )
 from goalrelay.replay import Replay
 from goalrelay.tasks.gym_task import open_task
-from goalrelay.types import Batch, Index
-from test_replay import LENGTHS, SPEC, filled
+from goalrelay.types import Batch, Index, Judge
+from test_replay import LENGTHS, SPEC, episode, filled
 
 SEEDS = st.integers(0, 2**32 - 1)
 
@@ -266,12 +267,15 @@ def test_goals_that_come_with_a_step_take_the_place_of_those_of_the_strategy() -
     np.testing.assert_array_equal(meaning.goal[~takes], plain.goal[~takes])
 
 
-def test_rewards_of_one_and_nothing_add_up_until_the_goal_is_reached() -> None:
+@pytest.mark.parametrize("limits", [(0.0, 1.0), None])
+def test_rewards_of_one_and_nothing_add_up_until_the_goal_is_reached(
+    limits: tuple[float, float] | None,
+) -> None:
     def one(achieved: np.ndarray, desired: np.ndarray) -> np.ndarray:
         return reward(achieved, desired) + 1
 
     replay, index = drawn([5, 6, 4], 3, 200)
-    zero_one = Rules(SPEC._replace(reward_range=(0.0, 1.0)), one, stored, 0.5)
+    zero_one = Rules(SPEC._replace(reward_range=limits), one, stored, 0.5)
     rng = np.random.default_rng
     whole_ = whole(SPEC)
     rule, half = GoalRule("future", 1.0), RULES._replace(gamma=0.5)
@@ -291,20 +295,84 @@ def test_rewards_of_one_and_nothing_add_up_until_the_goal_is_reached() -> None:
     [
         ((-1.0, 0.0), [-1, -0.5, 0], [False, False, True]),
         ((0.0, 1.0), [0, 0.5, 1], [False, False, True]),
-        (None, [-0.1, 0, 3], [False, True, True]),
     ],
 )
 def test_a_goal_is_reached_where_the_task_gives_its_best_reward(
-    limits: tuple[float, float] | None, rewards: list[float], expected: list[bool]
+    limits: tuple[float, float], rewards: list[float], expected: list[bool]
 ) -> None:
+    asked = 0
+
     def given(achieved: np.ndarray, desired: np.ndarray) -> np.ndarray:
+        nonlocal asked
+        asked += 1
         return np.array(rewards, np.float32)
 
     rules, goals = Rules(SPEC._replace(reward_range=limits), given, stored, 0.9), np.zeros((3, 3))
     np.testing.assert_array_equal(reached(whole(SPEC), rules)(goals, goals), expected)
+    assert asked == 1  # a promise is not asked for again
     near = whole(SPEC)._replace(threshold=0.5)  # has rewards of its own
     achieved = goals + np.array([[0.0], [0.2], [0.4]])
     np.testing.assert_array_equal(reached(near, rules)(achieved, goals), [True, True, False])
+    assert asked == 1
+
+
+def within(achieved: np.ndarray, desired: np.ndarray) -> np.ndarray:
+    return np.abs(achieved - desired).sum(-1) <= 1.0
+
+
+UNPROMISED: dict[str, Judge] = {
+    "-1 and 0": reward,
+    "0 and 1": lambda achieved, desired: within(achieved, desired).astype(np.float32),
+    "False and True": within,
+    "-2 and -1": lambda achieved, desired: reward(achieved, desired) - 1,
+    "less, the higher the goal": lambda achieved, desired: (
+        within(achieved, desired) / (1 + np.abs(desired).sum(-1, dtype=np.float32))
+    ),
+}
+"""Rewards of a task that promises no range; all are best within a distance of 1."""
+
+
+@pytest.mark.parametrize("rewards", UNPROMISED.values(), ids=UNPROMISED)
+def test_without_a_promise_the_task_is_asked_for_its_reward_at_the_goal(rewards: Judge) -> None:
+    rules = Rules(SPEC._replace(reward_range=None), rewards, stored, 0.9)
+    desired = np.array([[0, 0, 0], [5, 0, 0], [0, 9, 0], [2, 2, 2]], np.float32)
+    achieved = desired + np.array([[0.5], [-0.25], [0.0], [0.0]]) * [1, 1, 0]
+    achieved[3] += 3
+    expected = [True, True, True, False]
+    np.testing.assert_array_equal(reached(whole(SPEC), rules)(achieved, desired), expected)
+
+
+def test_more_than_was_asked_for_is_as_good_as_the_goal() -> None:
+    def above(achieved: np.ndarray, desired: np.ndarray) -> np.ndarray:
+        return np.asarray((achieved >= desired).all(-1))
+
+    rules = Rules(SPEC._replace(reward_range=None), above, stored, 0.9)
+    desired = np.ones((3, 3), np.float32)
+    there = reached(whole(SPEC), rules)(desired * [[0.9], [1.0], [7.0]], desired)
+    np.testing.assert_array_equal(there, [False, True, True])
+
+
+@pytest.mark.parametrize("rewards", UNPROMISED.values(), ids=UNPROMISED)
+def test_what_asks_whether_goals_are_reached_does_not_depend_on_the_sign(rewards: Judge) -> None:
+    replay = filled([5, 6, 4])
+    promised = RULES._replace(demonstrations=replay)
+    unpromised = promised._replace(spec=SPEC._replace(reward_range=None), reward=rewards)
+    config = her.Config(strategy="episode", priority="rare", cell=0.5)
+    (usual, figures), (batch, others) = (
+        her.sample(config, rules, replay, (1, 400), np.random.default_rng(0))
+        for rules in (promised, unpromised)
+    )
+    np.testing.assert_array_equal(batch.inputs, usual.inputs)
+    np.testing.assert_array_equal(batch.demonstrated, usual.demonstrated)
+    assert 0 < usual.demonstrated.mean() < 1
+    assert others == figures
+    assert 0 < figures["innr"] < 1
+    one = episode(1, 6)
+    usual_weight, weight = (
+        moving(one, reached(whole(SPEC), rules)) for rules in (promised, unpromised)
+    )
+    np.testing.assert_array_equal(weight, usual_weight)
+    assert set(usual_weight) == {0, 1}
 
 
 def test_relabelling_leaves_the_facts_alone() -> None:

@@ -205,7 +205,7 @@ def _demonstrator(command: Record, task: Task) -> tuple[Begin, str]:
         return expert_of(task), "its scripted expert"
     policy = load_policy(command.policy)
     sizes = [(s.observation_size, s.goal_size, s.action_size) for s in (task.spec, policy.spec)]
-    if sizes[0] != sizes[1]:
+    if sizes[0] != sizes[1] or task.first_action != policy.first_action:
         raise UsageError(
             f"--policy {command.policy} was trained on '{policy.task}', which does not fit "
             f"'{task.id}'"

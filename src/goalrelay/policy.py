@@ -54,6 +54,8 @@ class Policy:
     """of each level, the one that acts first"""
     moments: tuple[Moments, ...]
     """of each level"""
+    first_action: int = 0
+    """number of the task's first discrete action; networks count from 0"""
 
     def __call__(self, observation: Any) -> Any:
         """Gymnasium observation -> Gymnasium action.
@@ -86,7 +88,7 @@ class Policy:
     def _native(self, action: np.ndarray) -> Any:
         """A decision as the task takes it."""
         if self.spec.discrete:
-            return int(action)
+            return self.first_action + int(action)
         action = action[: self.spec.action_size]
         half, centre = (self.action_high - self.action_low) / 2, self.action_high + self.action_low
         return (centre / 2 + half * action.clip(-1, 1)).astype(np.float32)
@@ -141,6 +143,7 @@ class Policy:
             "learner": self.learner_name,
             "layers": [len(actor.weights) for actor in self.actors],
             "spec": self.spec._asdict(),
+            "first_action": self.first_action,
         }
         write_json(folder / f"{name}.json", about)
 
@@ -187,6 +190,7 @@ def load(path: str | Path) -> Policy:
             tensors["action_high"],
             tuple(actors),
             tuple(moments),
+            about.get("first_action", 0),  # older files are of tasks that count from 0
         )
     except UsageError:
         raise

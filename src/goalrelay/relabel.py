@@ -192,11 +192,15 @@ def task_order(stage: Stage) -> np.ndarray | None:
 
 
 def reached(stage: Stage, rules: Rules) -> Reached:
-    """Whether a stage's achieved goals are as good as the desired ones, [B] bool."""
-    best = 0.0
-    if stage.threshold is None and rules.spec.reward_range is not None:
-        best = rules.spec.reward_range[1]
-    reward = judge(stage, rules.reward)
+    """Whether a stage's achieved goals are as good as the desired ones, [B] bool.
+
+    The best reward is known where the stage has a threshold or the task promises a range. Other
+    tasks are asked for their reward at the desired goal itself, whatever its sign.
+    """
+    reward, limits = judge(stage, rules.reward), rules.spec.reward_range
+    if stage.threshold is None and limits is None and rules.spec.goal_size:
+        return lambda achieved, desired: reward(achieved, desired) >= reward(desired, desired)
+    best = limits[1] if stage.threshold is None and limits is not None else 0.0
     return lambda achieved, desired: reward(achieved, desired) >= best
 
 

@@ -336,6 +336,7 @@ class Trainer:
             high,
             tuple(actors),
             tuple(level.moments() for level in self.levels),
+            self.task.first_action,
         )
 
     def _rng(self, stream: int, *counters: int) -> np.random.Generator:

@@ -10,6 +10,7 @@ import pytest
 import relay_task
 from goalrelay import cli
 from goalrelay.demos.dataset import read, write
+from goalrelay.demos.load import fitted, load
 from goalrelay.demos.record import Disturbance, expert_of, record
 from goalrelay.errors import UsageError
 from goalrelay.tasks.gym_task import Task, open_task
@@ -37,6 +38,38 @@ def test_the_actions_recorded_lead_to_the_moments_recorded(push: Task) -> None:
         assert info["is_success"] == one.success[step]
     np.testing.assert_array_equal(seen["achieved_goal"], one.achieved_goal[-1])
     env.close()
+
+
+@pytest.mark.parametrize("disturbance", [{}, {"noise": 0.3}, {"random": 1.0}])
+def test_arrays_that_an_environment_overwrites_are_copied(disturbance: dict[str, float]) -> None:
+    (expected,), (one,) = (
+        play(open_task(f"stranger_tasks:{name}-v0"), range(4, 5), **disturbance)
+        for name in ("Line", "Reusing")
+    )
+    assert len(np.unique(one.observation)) > 2
+    for ours, theirs in zip(one, expected, strict=True):
+        np.testing.assert_array_equal(ours, theirs)
+
+
+@pytest.mark.parametrize("random", [0.0, 1.0])
+def test_discrete_actions_are_recorded_as_the_task_counts_them(
+    random: float, tmp_path: Path
+) -> None:
+    task = open_task("stranger_tasks:FromOne-v0")
+    played = play(task, range(8), random=random)
+    action = np.concatenate([one.action for one in played])
+    assert set(action) == {1, 2, 3}
+    for one in played:  # they lead to what was recorded
+        moves = 0.25 * (one.action - 2)
+        places = (one.achieved_goal[:-1, 0] + moves).clip(-1, 1)
+        np.testing.assert_allclose(places, one.achieved_goal[1:, 0], atol=1e-6)
+    write(tmp_path / "d", played, task, "a test")
+    loaded = load(str(tmp_path / "d"), task)
+    np.testing.assert_array_equal(np.concatenate([one.action for one in loaded]), action - 1)
+    for first in (0, 2):  # neither 0 nor 4 is an action
+        wrong = played[0]._replace(action=first + np.arange(6) % 3)
+        with pytest.raises(UsageError, match=r"not have: its actions are Discrete\(3, start=1\)"):
+            fitted("d", wrong, task)
 
 
 def test_a_seed_gives_the_same_demonstrations(push: Task) -> None:

@@ -1,10 +1,14 @@
 """Tasks that do not fit are refused in one line that says what fits."""
 
 from pathlib import Path
+from typing import Any
 
+import gymnasium
 import numpy as np
 import pytest
+from gymnasium import spaces
 
+import stranger_tasks
 from goalrelay.errors import UsageError
 from goalrelay.tasks.gym_task import open_task
 
@@ -113,12 +117,61 @@ def test_task_options_reach_the_constructor() -> None:
         open_task("goalrelay/BitFlip-v0", ["bits=20"])
 
 
+def test_a_reward_that_works_in_place_leaves_goals_and_earlier_rewards_alone() -> None:
+    task = open_task("stranger_tasks:Reusing-v0")
+    achieved, desired = np.array([[0.75], [1.0]], np.float32), np.full((2, 1), 0.5, np.float32)
+    rewards = task.reward(achieved, desired)
+    np.testing.assert_array_equal(task.reward(desired, desired), [0, 0])
+    np.testing.assert_array_equal(rewards, [-0.25, -0.5])
+    np.testing.assert_array_equal(task.terminal(achieved, desired, np.ones(2, bool)), [0, 0])
+    np.testing.assert_array_equal(achieved, [[0.75], [1]])
+    np.testing.assert_array_equal(desired, [[0.5], [0.5]])
+
+
+def test_a_flat_task_copies_what_it_is_shown() -> None:
+    class Flat(stranger_tasks.Reusing):
+        def __init__(self, render_mode: str | None = None):
+            super().__init__()
+            self.observation_space = stranger_tasks.BOX
+
+        def look(self) -> Any:
+            return super().look()["observation"]
+
+    maker: Any = Flat
+    gymnasium.register("Flat-v0", maker, max_episode_steps=5)
+    task = open_task("Flat-v0")
+    gymnasium.registry.pop("Flat-v0")
+    first = task.reset(0)
+    start = first.observation.copy()
+    assert task.step(np.ones(1, np.float32))[0].observation != start
+    np.testing.assert_array_equal(first.observation, start)
+
+
 def test_a_flat_task_stores_its_reward_as_what_was_achieved() -> None:
     task = open_task("InvertedDoublePendulum-v5")
     assert (task.spec.achieved_size, task.spec.goal_size) == (1, 0)
     task.reset(0)
     moment, reward, *_ = task.step(np.zeros(1, np.float32))
     assert task.reward(moment.achieved[None], moment.desired[None]) == pytest.approx([reward])
+
+
+@pytest.mark.parametrize("start", [-7, 0, 1, 200])
+def test_discrete_actions_are_counted_from_0_and_executed_as_the_task_has_them(start: int) -> None:
+    class Numbered(stranger_tasks.FromOne):
+        first = start
+        action_space = spaces.Discrete(3, start=start)
+
+    maker: Any = Numbered
+    gymnasium.register("Numbered-v0", maker, max_episode_steps=5)
+    task = open_task("Numbered-v0")
+    gymnasium.registry.pop("Numbered-v0")
+    native = [task.native(np.asarray(action, np.int32)) for action in range(3)]
+    assert native == [start, start + 1, start + 2]
+    kind = np.uint8 if start > 0 else np.int64
+    np.testing.assert_array_equal(task.normalized(np.array(native, kind)), [0, 1, 2])
+    task.reset(0)
+    before, after = (task.step(np.asarray(action, np.int32))[0] for action in (0, 2))
+    assert after.achieved > before.achieved
 
 
 def test_normalised_actions_span_the_tasks_own_range() -> None:

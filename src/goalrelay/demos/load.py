@@ -49,9 +49,15 @@ def fitted(folder: str | Path, demonstration: Demonstration, task: Task) -> Epis
         )
     if not all(np.isfinite(part).all() for part in demonstration[:4]):
         raise UsageError(f"the demonstrations in {folder} have values that are not finite")
+    action = task.normalized(demonstration.action)
+    if spec.discrete and not ((action >= 0) & (action < spec.action_size)).all():
+        raise UsageError(
+            f"the demonstrations in {folder} have actions that task '{task.id}' does not have: "
+            f"its actions are {task.env.action_space}"
+        )
     return Episode(
         *(np.asarray(part, np.float32) for part in demonstration[:3]),
-        action=task.normalized(demonstration.action),
+        action=action,
         terminal=demonstration.terminated,
         success=succeeded(demonstration, task),
         total_reward=float(demonstration.reward.sum()),

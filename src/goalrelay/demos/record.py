@@ -6,6 +6,7 @@ for demonstration in record(task, expert, range(100), Disturbance(noise=0.1)): .
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -15,7 +16,7 @@ from goalrelay.errors import UsageError
 from goalrelay.settings import number
 from goalrelay.tasks.gym_task import Task
 
-Controller = Callable[[Mapping[str, np.ndarray]], np.ndarray]
+Controller = Callable[[Mapping[str, np.ndarray]], Any]
 """Gymnasium's observation dictionary -> an action of the task."""
 Begin = Callable[[], Controller]
 """Called at the start of an episode."""
@@ -83,13 +84,13 @@ def play(task: Task, act: Controller, seed: int, stop: Stop | None = None) -> De
         stop: ends the episode before the task does; not asked before the first step.
     """
     seen, _ = task.env.reset(seed=seed)
-    moments, actions, rewards, success = [seen], [], [], []
+    moments, actions, rewards, success = [_copied(seen)], [], [], []
     terminated = truncated = False
     while not (terminated or truncated or (stop is not None and success and stop(success))):
-        action = np.asarray(act(seen))
+        action = act(seen)
+        actions.append(np.array(action))  # before the step: the environment may change it in place
         seen, reward, terminated, truncated, info = task.env.step(action)
-        moments.append(seen)
-        actions.append(action)
+        moments.append(_copied(seen))
         rewards.append(float(reward))
         success.append(task.success(info, bool(terminated), float(reward)))
     return Demonstration(
@@ -100,6 +101,11 @@ def play(task: Task, act: Controller, seed: int, stop: Stop | None = None) -> De
         success=np.array(success),
         seed=seed,
     )
+
+
+def _copied(seen: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """One timestep of our own: the environment may overwrite its arrays at the next step."""
+    return {key: np.array(seen[key]) for key in KEYS}
 
 
 def _noisy(task: Task, act: Controller, noise: float, rng: np.random.Generator) -> Controller:
@@ -118,5 +124,5 @@ def _wild(task: Task, rng: np.random.Generator) -> Controller:
     """Random actions."""
     size = task.spec.action_size
     if task.spec.discrete:
-        return lambda _: np.asarray(rng.integers(size))
+        return lambda _: task.native(np.asarray(rng.integers(size)))
     return lambda _: task.native(rng.uniform(-1, 1, size))

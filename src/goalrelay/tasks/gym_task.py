@@ -45,6 +45,8 @@ class Task:
         self.symmetries: tuple[Symmetry, ...] = ()
         self._raw: Any = env.unwrapped
         box = env.action_space
+        self.first_action = int(box.start) if isinstance(box, spaces.Discrete) else 0
+        """Number of the first discrete action; learners count from 0."""
         self._centre, self._half = np.float32(0), np.float32(1)
         if isinstance(box, spaces.Box):
             self._centre, self._half = (box.high + box.low) / 2, (box.high - box.low) / 2
@@ -85,13 +87,13 @@ class Task:
     def native(self, action: np.ndarray) -> Any:
         """A normalised action, [A] in [-1, 1] or [] int, as the environment takes it."""
         if self.spec.discrete:
-            return int(action)
+            return self.first_action + int(action)
         return (self._centre + self._half * np.clip(action, -1, 1)).astype(np.float32)
 
     def normalized(self, native: np.ndarray) -> np.ndarray:
         """Actions of the environment, [..., A] or [...] int, as learners know them."""
         if self.spec.discrete:
-            return np.asarray(native, np.int32)
+            return (np.asarray(native, np.int64) - self.first_action).astype(np.int32)
         unit = (np.asarray(native, np.float32) - self._centre) / self._half
         return unit.clip(-1, 1).astype(np.float32)
 
@@ -99,8 +101,9 @@ class Task:
         """Rewards [B] float32 of bringing about achieved [B, .] while desired [B, G] was asked."""
         if self.flat:
             return achieved[:, 0]
+        achieved, desired = np.array(achieved), np.array(desired)  # it may compute in place
         with self._reward_lock:
-            return np.asarray(self._raw.compute_reward(achieved, desired, {}), np.float32)
+            return np.array(self._raw.compute_reward(achieved, desired, {}), np.float32)
 
     def terminal(self, achieved: np.ndarray, desired: np.ndarray, fact: np.ndarray) -> np.ndarray:
         """Whether the task would have ended, [B] bool.
@@ -109,8 +112,9 @@ class Task:
         """
         if not self._terminates:
             return fact
+        achieved, desired = np.array(achieved), np.array(desired)  # it may compute in place
         with self._reward_lock:
-            return np.asarray(self._raw.compute_terminated(achieved, desired, {}), bool)
+            return np.array(self._raw.compute_terminated(achieved, desired, {}), bool)
 
     def success(self, info: dict[str, Any], terminated: bool, reward: float) -> float:
         """1 or 0 for the step just made, NaN where the task has no notion of success."""
@@ -126,10 +130,11 @@ class Task:
         self.env.close()
 
     def _observation(self, raw: Any, reward: float) -> Observation:
+        """What the environment shows, copied: it may overwrite its arrays at the next step."""
         if self.flat:
-            flat = np.asarray(raw, np.float32).reshape(-1)
+            flat = np.array(raw, np.float32).reshape(-1)
             return Observation(flat, np.array([reward], np.float32), np.zeros(0, np.float32))
-        return Observation(*(np.asarray(raw[key], np.float32) for key in GOAL_KEYS))
+        return Observation(*(np.array(raw[key], np.float32) for key in GOAL_KEYS))
 
     def _decompose(self) -> None:
         """Learn what was declared of the task: stages, symmetries, places."""
@@ -177,8 +182,8 @@ class Task:
         for _ in range(2):
             raw, reward, terminated, truncated, _ = self.env.step(self.env.action_space.sample())
             rewards.append(float(reward))
-            achieved.append(raw["achieved_goal"])
-            desired.append(raw["desired_goal"])
+            achieved.append(np.array(raw["achieved_goal"]))  # copied: it may be overwritten
+            desired.append(np.array(raw["desired_goal"]))
             if terminated or truncated:
                 break
         achieved, desired = np.stack(achieved), np.stack(desired)
