@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 import goalrelay
+from goalrelay import cli
 from goalrelay.errors import UsageError
 from goalrelay.goals import Guidance
 from goalrelay.methods import her, relay
@@ -86,7 +87,9 @@ FROM_ONE = "stranger_tasks:FromOne-v0"
 
 
 @pytest.mark.parametrize("best", range(3))
-def test_a_policy_gives_discrete_actions_as_the_task_counts_them(best: int, tmp_path: Path) -> None:
+def test_a_policy_gives_discrete_actions_as_the_task_counts_them(
+    best: int, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     task = open_task(FROM_ONE)
     actor = MLP((np.zeros((2, 3), "f"),), (np.eye(3, dtype="f")[best],))
     scale = Moments(np.zeros(2, "f"), np.ones(2, "f"), np.float32(200), np.float32(5))
@@ -99,6 +102,9 @@ def test_a_policy_gives_discrete_actions_as_the_task_counts_them(best: int, tmp_
     del about["first_action"]  # as older files are
     (tmp_path / "policy.json").write_text(json.dumps(about))
     assert goalrelay.load(tmp_path)(seen) == best
+    words = ["demos", "record", FROM_ONE, "--policy", str(tmp_path), "--out", str(tmp_path / "d")]
+    assert cli.main(words) == 2  # its actions are another task's
+    assert "does not fit" in capsys.readouterr().err
 
 
 def test_a_run_on_actions_from_one_is_trained_tested_and_exported(tmp_path: Path) -> None:
