@@ -77,6 +77,7 @@ OURS: Mapping[str, Any] = {
     "method.guidance.lead": 0.2,
     "method.symmetries": ("all",),
     "method.n_step": 1,
+    "method.actual": 0.4,
     "method.mixing": "frontier",
     "method.priority": "rare",
     "method.prioritized": 0.8,
