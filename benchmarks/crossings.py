@@ -22,7 +22,7 @@ class Crossing(NamedTuple):
     episodes: int
     success: float
     others: float | None
-    """NaN-free: None where nobody asked for other episodes."""
+    """None where nobody asked for other episodes."""
     seconds: float
 
 
@@ -61,8 +61,9 @@ def table(folders: list[Path]) -> str:
     for name, pick in (("median", np.median), ("slowest", np.max)):
         cells = []
         for runs in found.values():
-            episodes, seconds = ([run[i] for run in runs.values()] for i in (0, 3))
-            cells.append(f"{pick(episodes):.0f}; {pick(seconds):.0f} s")
+            episodes = pick([run.episodes for run in runs.values()])
+            seconds = pick([run.seconds for run in runs.values()])
+            cells.append(f"{episodes:.0f}; {seconds:.0f} s")
         lines.append(f"| {name} | " + " | ".join(cells) + " |")
     return "\n".join(lines)
 

@@ -11,8 +11,9 @@ from goalrelay.encoding import Moment, encode, layout, normalized
 from goalrelay.errors import UsageError
 from goalrelay.symmetry import Steps, mirror
 from goalrelay.tasks.decomposition import part, turn
+from goalrelay.tasks.differences import check_hidden
 from goalrelay.tasks.gym_task import open_task
-from goalrelay.types import Difference, Spec, Stage, Symmetry
+from goalrelay.types import Difference, Observation, Spec, Stage, Symmetry
 from relay_task import CARRY, Carry
 from two_blocks import BLOCK, HAND, SPEC, STAGES
 
@@ -69,7 +70,7 @@ class Hiding(Carry):
 
 
 for kind in ("Apart", "Lamp", "Line", "Hiding"):
-    gymnasium.register(f"{kind}-v0", f"{__name__}:{kind}", max_episode_steps=12)
+    gymnasium.register(f"{kind}Table-v0", f"{__name__}:{kind}", max_episode_steps=12)
 
 
 def plan(spec: Spec, **changes: Any) -> Any:
@@ -83,27 +84,35 @@ def test_what_the_observation_holds_is_not_shown_twice(name: str) -> None:
 
 
 def test_what_it_lacks_is_found() -> None:
-    assert open_task("Apart-v0").spec.differences == (Difference(HAND_PLACE, BLOCK_PLACE),)
+    assert open_task("ApartTable-v0").spec.differences == (Difference(HAND_PLACE, BLOCK_PLACE),)
 
 
 def test_a_difference_that_is_hidden_is_lacking() -> None:
-    assert open_task("Hiding-v0").spec.differences == (Difference(HAND_PLACE, BLOCK_PLACE),)
+    assert open_task("HidingTable-v0").spec.differences == (Difference(HAND_PLACE, BLOCK_PLACE),)
 
 
 def test_a_column_that_nothing_else_tells_of_may_not_be_hidden() -> None:
     with pytest.raises(UsageError, match="absolute hides column 4 of the observation, which is"):
-        open_task("Lamp-v0")
+        open_task("LampTable-v0")
 
 
 def test_places_of_different_sizes_may_not_both_be_hidden() -> None:
     with pytest.raises(UsageError, match="hides observation 0 and achieved_goal 0, 1, which have"):
-        open_task("Line-v0")
+        open_task("LineTable-v0")
+
+
+def test_a_part_of_a_place_may_be_hidden_with_the_place() -> None:
+    seen = [Observation(*np.random.default_rng(i).uniform(-1, 1, (3, 2))) for i in range(4)]
+    seen = [step._replace(achieved=step.observation) for step in seen]
+    half = Stage("half", part("observation", 0, 1), part("desired_goal", 0, 1), 0.1)
+    whole = Stage("task", part("achieved_goal", 0, 2), part("desired_goal", 0, 2))
+    check_hidden((half, whole), (0, 1), seen, "the task")
 
 
 @pytest.mark.parametrize("stage", [0, 1])
 @pytest.mark.parametrize("hide", [False, True])
 def test_every_stage_sees_where_the_hand_is_relative_to_the_block(stage: int, hide: bool) -> None:
-    spec = open_task("Apart-v0").spec
+    spec = open_task("ApartTable-v0").spec
     moment = Moment(np.array([0.5, 0.1, -0.2, 0.3], "f"), np.array([-0.2, 0.3], "f"))
     goal = np.array([[-0.2, 0.3], [0.8, 0.8]][stage], "f")  # the block; its goal
     seen = encode(plan(spec, translation=hide), moment, goal, stage)
@@ -113,7 +122,7 @@ def test_every_stage_sees_where_the_hand_is_relative_to_the_block(stage: int, hi
 
 
 def test_the_published_encoding_shows_no_differences() -> None:
-    spec = open_task("Apart-v0").spec
+    spec = open_task("ApartTable-v0").spec
     moment = Moment(np.zeros(4, "f"), np.zeros(2, "f"))
     shown = encode(plan(spec, encoding="absolute"), moment, np.zeros(2, "f"), 1)
     assert len(shown) == 4 - 4 + 4 + 2  # nothing of the observation, two slots, two flags
@@ -130,7 +139,7 @@ def test_differences_are_those_of_what_is_seen_in_their_place() -> None:
 
 
 def test_in_a_mirror_image_differences_are_those_of_the_image() -> None:
-    task = open_task("Apart-v0")
+    task = open_task("ApartTable-v0")
     rng = np.random.default_rng(0)
     hand, block, goal = rng.uniform(-1, 1, (3, 40, 2)).astype("f")
     facts = [np.hstack([hand, block])] * 2 + [block] * 2 + [goal] * 2 + [np.zeros((40, 2), "f")] * 2

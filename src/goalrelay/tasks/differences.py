@@ -72,8 +72,9 @@ def check_hidden(
         UsageError: naming the column.
     """
     for one, other in itertools.combinations(positions(stages), 2):
-        both = all(_is_hidden(part, hidden, timesteps) for part in (one, other))
-        if both and len(one.columns) != len(other.columns):
+        if len(one.columns) == len(other.columns) or _is_within(one, other, timesteps):
+            continue
+        if all(_is_hidden(part, hidden, timesteps) for part in (one, other)):
             raise UsageError(
                 f"{where}: absolute hides {_named(one)} and {_named(other)}, which have different "
                 "sizes, so no difference between them can be shown; give both the same columns or "
@@ -135,6 +136,13 @@ def _is_hidden(part: Part, hidden: Sequence[int], timesteps: Sequence[Observatio
     copies = _observations(timesteps)[:, list(hidden)]
     size = CLOSE * np.abs(columns).max()
     return any(np.abs(c - h).max() <= size for c in columns.T for h in copies.T)
+
+
+def _is_within(one: Part, other: Part, timesteps: Sequence[Observation]) -> bool:
+    """Whether the columns of the smaller part are among those of the larger, as x among x, y."""
+    small, large = sorted((_values(p, timesteps) for p in (one, other)), key=lambda v: v.shape[1])
+    size = CLOSE * np.abs(large).max()
+    return all(any(np.abs(a - b).max() <= size for b in large.T) for a in small.T)
 
 
 def _named(part: Part) -> str:
