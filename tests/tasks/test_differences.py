@@ -63,13 +63,20 @@ class Line(Apart):
     )
 
 
+class Whole(Apart):
+    """One stage, the task: nothing says that the hand is a position."""
+
+    symmetries = ()
+    stages = (Carry.stages[1],)
+
+
 class Hiding(Carry):
     """Carry, whose difference is hidden with the places."""
 
     absolute = (0, 1, 2, 3, 4, 5)
 
 
-for kind in ("Apart", "Lamp", "Line", "Hiding"):
+for kind in ("Apart", "Lamp", "Line", "Whole", "Hiding"):
     gymnasium.register(f"{kind}Table-v0", f"{__name__}:{kind}", max_episode_steps=12)
 
 
@@ -94,6 +101,11 @@ def test_a_difference_that_is_hidden_is_lacking() -> None:
 def test_a_column_that_nothing_else_tells_of_may_not_be_hidden() -> None:
     with pytest.raises(UsageError, match="absolute hides column 4 of the observation, which is"):
         open_task("LampTable-v0")
+
+
+def test_a_hand_that_no_stage_is_about_may_not_be_hidden() -> None:
+    with pytest.raises(UsageError, match="absolute hides column 0 of the observation, which is"):
+        open_task("WholeTable-v0")
 
 
 def test_places_of_different_sizes_may_not_both_be_hidden() -> None:

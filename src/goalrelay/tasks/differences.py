@@ -56,7 +56,7 @@ def check_hidden(
     timesteps: Sequence[Observation],
     where: str,
 ) -> None:
-    """Refuse hidden columns that nothing else tells of.
+    """Refuse hidden columns that nothing else shows.
 
     A hidden column may be one of a position that stages are about, the same number under another
     name, a difference of two of them, a constant, or a number whose difference to such a position
@@ -81,7 +81,7 @@ def check_hidden(
                 "leave one out of absolute"
             )
     for column in hidden:
-        if not _is_told(column, stages, hidden, timesteps):
+        if not _is_known(column, stages, hidden, timesteps):
             raise UsageError(
                 f"{where}: absolute hides column {column} of the observation, which is no position "
                 "that a stage is about, and no difference to one is shown; leave it out of "
@@ -89,21 +89,21 @@ def check_hidden(
             )
 
 
-def _is_told(
+def _is_known(
     column: int, stages: Sequence[Stage], hidden: Sequence[int], timesteps: Sequence[Observation]
 ) -> bool:
-    """Whether a hidden column is constant, shown to the network some other way, or a position."""
-    values = [_values(part, timesteps) for part in positions(stages)]
-    pairs = itertools.combinations(values, 2)
+    """Whether a hidden column is a position, a constant, or found in what the network sees."""
+    parts = [_values(part, timesteps) for part in positions(stages)]
+    pairs = itertools.combinations(parts, 2)
     gaps = [one - other for one, other in pairs if one.shape == other.shape]
-    places = [place for value in values for place in value.T]
-    shown = places + [gap for value in gaps for gap in value.T]
+    coordinates = [values for part in parts for values in part.T]
+    shown = coordinates + [values for gap in gaps for values in gap.T]
     observation = _observations(timesteps)
-    own, seen = observation[:, column], np.delete(observation, list(hidden), axis=1)
-    size = CLOSE * max([np.abs(own).max(), *(np.abs(place).max() for place in places)])
+    own, visible = observation[:, column], np.delete(observation, list(hidden), axis=1)
+    size = CLOSE * max([np.abs(own).max(), *(np.abs(values).max() for values in coordinates)])
     same = any(np.abs(own - s * other).max() <= size for other in shown for s in (1, -1))
-    relative = any(_holds(seen, (own - place)[:, None], size) for place in places)
-    return np.ptp(own) <= size or same or relative
+    relative = any(_holds(visible, (own - place)[:, None], size) for place in coordinates)
+    return bool(np.ptp(own) <= size) or same or relative
 
 
 def _observations(timesteps: Sequence[Observation]) -> np.ndarray:

@@ -150,7 +150,7 @@ class Task:
         self.spec = spec._replace(
             stages=found.stages, absolute=found.absolute, reach=found.reach, body=found.body
         )
-        if len(found.stages) > 1:
+        if found.stages:
             timesteps, where = self._timesteps(), f"task '{self.id}'"
             differences.check_hidden(found.stages, found.absolute, timesteps, where)
             shown = differences.lacking(found.stages, found.absolute, timesteps)
