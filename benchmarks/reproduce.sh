@@ -142,7 +142,9 @@ relay_comparison() { # who brings the hand to the object: the paper's comparison
 }
 
 relay_slide() { # strokes are unsuitable, says the paper
-    run relay_slide/seed-0 relay FetchSlide-v4 --episodes 1000 --evaluate.every 100
+    run relay_slide/seed-0 relay FetchSlide-v4 --minutes 20 --evaluate.every 100 \
+        --evaluate.episodes 40
+    judge relay_slide/seed-0
 }
 
 relay_tasks() { # the paper's tasks with one object
@@ -150,6 +152,7 @@ relay_tasks() { # the paper's tasks with one object
         for seed in ${SEEDS:-0 1 2}; do
             run "relay_tasks/$task-$seed" relay "goalrelay/$task-v0" --until 0.95 --minutes 40 \
                 --evaluate.every 50 --seed "$seed"
+            judge "relay_tasks/$task-$seed"
         done
     done
 }
@@ -182,6 +185,7 @@ relay_several() { # and with two or three
         for seed in ${SEEDS:-0 1 2}; do
             run "relay_several/$task-$seed" relay "goalrelay/$task-v0" --until 0.9 \
                 --episodes 8000 --evaluate.every 50 --seed "$seed"
+            judge "relay_several/$task-$seed"
         done
     done
 }
@@ -348,7 +352,7 @@ CHANGES
 }
 
 [ $# -gt 0 ] || set -- bit_flip fetch_reach fetch_reach_curves inverted_double_pendulum \
-    fetch_push_baselines relay_paper relay_push relay_pick relay_reach relay_slide \
+    fetch_push_baselines relay_paper relay_push relay_pick relay_push_before relay_pick_before relay_reach relay_slide \
     relay_comparison notebook relay_tasks her_tasks relay_several demos_pick demos_pick_none \
-    demos_imperfect demos_random demos_several point_maze ant_maze ant_maze_paper ant_tasks ant_gather
+    demos_imperfect demos_random demos_several panda point_maze ant_maze ant_maze_paper ant_tasks ant_gather
 for claim in "$@"; do "$claim"; done
