@@ -7,7 +7,7 @@ fingers, then the block's position, Euler angles, velocity and angular velocity,
 Metres and seconds. The middle of the table is 0, so mirrors need no shift.
 """
 
-import panda_gym  # noqa: F401  registers the tasks
+import panda_gym  # noqa: F401  # pyright: ignore[reportMissingImports]  registers the tasks
 
 import goalrelay
 from goalrelay import Decomposition, Stage, Symmetry, part
