@@ -7,11 +7,13 @@ fingers, then the block's position, Euler angles, velocity and angular velocity,
 Metres and seconds. The middle of the table is 0, so mirrors need no shift.
 """
 
-import panda_gym  # noqa: F401  # pyright: ignore[reportMissingImports]  registers the tasks
+import importlib
 
 import goalrelay
 from goalrelay import Decomposition, Stage, Symmetry, part
 from goalrelay.tasks.decomposition import turn
+
+importlib.import_module("panda_gym")  # registers the tasks
 
 STAGES = (
     Stage("reach", part("observation", 0, 3), part("achieved_goal", 0, 3), threshold=0.05),

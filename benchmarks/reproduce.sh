@@ -352,7 +352,8 @@ CHANGES
 }
 
 [ $# -gt 0 ] || set -- bit_flip fetch_reach fetch_reach_curves inverted_double_pendulum \
-    fetch_push_baselines relay_paper relay_push relay_pick relay_push_before relay_pick_before relay_reach relay_slide \
-    relay_comparison notebook relay_tasks her_tasks relay_several demos_pick demos_pick_none \
-    demos_imperfect demos_random demos_several panda point_maze ant_maze ant_maze_paper ant_tasks ant_gather
+    fetch_push_baselines relay_paper relay_push relay_pick relay_push_before relay_pick_before \
+    relay_reach relay_slide relay_comparison notebook relay_tasks her_tasks relay_several demos_pick demos_pick_none \
+    demos_imperfect demos_random demos_several panda point_maze ant_maze ant_maze_paper \
+    ant_tasks ant_gather
 for claim in "$@"; do "$claim"; done

@@ -40,15 +40,15 @@ class Look(NamedTuple):
     shift: np.ndarray
     """[S]"""
     first: np.ndarray
-    """[differences' columns] of observation and achieved goal side by side"""
+    """[D] columns of [observation | achieved goal] that hold the first position of each difference"""
     second: np.ndarray
-    """what is subtracted from those"""
+    """[D] columns of the second position, which is subtracted"""
     places: np.ndarray
     """[G] slots that the stage's goals fill"""
     resting: tuple[np.ndarray, np.ndarray]
     """Slots that show where things are which only later stages move, and their columns of the
     achieved goal (the paper's encoding)."""
-    told: np.ndarray
+    indicator: np.ndarray
     """[things] 1 for each thing whose goal counts"""
 
 
@@ -59,13 +59,13 @@ class Layout(NamedTuple):
     looks: tuple[Look, ...]
     slots: int
     relative: bool
-    tell: bool
+    stage_indicator: bool
 
     @property
     def size(self) -> int:
         """Of the network's input."""
         look = self.looks[0]
-        flags = len(look.told) if self.tell else 0
+        flags = len(look.indicator) if self.stage_indicator else 0
         return len(look.columns) + len(look.first) + self.slots + flags
 
 
@@ -88,8 +88,8 @@ def layout(encoding: str, tell_stage: bool, translation: bool, focus: bool, spec
 
     looks = []
     for number, stage in enumerate(spec.stages):
-        told = np.zeros(len(things), np.float32)
-        told[[things.index(_image(pair.achieved, stage, focus)) for pair in stage.pairs]] = 1
+        indicator = np.zeros(len(things), np.float32)
+        indicator[[things.index(_image(pair.achieved, stage, focus)) for pair in stage.pairs]] = 1
         near = {p.achieved for s in spec.stages[: number + 2] for p in s.pairs}
         later = [t for t in things if t.source == "achieved_goal" and t not in near]
         resting = (
@@ -107,7 +107,7 @@ def layout(encoding: str, tell_stage: bool, translation: bool, focus: bool, spec
             for side in range(2)
         )
         sign, shift = sign.astype(np.float32), shift.astype(np.float32)
-        looks.append(Look(columns, sign, shift, first, second, places, resting, told))
+        looks.append(Look(columns, sign, shift, first, second, places, resting, indicator))
     return Layout(spec.stages, tuple(looks), slots, encoding == "relative", tell_stage)
 
 
@@ -129,8 +129,8 @@ def encode(plan: Layout, moment: Moment, goal: np.ndarray, stage: int) -> np.nda
     if not plan.relative and len(look.resting[0]):
         slots[..., look.resting[0]] = moment.achieved[..., look.resting[1]]
     pieces = [_seen(look, moment.observation), _differences(look, moment), slots]
-    if plan.tell:
-        pieces.append(np.broadcast_to(look.told, (*goal.shape[:-1], len(look.told))))
+    if plan.stage_indicator:
+        pieces.append(np.broadcast_to(look.indicator, (*goal.shape[:-1], len(look.indicator))))
     return np.concatenate(pieces, axis=-1)
 
 
@@ -148,16 +148,18 @@ def unzeroed(plan: Layout, moment: Moment, goals: list[np.ndarray], look: int) -
         slots[..., look_.places] = _shown(plan, stage, moment, goal)
     view = plan.looks[look]
     pieces = [_seen(view, moment.observation), _differences(view, moment), slots]
-    if plan.tell:
-        pieces.append(np.zeros((*slots.shape[:-1], len(plan.looks[0].told)), np.float32))
+    if plan.stage_indicator:
+        pieces.append(np.zeros((*slots.shape[:-1], len(plan.looks[0].indicator)), np.float32))
     return np.concatenate(pieces, axis=-1)
 
 
 def normalized(plan: Layout) -> np.ndarray:
     """What is normalised, [D] bool: not the flags, and not relative goals (see `Stage.scale`)."""
     mask = np.zeros(plan.size, bool)
-    seen = len(plan.looks[0].columns) + len(plan.looks[0].first)
-    mask[: seen if plan.relative else seen + plan.slots] = True
+    visible = len(plan.looks[0].columns) + len(
+        plan.looks[0].first
+    )  # the observation's and differences
+    mask[: visible if plan.relative else visible + plan.slots] = True
     return mask
 
 
@@ -184,6 +186,7 @@ def _seen(look: Look, observation: np.ndarray) -> np.ndarray:
 
 
 def _differences(look: Look, moment: Moment) -> np.ndarray:
+    """First minus second position of each difference: [..., D]"""
     if not len(look.first):
         return moment.observation[..., :0]
     both = np.concatenate([moment.observation, moment.achieved], axis=-1)

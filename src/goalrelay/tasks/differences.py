@@ -27,17 +27,17 @@ def positions(stages: Sequence[Stage]) -> list[Part]:
 
 
 def lacking(
-    stages: Sequence[Stage], hidden: Sequence[int], timesteps: Sequence[Observation]
+    stages: Sequence[Stage], hidden: Sequence[int], timesteps: Observation
 ) -> tuple[Difference, ...]:
     """The differences between positions of one size that the observation does not hold.
 
     Args:
         stages: of the task.
         hidden: columns of the observation that the network may not see.
-        timesteps: what the task showed, at least two episodes of it.
+        timesteps: what the task showed in some episodes, [N, O] and [N, achieved_size].
     """
-    observation = _observations(timesteps)
-    observation[:, list(hidden)] = np.nan  # equal to nothing
+    visible = timesteps.observation.copy()
+    visible[:, list(hidden)] = np.nan  # equal to nothing
     found: list[Difference] = []
     for first, second in itertools.combinations(positions(stages), 2):
         if len(first.columns) != len(second.columns):
@@ -45,7 +45,7 @@ def lacking(
         one, other = _values(first, timesteps), _values(second, timesteps)
         size = CLOSE * max(np.abs(one).max(), np.abs(other).max())
         gap = one - other
-        if np.abs(gap).max() > size and not _holds(observation, gap, size):
+        if np.abs(gap).max() > size and not _holds(visible, gap, size):
             found.append(Difference(first, second))
     return tuple(found)
 
@@ -53,7 +53,7 @@ def lacking(
 def check_hidden(
     stages: Sequence[Stage],
     hidden: Sequence[int],
-    timesteps: Sequence[Observation],
+    timesteps: Observation,
     where: str,
 ) -> None:
     """Refuse hidden columns that nothing else shows.
@@ -65,7 +65,7 @@ def check_hidden(
     Args:
         stages: of the task.
         hidden: columns of the observation that the network may not see.
-        timesteps: what the task showed, at least two episodes of it.
+        timesteps: what the task showed in some episodes, [N, O] and [N, achieved_size].
         where: the task, for the message.
 
     Raises:
@@ -90,7 +90,7 @@ def check_hidden(
 
 
 def _is_known(
-    column: int, stages: Sequence[Stage], hidden: Sequence[int], timesteps: Sequence[Observation]
+    column: int, stages: Sequence[Stage], hidden: Sequence[int], timesteps: Observation
 ) -> bool:
     """Whether a hidden column is a position, a constant, or found in what the network sees."""
     parts = [_values(part, timesteps) for part in positions(stages)]
@@ -98,23 +98,18 @@ def _is_known(
     gaps = [one - other for one, other in pairs if one.shape == other.shape]
     coordinates = [values for part in parts for values in part.T]
     shown = coordinates + [values for gap in gaps for values in gap.T]
-    observation = _observations(timesteps)
-    own, visible = observation[:, column], np.delete(observation, list(hidden), axis=1)
+    own = timesteps.observation[:, column]
+    visible = np.delete(timesteps.observation, list(hidden), axis=1)
     size = CLOSE * max([np.abs(own).max(), *(np.abs(values).max() for values in coordinates)])
     same = any(np.abs(own - s * other).max() <= size for other in shown for s in (1, -1))
     relative = any(_holds(visible, (own - place)[:, None], size) for place in coordinates)
     return bool(np.ptp(own) <= size) or same or relative
 
 
-def _observations(timesteps: Sequence[Observation]) -> np.ndarray:
-    """[N, O] float64"""
-    return np.stack([step.observation for step in timesteps]).astype(np.float64)
-
-
-def _values(part: Part, timesteps: Sequence[Observation]) -> np.ndarray:
-    """[N, G] float64"""
-    achieved = np.stack([step.achieved for step in timesteps]).astype(np.float64)
-    source = _observations(timesteps) if part.source == "observation" else achieved
+def _values(part: Part, timesteps: Observation) -> np.ndarray:
+    """The columns of a part: [N, G]"""
+    observed = part.source == "observation"
+    source = timesteps.observation if observed else timesteps.achieved
     return source[:, list(part.columns)]
 
 
@@ -128,17 +123,17 @@ def _holds(observation: np.ndarray, wanted: np.ndarray, size: float) -> bool:
     return False
 
 
-def _is_hidden(part: Part, hidden: Sequence[int], timesteps: Sequence[Observation]) -> bool:
+def _is_hidden(part: Part, hidden: Sequence[int], timesteps: Observation) -> bool:
     """Whether a column of a position is hidden, under its own name or as a copy."""
     if part.source == "observation":
         return bool(set(part.columns) & set(hidden))
     columns = _values(part, timesteps)
-    copies = _observations(timesteps)[:, list(hidden)]
+    copies = timesteps.observation[:, list(hidden)]
     size = CLOSE * np.abs(columns).max()
     return any(np.abs(c - h).max() <= size for c in columns.T for h in copies.T)
 
 
-def _is_within(one: Part, other: Part, timesteps: Sequence[Observation]) -> bool:
+def _is_within(one: Part, other: Part, timesteps: Observation) -> bool:
     """Whether the columns of the smaller part are among those of the larger, as x among x, y."""
     small, large = sorted((_values(p, timesteps) for p in (one, other)), key=lambda v: v.shape[1])
     size = CLOSE * np.abs(large).max()

@@ -156,8 +156,8 @@ class Task:
             shown = differences.lacking(found.stages, found.absolute, timesteps)
             self.spec = self.spec._replace(differences=shown)
 
-    def _timesteps(self) -> list[Observation]:
-        """Some timesteps of a few episodes of random actions, to see what the columns hold."""
+    def _timesteps(self) -> Observation:
+        """Timesteps of a few episodes of random actions, [N, .] float64: what do columns hold?"""
         timesteps = []
         self.env.action_space.seed(0)
         for seed in range(LOOKS):
@@ -167,7 +167,7 @@ class Task:
                 timesteps.append(self._observation(raw, 0.0))
                 if terminated or truncated:
                     break
-        return timesteps
+        return Observation(*(np.stack(a).astype(float) for a in zip(*timesteps, strict=True)))
 
     def _check_contract(self) -> None:
         """Raise unless rewards can be recomputed in batches and agree with `step`."""
