@@ -40,7 +40,7 @@ class Look(NamedTuple):
     shift: np.ndarray
     """[S]"""
     first: np.ndarray
-    """[D] columns of [observation | achieved goal] that hold the first position of each difference"""
+    """[D] columns of [observation | achieved goal]: the first position of each difference"""
     second: np.ndarray
     """[D] columns of the second position, which is subtracted"""
     places: np.ndarray
