@@ -15,9 +15,9 @@ from typing import Any
 import jax
 import numpy as np
 
-from goalrelay import experiment
-from goalrelay.session import use_compilation_cache
-from goalrelay.trainer import SCAN, Trainer
+from goalrelay.train import config as experiment
+from goalrelay.train.session import use_compilation_cache
+from goalrelay.train.loop import SCAN, Trainer
 
 TASKS = tuple(
     f"goalrelay/Ant{name}-v0" for name in ("MazeSparse", "PushSparse", "FallSparse", "Gather")

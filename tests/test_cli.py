@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from goalrelay import cli, cli_demos, session
+from goalrelay import cli, cli_demos
+from goalrelay.train import session
 from relay_task import CARRY
 
 POINT = "goalrelay/PointReach-v0"

@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from goalrelay.collect import Begin, Collector, rollout
-from goalrelay.exploration import Exploration, annealed, explore, random_action
-from goalrelay.tasks.gym_task import open_task
+from goalrelay.data.rollout import Begin, Collector, rollout
+from goalrelay.methods.exploration import Exploration, annealed, explore, random_action
+from goalrelay.tasks.goal_task import open_task
 from goalrelay.types import Observation, Spec
 
 POINT = "goalrelay/PointReach-v0"

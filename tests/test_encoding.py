@@ -5,11 +5,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from goalrelay.encoding import Layout, Moment, encode, layout, normalized, unzeroed
+from goalrelay.methods.relay.inputs import Layout, Timestep, encode, layout, normalized, unzeroed
 from two_blocks import SPEC, STAGES, observe
 
 HAND, BLOCKS = 0.7, np.array([0.2, -0.1], np.float32)
-NOW = Moment(observe(np.array(HAND), BLOCKS), BLOCKS)
+NOW = Timestep(observe(np.array(HAND), BLOCKS), BLOCKS)
 GOALS = {
     "reach0": [0.3],
     "move0": [0.0],
@@ -70,7 +70,7 @@ def test_one_flag_a_thing_tells_whose_goal_counts(stage: str, told: list[int]) -
 
 
 def test_in_focus_the_second_block_looks_as_the_first_would_in_its_place() -> None:
-    swapped = Moment(observe(np.array(HAND), BLOCKS[::-1]), BLOCKS[::-1])
+    swapped = Timestep(observe(np.array(HAND), BLOCKS[::-1]), BLOCKS[::-1])
     options = {"encoding": "relative", "tell_stage": True, "focus": True}
     seen = encode(plan(**options), NOW, np.array([-0.3], np.float32), 1)  # move block 0
     of_second = encode(plan(**options), swapped, np.array([-0.3, -0.1], np.float32), 3)
@@ -89,7 +89,7 @@ def test_without_focus_they_look_different() -> None:
 def test_hidden_columns_are_those_of_what_is_seen_in_their_place() -> None:
     full = shown("task", focus=True)
     np.testing.assert_array_equal(
-        shown("task", focus=True, translation=True), np.delete(full, SPEC.absolute)
+        shown("task", focus=True, translation=True), np.delete(full, SPEC.position_columns)
     )
 
 
@@ -115,10 +115,10 @@ def test_statistics_see_every_goal_in_its_slot() -> None:
 def test_a_batch_is_encoded_row_by_row() -> None:
     rng = np.random.default_rng(0)
     blocks = rng.normal(size=(5, 2)).astype(np.float32)
-    many = Moment(observe(rng.normal(size=5), blocks), blocks)
+    many = Timestep(observe(rng.normal(size=5), blocks), blocks)
     goal = rng.normal(size=(5, 2)).astype(np.float32)
     options = plan(encoding="relative", focus=True, tell_stage=True)
     together = encode(options, many, goal, 3)
     for i in range(5):
-        alone = encode(options, Moment(*(facts[i] for facts in many)), goal[i], 3)
+        alone = encode(options, Timestep(*(facts[i] for facts in many)), goal[i], 3)
         np.testing.assert_array_equal(together[i], alone)

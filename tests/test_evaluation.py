@@ -5,12 +5,12 @@ import math
 import numpy as np
 import pytest
 
-from goalrelay.evaluation import diagnose, diagnosed, summarize, wilson
-from goalrelay.types import Episode, Part, Spec, Stage
+from goalrelay.train.evaluate import diagnose, diagnosed, summarize, wilson
+from goalrelay.types import Episode, Columns, Spec, Stage
 
 PLAIN = Spec(1, 2, 2, 1, False, 5, (-1.0, 0.0))
-TASK = Stage("task", Part("achieved_goal", (0, 1)), Part("desired_goal", (0, 1)), switch=1.0)
-NEAR = Stage("near", Part("observation", (0,)), Part("achieved_goal", (1,)), 0.5, switch=2.0)
+TASK = Stage("task", Columns("achieved_goal", (0, 1)), Columns("desired_goal", (0, 1)), switch=1.0)
+NEAR = Stage("near", Columns("observation", (0,)), Columns("achieved_goal", (1,)), 0.5, switch=2.0)
 
 
 def test_the_interval_holds_the_rate_and_stays_a_probability() -> None:

@@ -5,15 +5,15 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from goalrelay.goals import Choice, Guidance, Progress, choose, controller, current, gap
-from goalrelay.types import Observation, Part, Stage
+from goalrelay.methods.relay.guidance import Choice, Guidance, Progress, choose, controller, current, gap
+from goalrelay.types import Observation, Columns, Stage
 
 START = Progress(0, -np.inf)
 
 
 def stage(name: str, column: int, switch: float = 0.1, gain: float | None = None) -> Stage:
     """Stage `name` is as far from its goal as the column of the observation says."""
-    achieved, desired = Part("observation", (column,)), Part("desired_goal", (0,))
+    achieved, desired = Columns("observation", (column,)), Columns("desired_goal", (0,))
     return Stage(name, achieved, desired, 0.1, switch, gain=gain)
 
 
@@ -71,11 +71,11 @@ def test_each_stage_has_its_own_switch_distance_and_the_option_overrides_all() -
 
 
 def test_distances_are_straight_lines_between_the_parts() -> None:
-    away = Stage("a", Part("observation", (2, 0)), Part("achieved_goal", (0, 1)), 0.1, 5.0)
+    away = Stage("a", Columns("observation", (2, 0)), Columns("achieved_goal", (0, 1)), 0.1, 5.0)
     moment = Observation(
         np.array([1.0, 9.0, 2.0], "f"), np.array([5.0, 5.0], "f"), np.zeros(1, "f")
     )
-    np.testing.assert_array_equal(gap(moment, away.pairs[0]), [3.0, 4.0])
+    np.testing.assert_array_equal(gap(moment, away.constraints[0]), [3.0, 4.0])
     assert current(Guidance(), (away, STAGES[0]), moment) == 1
     assert current(Guidance(switch=4.9), (away, STAGES[0]), moment) == 0
 
@@ -187,7 +187,7 @@ def test_a_jump_start_leaves_the_last_stage_to_its_own_policy() -> None:
 
 
 def test_the_controller_moves_in_proportion_to_what_is_missing_and_not_past_the_limits() -> None:
-    reach = Stage("a", Part("observation", (0, 1)), Part("desired_goal", (0, 1)), 0.1, gain=4.0)
+    reach = Stage("a", Columns("observation", (0, 1)), Columns("desired_goal", (0, 1)), 0.1, gain=4.0)
     moment = Observation(np.array([0.1, -0.9], "f"), np.zeros(1, "f"), np.array([0.0, 0.1], "f"))
     action = controller(moment, reach, 4)
     np.testing.assert_allclose(action, [-0.4, 1.0, 0.0, 0.0], rtol=1e-6)

@@ -9,13 +9,13 @@ import pytest
 
 import goalrelay
 from conftest import SMALL
-from goalrelay.collect import rollout
+from goalrelay.data.rollout import rollout
 from goalrelay.errors import UsageError
-from goalrelay.logbook import read_table
+from goalrelay.train.logbook import read_table
 from goalrelay.report.video import record
-from goalrelay.session import Result
+from goalrelay.train.session import Result
 from goalrelay.tasks.ant import scene
-from goalrelay.tasks.gym_task import open_task
+from goalrelay.tasks.goal_task import open_task
 from goalrelay.types import Observation
 
 MAZE = "goalrelay/PointMaze-v0"
@@ -48,7 +48,7 @@ def test_both_levels_learn_and_are_logged(run: Result) -> None:
 def test_the_high_level_makes_an_update_for_so_many_of_the_low_one(
     every: int | None, high: int, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    from goalrelay import level
+    from goalrelay.learners import agent as level
 
     made: dict[str, int] = {}
     update = level.Level.update

@@ -11,11 +11,11 @@ import pytest
 import goalrelay
 from conftest import SMALL
 from goalrelay.tasks import decomposition
-from goalrelay.tasks.gym_task import open_task
+from goalrelay.tasks.goal_task import open_task
 from goalrelay.types import Difference
 
 ROOT = Path(__file__).parent.parent
-HAND, BLOCK = goalrelay.part("observation", 0, 3), goalrelay.part("achieved_goal", 0, 3)
+HAND, BLOCK = goalrelay.columns("observation", 0, 3), goalrelay.columns("achieved_goal", 0, 3)
 
 
 @pytest.fixture

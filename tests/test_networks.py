@@ -6,7 +6,7 @@ import jax
 import numpy as np
 import pytest
 
-from goalrelay.networks import MLP, mlp, q_value, to_numpy
+from goalrelay.learners.networks import MLP, mlp, q_value, to_numpy
 
 
 def test_a_network_computes_the_same_in_numpy_and_in_jax() -> None:

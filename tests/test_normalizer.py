@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from goalrelay import normalizer
+from goalrelay.learners import normalizer
 
 
 def moments_of(

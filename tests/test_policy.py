@@ -14,13 +14,13 @@ import pytest
 import goalrelay
 from goalrelay import cli
 from goalrelay.errors import UsageError
-from goalrelay.goals import Guidance
+from goalrelay.methods.relay.guidance import Guidance
 from goalrelay.methods import her, relay
-from goalrelay.networks import MLP
-from goalrelay.normalizer import Moments
-from goalrelay.policy import Policy
-from goalrelay.session import Result
-from goalrelay.tasks.gym_task import open_task
+from goalrelay.learners.networks import MLP
+from goalrelay.learners.normalizer import Moments
+from goalrelay.train.policy import Policy
+from goalrelay.train.session import Result
+from goalrelay.tasks.goal_task import open_task
 
 POINT = "goalrelay/PointReach-v0"
 

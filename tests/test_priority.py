@@ -8,9 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from goalrelay.errors import UsageError
-from goalrelay.priority import check, draw, energy, moving, uniform
-from goalrelay.relabel import Meaning, Rules, innr, whole
-from goalrelay.replay import Replay
+from goalrelay.data.priority import check, draw, energy, moving, uniform
+from goalrelay.data.relabel import Transitions, Rules, innr, whole
+from goalrelay.data.buffer import ReplayBuffer
 from goalrelay.types import Episode
 from test_relabel import stored
 from test_replay import CAPACITY, LENGTHS, SPEC, episode, filled
@@ -96,11 +96,11 @@ def test_steps_before_a_movement_matter_and_steps_after_it_do_not() -> None:
 @given(SEEDS, st.integers(1, 6))
 def test_steps_that_do_not_matter_are_those_of_identical_rewards(seed: int, length: int) -> None:
     one = with_path(walk(seed, length, 0.03))
-    replay = Replay(SPEC, CAPACITY)
+    replay = ReplayBuffer(SPEC, CAPACITY)
     index = replay.add([one])
     rules = Rules(SPEC, reward, stored, 0.9)
     nothing = np.zeros(length, np.float32)
-    meaning = Meaning(nothing, nothing, np.ones(length, bool), nothing, nothing, index.row + 1)
+    meaning = Transitions(nothing, nothing, np.ones(length, bool), nothing, nothing, index.row + 1)
     share = innr(replay, index, whole(SPEC), rules, meaning)
     assert share == pytest.approx(1 - moving(one, near).mean())
 
@@ -123,7 +123,7 @@ def places(*visits: tuple[float, int]) -> np.ndarray:
 
 
 def test_rare_goals_are_drawn_from_all_places_alike_but_the_first() -> None:
-    replay = Replay(SPEC._replace(horizon=100), 1000)
+    replay = ReplayBuffer(SPEC._replace(horizon=100), 1000)
     one, other = places((0.0, 60), (0.5, 30)), places((0.7, 4), (0.9, 1))
     replay.add([with_path(one), with_path(other, (1.0, 0.0, 0.0))])
     index, goals = draw("rare", 1.0, replay, 30_000, near, 0.05, ALL, np.random.default_rng(0))
@@ -136,7 +136,7 @@ def test_rare_goals_are_drawn_from_all_places_alike_but_the_first() -> None:
 
 
 def test_rare_goals_are_such_as_the_task_asks_for_or_not_a_cell_beyond() -> None:
-    replay = Replay(SPEC._replace(horizon=100), 1000)
+    replay = ReplayBuffer(SPEC._replace(horizon=100), 1000)
     path = places((0.5, 3), (0.98, 3), (1.04, 3), (1.06, 3))
     away = path + np.array([0.0, 0.0, 0.4]) * (path[:, :1] == 0.5)  # as far as any goal, but high
     for one in (path, away):
@@ -147,7 +147,7 @@ def test_rare_goals_are_such_as_the_task_asks_for_or_not_a_cell_beyond() -> None
 
 
 def test_draws_that_are_not_rare_pairs_keep_to_the_weights() -> None:
-    replay, path = Replay(SPEC, CAPACITY), np.zeros((7, 3))
+    replay, path = ReplayBuffer(SPEC, CAPACITY), np.zeros((7, 3))
     path[3:, 0] = 0.5  # step 2 brings it there
     one = with_path(path, (0.5, 0.0, 0.0))
     replay.add([one], [moving(one, near)])
@@ -180,7 +180,7 @@ def test_rare_draws_are_steps_that_are_held_and_goals_later_in_their_episodes(
 
 
 def test_while_nothing_has_moved_rare_goals_are_none_and_steps_uniform() -> None:
-    replay = Replay(SPEC, CAPACITY)
+    replay = ReplayBuffer(SPEC, CAPACITY)
     replay.add([with_path(np.ones((7, 3))), with_path(np.ones((5, 3)))])
     index, goals = draw("rare", 1.0, replay, 20_000, near, 0.05, ALL, np.random.default_rng(0))
     assert (goals == -1).all()
@@ -190,7 +190,7 @@ def test_while_nothing_has_moved_rare_goals_are_none_and_steps_uniform() -> None
 
 @pytest.mark.parametrize("name", ["uniform", "energy", "moving"])
 def test_other_priorities_draw_by_weight_and_bring_no_goals(name: Any) -> None:
-    replay = Replay(SPEC, CAPACITY)
+    replay = ReplayBuffer(SPEC, CAPACITY)
     replay.add([episode(0, 6)], [np.eye(6, dtype="f")[2]])
     index, goals = draw(name, 0.5, replay, 4000, near, 0.05, ALL, np.random.default_rng(0))
     assert (goals == -1).all()
@@ -198,9 +198,9 @@ def test_other_priorities_draw_by_weight_and_bring_no_goals(name: Any) -> None:
     assert (index.row == 2).mean() == pytest.approx(expected, abs=0.03)
 
 
-def weighted(lengths: list[int], seed: int) -> tuple[Replay, dict[tuple[int, int], float]]:
+def weighted(lengths: list[int], seed: int) -> tuple[ReplayBuffer, dict[tuple[int, int], float]]:
     """A small ring that may have been overwritten many times, and each step's weight."""
-    rng, replay, table = np.random.default_rng(seed), Replay(SPEC, CAPACITY), {}
+    rng, replay, table = np.random.default_rng(seed), ReplayBuffer(SPEC, CAPACITY), {}
     for number, length in enumerate(lengths):
         weights = rng.integers(0, 4, length).astype(np.float32)
         replay.add([episode(number, length)], [weights])
@@ -251,7 +251,7 @@ def test_draws_are_in_proportion_to_the_weights() -> None:
 
 @pytest.mark.parametrize("share", [0.0, 0.25, 0.8])
 def test_the_other_steps_are_drawn_uniformly(share: float) -> None:
-    replay = Replay(SPEC, CAPACITY)
+    replay = ReplayBuffer(SPEC, CAPACITY)
     replay.add([episode(0, 6), episode(1, 4)], [np.eye(6, dtype="f")[2], np.zeros(4, "f")])
     index = replay.sample(20_000, np.random.default_rng(0), weighted=share)
     assert (index.row == 2).mean() == pytest.approx(share + (1 - share) / 10, abs=0.015)
@@ -259,7 +259,7 @@ def test_the_other_steps_are_drawn_uniformly(share: float) -> None:
 
 
 def test_without_any_weight_all_steps_are_drawn_uniformly() -> None:
-    replay = Replay(SPEC, CAPACITY)
+    replay = ReplayBuffer(SPEC, CAPACITY)
     replay.add([episode(0, 6), episode(1, 4)], [np.zeros(6, "f"), np.zeros(4, "f")])
     index = replay.sample(20_000, np.random.default_rng(0), weighted=1.0)
     rows, counts = np.unique(index.row, return_counts=True)
@@ -282,7 +282,7 @@ def test_a_restored_replay_keeps_the_weights(
 ) -> None:
     one, _ = weighted(before, seed)
     saved = {name: value.copy() for name, value in one.save().items()}
-    other = Replay(SPEC, CAPACITY)
+    other = ReplayBuffer(SPEC, CAPACITY)
     other.restore(saved)
     for replay in (one, other):
         rng = np.random.default_rng(seed)

@@ -6,23 +6,23 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from goalrelay.collect import rollout
-from goalrelay.exploration import random_action
+from goalrelay.data.rollout import rollout
+from goalrelay.methods.exploration import random_action
 from goalrelay.methods import flat, her
-from goalrelay.priority import moving
-from goalrelay.relabel import (
+from goalrelay.data.priority import moving
+from goalrelay.data.relabel import (
     STRATEGIES,
     GoalRule,
-    Meaning,
+    Transitions,
     Rules,
     achieved_later,
     reached,
     relabel,
     whole,
 )
-from goalrelay.replay import Replay
-from goalrelay.tasks.gym_task import open_task
-from goalrelay.types import Batch, Index, Judge
+from goalrelay.data.buffer import ReplayBuffer
+from goalrelay.tasks.goal_task import open_task
+from goalrelay.types import Batch, Steps, RewardFunction
 from test_replay import LENGTHS, SPEC, episode, filled
 
 SEEDS = st.integers(0, 2**32 - 1)
@@ -40,13 +40,13 @@ RULES = Rules(SPEC, reward, stored, 0.9)
 
 
 def relabelled(
-    replay: Replay, index: Index, goals: GoalRule, seed: int = 0, rules: Rules = RULES
-) -> Meaning:
+    replay: ReplayBuffer, index: Steps, goals: GoalRule, seed: int = 0, rules: Rules = RULES
+) -> Transitions:
     """Of the task itself."""
     return relabel(replay, index, whole(SPEC), goals, rules, np.random.default_rng(seed))
 
 
-def drawn(lengths: list[int], seed: int, count: int = 60) -> tuple[Replay, Index]:
+def drawn(lengths: list[int], seed: int, count: int = 60) -> tuple[ReplayBuffer, Steps]:
     replay = filled(lengths)
     return replay, replay.sample(count, np.random.default_rng(seed))
 
@@ -107,7 +107,7 @@ def test_random_goals_come_from_episodes_that_are_held(lengths: list[int], seed:
 
 def test_random_goals_come_from_all_episodes_evenly_but_not_from_first_moments() -> None:
     replay = filled([6, 2, 4])
-    index = Index(*(np.full(24_000, v) for v in (0, 0, 6, True)))  # all in the first episode
+    index = Steps(*(np.full(24_000, v) for v in (0, 0, 6, True)))  # all in the first episode
     rows = STRATEGIES["random"](replay, index, np.random.default_rng(0))
     seen, counts = np.unique(replay.observation[rows], axis=0, return_counts=True)
     expected = [(n, t) for n, length in enumerate([6, 2, 4]) for t in range(1, length + 1)]
@@ -118,7 +118,7 @@ def test_random_goals_come_from_all_episodes_evenly_but_not_from_first_moments()
 @pytest.mark.parametrize("time", range(6))
 def test_future_offsets_pass_a_chi_square_test_from_every_moment(time: int) -> None:
     replay, left = filled([6]), 6 - time
-    index = Index(*(np.full(12_000, v) for v in (time, time, 6, False)))
+    index = Steps(*(np.full(12_000, v) for v in (time, time, 6, False)))
     rows = STRATEGIES["future"](replay, index, np.random.default_rng(time))
     counts = np.bincount(rows - time, minlength=left + 1)
     assert counts[0] == 0
@@ -134,7 +134,7 @@ def test_future_offsets_pass_a_chi_square_test_from_every_moment(time: int) -> N
 )
 def test_each_strategy_draws_its_moments_evenly(strategy: str, moments: set[int]) -> None:
     replay = filled([6])
-    index = Index(*(np.full(20_000, v) for v in (2, 2, 6, False)))
+    index = Steps(*(np.full(20_000, v) for v in (2, 2, 6, False)))
     rows = STRATEGIES[strategy](replay, index, np.random.default_rng(0))
     seen, counts = np.unique(replay.observation[rows, 1], return_counts=True)
     assert set(seen) == moments
@@ -231,7 +231,7 @@ def test_k_hindsight_goals_for_each_real_one() -> None:
 
 def test_actual_goals_are_those_of_all_stored_steps_evenly() -> None:
     replay = filled([6, 2, 4])
-    index = Index(*(np.full(24_000, v) for v in (0, 0, 6, True)))  # all the same step
+    index = Steps(*(np.full(24_000, v) for v in (0, 0, 6, True)))  # all the same step
     meaning = relabelled(replay, index, GoalRule("future", 0.8, 1.0))
     goals, counts = np.unique(meaning.goal, axis=0, return_counts=True)
     pursued = replay.desired[replay.steps().row]  # a goal of its own at every step
@@ -320,7 +320,7 @@ def within(achieved: np.ndarray, desired: np.ndarray) -> np.ndarray:
     return np.abs(achieved - desired).sum(-1) <= 1.0
 
 
-UNPROMISED: dict[str, Judge] = {
+UNPROMISED: dict[str, RewardFunction] = {
     "-1 and 0": reward,
     "0 and 1": lambda achieved, desired: within(achieved, desired).astype(np.float32),
     "False and True": within,
@@ -333,7 +333,7 @@ UNPROMISED: dict[str, Judge] = {
 
 
 @pytest.mark.parametrize("rewards", UNPROMISED.values(), ids=UNPROMISED)
-def test_without_a_promise_the_task_is_asked_for_its_reward_at_the_goal(rewards: Judge) -> None:
+def test_without_a_promise_the_task_is_asked_for_its_reward_at_the_goal(rewards: RewardFunction) -> None:
     rules = Rules(SPEC._replace(reward_range=None), rewards, stored, 0.9)
     desired = np.array([[0, 0, 0], [5, 0, 0], [0, 9, 0], [2, 2, 2]], np.float32)
     achieved = desired + np.array([[0.5], [-0.25], [0.0], [0.0]]) * [1, 1, 0]
@@ -353,7 +353,7 @@ def test_more_than_was_asked_for_is_as_good_as_the_goal() -> None:
 
 
 @pytest.mark.parametrize("rewards", UNPROMISED.values(), ids=UNPROMISED)
-def test_what_asks_whether_goals_are_reached_does_not_depend_on_the_sign(rewards: Judge) -> None:
+def test_what_asks_whether_goals_are_reached_does_not_depend_on_the_sign(rewards: RewardFunction) -> None:
     replay = filled([5, 6, 4])
     promised = RULES._replace(demonstrations=replay)
     unpromised = promised._replace(spec=SPEC._replace(reward_range=None), reward=rewards)
@@ -384,7 +384,7 @@ def test_relabelling_leaves_the_facts_alone() -> None:
     np.testing.assert_array_equal(replay.desired, before[1])
 
 
-def sampled(config: her.Config, rules: Rules, replay: Replay, count: int = 60) -> Batch:
+def sampled(config: her.Config, rules: Rules, replay: ReplayBuffer, count: int = 60) -> Batch:
     """One batch."""
     batch, _ = her.sample(config, rules, replay, (1, count), np.random.default_rng(0))
     return jax.tree.map(lambda x: x[0], batch)
@@ -401,9 +401,9 @@ def test_a_step_that_reaches_its_new_goal_ends_where_the_task_says_so() -> None:
     assert 0 < (batch.reward == 0).mean() < 1
 
 
-def of_task(task_id: str, episodes: int) -> tuple[Rules, Replay]:
+def of_task(task_id: str, episodes: int) -> tuple[Rules, ReplayBuffer]:
     task = open_task(task_id)
-    replay = Replay(task.spec, 1000)
+    replay = ReplayBuffer(task.spec, 1000)
     for seed in range(episodes):
         replay.add([rollout(task, lambda rng: lambda _: random_action(task.spec, rng), seed)])
     return Rules(task.spec, task.reward, task.terminal, 0.9), replay

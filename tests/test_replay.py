@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from goalrelay.errors import UsageError
-from goalrelay.replay import Replay
+from goalrelay.data.buffer import ReplayBuffer
 from goalrelay.types import Episode, Spec
 
 HORIZON = 6
@@ -26,14 +26,14 @@ def episode(number: int, length: int) -> Episode:
     return Episode(facts[:, :2], facts, facts + 0.5, action, number % 2 == 0, 0.0, 0.0)
 
 
-def filled(lengths: Sequence[int], capacity: int = CAPACITY) -> Replay:
-    replay = Replay(SPEC, capacity)
+def filled(lengths: Sequence[int], capacity: int = CAPACITY) -> ReplayBuffer:
+    replay = ReplayBuffer(SPEC, capacity)
     for number, length in enumerate(lengths):
         replay.add([episode(number, length)])
     return replay
 
 
-def held(replay: Replay) -> list[int]:
+def held(replay: ReplayBuffer) -> list[int]:
     """Numbers of the episodes held, oldest first, each checked to be whole."""
     index = replay._steps_of(np.arange(replay.episodes))
     numbers = []
@@ -138,7 +138,7 @@ def test_add_returns_the_steps_just_stored_in_order() -> None:
 def test_a_restored_replay_goes_on_like_the_saved_one(before: list[int], after: list[int]) -> None:
     one = filled(before)
     saved = {name: value.copy() for name, value in one.save().items()}
-    other = Replay(SPEC, CAPACITY)
+    other = ReplayBuffer(SPEC, CAPACITY)
     other.restore(saved)
     for replay in (one, other):
         for number, length in enumerate(after):
@@ -153,7 +153,7 @@ def test_a_restored_replay_goes_on_like_the_saved_one(before: list[int], after: 
 
 
 def test_a_restored_replay_draws_the_same_steps_and_facts() -> None:
-    one, other = filled([5, 6, 4, 3, 6, 2]), Replay(SPEC, CAPACITY)
+    one, other = filled([5, 6, 4, 3, 6, 2]), ReplayBuffer(SPEC, CAPACITY)
     other.restore(one.save())
     a, b = (r.sample(200, np.random.default_rng(3)) for r in (one, other))
     for x, y in zip(a, b, strict=True):
@@ -168,11 +168,11 @@ def test_only_rows_in_use_are_saved() -> None:
     saved = filled([3, 2]).save()
     for name in ("observation", "achieved", "desired", "action"):
         assert len(saved[name]) == 3 + 1 + 2 + 1
-    assert len(Replay(SPEC, CAPACITY).save()["observation"]) == 0
+    assert len(ReplayBuffer(SPEC, CAPACITY).save()["observation"]) == 0
 
 
 def test_discrete_actions_are_stored_as_whole_numbers() -> None:
-    replay = Replay(SPEC._replace(discrete=True, action_size=9), CAPACITY)
+    replay = ReplayBuffer(SPEC._replace(discrete=True, action_size=9), CAPACITY)
     plain = episode(0, 4)
     replay.add([plain._replace(action=np.array([8, 0, 3, 1], np.int32))])
     assert replay.action.shape == (ROWS,)
@@ -181,14 +181,14 @@ def test_discrete_actions_are_stored_as_whole_numbers() -> None:
 
 
 def test_memory_is_what_the_rows_take() -> None:
-    replay = Replay(SPEC, 600)
+    replay = ReplayBuffer(SPEC, 600)
     rows = 600 + 100  # one more row an episode
     assert replay.bytes == rows * 4 * (2 + 3 + 3 + 1 + 1)  # the last is the weight
 
 
 def test_a_replay_too_small_for_an_episode_is_refused() -> None:
     with pytest.raises(UsageError, match=r"--replay\.capacity .* at least 6, got 5"):
-        Replay(SPEC, 5)
+        ReplayBuffer(SPEC, 5)
 
 
 def test_a_replay_for_just_one_episode_holds_the_newest() -> None:

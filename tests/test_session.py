@@ -13,15 +13,15 @@ import pytest
 
 import goalrelay
 from conftest import SMALL
-from goalrelay import experiment as experiments
-from goalrelay import session
+from goalrelay.train import config as experiments
+from goalrelay.train import session
 from goalrelay.errors import Diverged, UsageError
-from goalrelay.evaluation import Evaluation
+from goalrelay.train.evaluate import Evaluation
 from goalrelay.files import read_json
-from goalrelay.logbook import read_table
-from goalrelay.run import RunFolder
+from goalrelay.train.logbook import read_table
+from goalrelay.train.folder import RunFolder
 from goalrelay.settings import replace_at
-from goalrelay.trainer import AGAIN, CONFIRM, TEST, Trainer
+from goalrelay.train.loop import AGAIN, CONFIRM, TEST, Trainer
 from relay_task import CARRY
 
 POINT = "goalrelay/PointReach-v0"

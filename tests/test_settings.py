@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from goalrelay import experiment as experiments
+from goalrelay.train import config as experiments
 from goalrelay import learners, methods
 from goalrelay.errors import UsageError
 from goalrelay.settings import options, replace_at, validate

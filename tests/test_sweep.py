@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 
-from goalrelay import sweep
+from goalrelay.train import sweep
 from goalrelay.cli import main
 from goalrelay.errors import UsageError
-from goalrelay.logbook import read_table
-from goalrelay.sweep import Row
+from goalrelay.train.logbook import read_table
+from goalrelay.train.sweep import Row
 
 FILE = """
 method = "her"

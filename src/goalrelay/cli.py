@@ -15,14 +15,15 @@ import tyro
 from rich.console import Console
 
 import goalrelay
-from goalrelay import experiment as experiments
-from goalrelay import methods, session
+from goalrelay import methods
 from goalrelay.display import Display, Lines, Terminal, describe
 from goalrelay.errors import Diverged, UsageError
-from goalrelay.experiment import Experiment
 from goalrelay.parsing import PositionalPath, parse
 from goalrelay.settings import number, suggest, validate
-from goalrelay.tasks.gym_task import known_tasks
+from goalrelay.tasks.goal_task import known_tasks
+from goalrelay.train import config as experiments
+from goalrelay.train import session
+from goalrelay.train.config import Experiment
 
 AnExperiment = TypeVar("AnExperiment")
 
@@ -211,7 +212,7 @@ def plot(arguments: Sequence[str]) -> int:
 
 def sweep(arguments: Sequence[str]) -> int:
     """Make many runs from one file, and a table of them"""
-    from goalrelay import sweep as sweeps
+    from goalrelay.train import sweep as sweeps
 
     command = parse(Sweep, arguments, "sweep")
     validate(command)

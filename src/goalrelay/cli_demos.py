@@ -18,11 +18,11 @@ from goalrelay.demos.record import record as play
 from goalrelay.demos.steering import Hand, Keys
 from goalrelay.demos.teleop import Wish, describe, session
 from goalrelay.errors import UsageError
-from goalrelay.evaluation import wilson
 from goalrelay.parsing import PositionalPath, PositionalWord, parse
-from goalrelay.policy import load as load_policy
 from goalrelay.settings import number, suggest, validate
-from goalrelay.tasks.gym_task import Task, open_task
+from goalrelay.tasks.goal_task import Simulator, open_task
+from goalrelay.train.evaluate import wilson
+from goalrelay.train.policy import load as load_policy
 
 
 @dataclass(frozen=True)
@@ -71,7 +71,7 @@ class Teleop:
 
 @dataclass(frozen=True)
 class Import:
-    """Turn a file of OpenAI Baselines (.npz), or any Minari dataset with goals, into ours."""
+    """SignedPermutation a file of OpenAI Baselines (.npz), or any Minari dataset with goals, into ours."""
 
     source: PositionalPath
     """The file, or the folder of a Minari dataset."""
@@ -199,13 +199,13 @@ def run(arguments: Sequence[str]) -> int:
     return COMMANDS[words[0]](words[1:])
 
 
-def _demonstrator(command: Record, task: Task) -> tuple[Begin, str]:
+def _demonstrator(command: Record, task: Simulator) -> tuple[Begin, str]:
     """Who plays, and in words."""
     if command.policy is None:
         return expert_of(task), "its scripted expert"
     policy = load_policy(command.policy)
     sizes = [(s.observation_size, s.goal_size, s.action_size) for s in (task.spec, policy.spec)]
-    if sizes[0] != sizes[1] or task.first_action != policy.first_action:
+    if sizes[0] != sizes[1] or task.interface.first_action != policy.interface.first_action:
         raise UsageError(
             f"--policy {command.policy} was trained on '{policy.task}', which does not fit "
             f"'{task.id}'"
@@ -219,7 +219,7 @@ def _named(command: Import, known: str | None) -> str:
     return command.task or known or ""
 
 
-def _goal_task(name: str, options: tuple[str, ...] = ()) -> Task:
+def _goal_task(name: str, options: tuple[str, ...] = ()) -> Simulator:
     task = open_task(name, options)
     if task.flat:
         raise UsageError(f"task '{name}' has no goals, and demonstrations are for tasks with goals")

@@ -9,8 +9,8 @@ from rich.console import Console
 from rich.live import Live
 from rich.progress import BarColumn, Progress, TaskID, TextColumn
 
-from goalrelay.evaluation import Evaluation
-from goalrelay.trainer import Counters, Trainer
+from goalrelay.train.evaluate import Evaluation
+from goalrelay.train.loop import Counters, Trainer
 
 SPEED_WINDOW = 50
 """Cycles over which speeds are averaged."""
@@ -40,7 +40,7 @@ class Lines(Display):
 
     def start(self, trainer: Trainer, folder: Path) -> None:
         """Say what is about to happen, where, and how much memory the replay may take."""
-        experiment, replay = trainer.experiment, trainer.replay
+        experiment, replay = trainer.experiment, trainer.buffer
         self.console.print(
             f"{experiment.method_name} + {experiment.learner_name} "
             f"(preset {experiment.preset}) on {experiment.task}, seed {experiment.seed}"

@@ -132,19 +132,34 @@ def to_dict(config: Any) -> dict[str, Any]:
 
 
 def from_dict(default: Any, values: Mapping[str, Any]) -> Any:
-    """The inverse of `to_dict`, laid over a default of the right types.
+    """The inverse of `to_dict`: every option must be there.
+
+    Args:
+        default: a tree of the right types; none of its values is kept.
+        values: what `to_dict` gave.
 
     Raises:
-        UsageError: a value is missing its place in this version's configuration.
+        UsageError: an option is absent, unknown, or not of its type.
     """
+    absent = sorted({name for name, _, _ in options(default)} - set(_leaves(default, values)))
+    if absent:
+        raise UsageError(f"option '{absent[0]}' is absent")
     config = default
-    for name, value in values.items():
-        if isinstance(value, Mapping) and dataclasses.is_dataclass(getattr(config, name, None)):
-            nested = from_dict(getattr(config, name), value)
-            config = dataclasses.replace(config, **{name: nested})
-        else:
-            config = replace_at(config, name, value)
+    for name, value in _leaves(default, values).items():
+        config = replace_at(config, name, value)
     return config
+
+
+def _leaves(default: Any, values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Values by dotted name; dictionaries are entered where the default is a dataclass."""
+    found: dict[str, Any] = {}
+    for name, value in values.items():
+        current = getattr(default, name, None)
+        if isinstance(value, Mapping) and dataclasses.is_dataclass(current):
+            found |= _leaves(current, value, f"{prefix}{name}.")
+        else:
+            found[prefix + name] = value
+    return found
 
 
 def suggest(name: str, known: Iterable[str]) -> str:

@@ -1,7 +1,9 @@
-"""The shapes that travel between the parts: T steps an episode, B a batch, O, A, G sizes.
+"""The values that travel between the parts: T steps an episode, B a batch, O, A, G sizes.
 
-Facts (`Episode`) are what happened. An `Index` says which facts were drawn. A `Batch` is what they
-mean after relabelling, ready for a learner. None of these types computes anything.
+An `Episode` is what happened. `Steps` say which stored steps were drawn. `Transitions` are what
+these steps mean under the goals given to them. A `Batch` is that, ready for a learner. A `Task` is
+what a task is, apart from its simulator. A `Snapshot` is the state of a run that acting and
+sampling may ask.
 """
 
 from collections.abc import Callable
@@ -13,35 +15,54 @@ Array: TypeAlias = Any
 """A NumPy or a JAX array: networks run on both (see `networks`)."""
 
 
-Judge: TypeAlias = Callable[[np.ndarray, np.ndarray], np.ndarray]
+RewardFunction: TypeAlias = Callable[[np.ndarray, np.ndarray], np.ndarray]
 """Rewards of achieved goals under desired ones: [B, G], [B, G] -> [B] float32."""
 
-Reached: TypeAlias = Callable[[np.ndarray, np.ndarray], np.ndarray]
+SuccessPredicate: TypeAlias = Callable[[np.ndarray, np.ndarray], np.ndarray]
 """Whether achieved goals are as good as desired ones: [B, G], [B, G] -> [B] bool."""
 
+TerminalRule: TypeAlias = Callable[[np.ndarray, np.ndarray, np.ndarray], np.ndarray]
+"""Whether the task ends at achieved goals under desired ones, given whether it ended there in
+fact: [B, G], [B, G], [B] bool -> [B] bool."""
 
-class Part(NamedTuple):
+Network: TypeAlias = Callable[[np.ndarray, np.random.Generator | None], np.ndarray]
+"""A policy network: raw inputs [..., D] -> actions; a stochastic one samples when a generator is
+given."""
+
+
+class Columns(NamedTuple):
     """Some columns of what a task shows."""
 
-    source: Literal["observation", "achieved_goal", "desired_goal"]
+    source: Literal["observation", "achieved_goal", "desired_goal", "subgoal"]
+    """`subgoal`: the position that a hierarchy's sub-goal asks for; its columns are those of the
+    observation that the sub-goal changes, all of them in order."""
     columns: tuple[int, ...]
 
+    def of(self, shown: "Observation | Episode") -> np.ndarray:
+        """These columns of a timestep, of a batch of timesteps or of an episode: [..., G]."""
+        source = {
+            "observation": shown.observation,
+            "achieved_goal": shown.achieved,
+            "desired_goal": shown.desired,
+        }[self.source]
+        return source[..., list(self.columns)]
 
-class Pair(NamedTuple):
-    """Something and where it is to be."""
 
-    achieved: Part
-    desired: Part
+class GoalConstraint(NamedTuple):
+    """Something, and the goal that it has to reach."""
+
+    achieved: Columns
+    desired: Columns
 
 
 class Difference(NamedTuple):
     """One position minus another of the same size, both parts of what is observed or achieved."""
 
-    first: Part
-    second: Part
+    first: Columns
+    second: Columns
 
 
-class Turn(NamedTuple):
+class SignedPermutation(NamedTuple):
     """How a symmetry changes one array: x -> x[order] * sign + shift, column by column."""
 
     order: tuple[int, ...]
@@ -53,13 +74,13 @@ class Symmetry(NamedTuple):
     """A copy of a task that is as true as the original: a mirror, a rotation."""
 
     name: str
-    observation: Turn
-    goal: Turn
+    observation: SignedPermutation
+    goal: SignedPermutation
     """for achieved and desired goals"""
-    action: Turn
+    action: SignedPermutation
 
 
-class Body(NamedTuple):
+class BodyFrame(NamedTuple):
     """How a robot lies in the room: turned about the vertical, it would do all the same."""
 
     rotation: tuple[int, int, int, int]
@@ -77,9 +98,9 @@ class Stage(NamedTuple):
     """
 
     name: str
-    achieved: Part
+    achieved: Columns
     """What the stage is about: the gripper's position, the object's."""
-    desired: Part
+    desired: Columns
     """Where it is to be. A part of the observation or of the achieved goal is a goal that moves;
     it is frozen at the moment at which it is pursued."""
     threshold: float | None = None
@@ -93,18 +114,18 @@ class Stage(NamedTuple):
     `rare`; 0 stands for the switch distance."""
     gain: float | None = None
     """Scripted guide: the first entries of the action are gain * (desired - achieved)."""
-    also: tuple[Pair, ...] = ()
+    maintained: tuple[GoalConstraint, ...] = ()
     """What must hold besides, each within the same threshold: objects that earlier stages brought
     to their goals."""
-    view: Symmetry | None = None
+    object_permutation: Symmetry | None = None
     """How the network may be shown this stage so that it looks like the first of its kind: the
     object that it is about trades places with the first one. Goals only change places, and the
     action stays as it is."""
 
     @property
-    def pairs(self) -> tuple[Pair, ...]:
+    def constraints(self) -> tuple[GoalConstraint, ...]:
         """Everything that must hold; what the stage is about comes first."""
-        return (Pair(self.achieved, self.desired), *self.also)
+        return (GoalConstraint(self.achieved, self.desired), *self.maintained)
 
 
 class Spec(NamedTuple):
@@ -125,12 +146,15 @@ class Spec(NamedTuple):
     stages: tuple[Stage, ...] = ()
     """The task as an ordered decomposition; the last stage is the task itself. Empty where none
     was declared."""
-    absolute: tuple[int, ...] = ()
+    position_columns: tuple[int, ...] = ()
     """Columns of the observation that tell where in the room things are and nothing else; a
     policy that does not see them is the same everywhere."""
-    reach: tuple[float, ...] = ()
+    subgoal_range: tuple[float, ...] = ()
     """How far a sub-goal may want each of those columns changed, where the task says so."""
-    body: Body | None = None
+    goal_position_columns: tuple[int, ...] = ()
+    """Columns of the desired goal that are a position in the world, in the order of
+    `position_columns`; empty where the goal is none."""
+    body: BodyFrame | None = None
     """Which columns turn with the room, where the task says so."""
     differences: tuple[Difference, ...] = ()
     """Differences between positions that stages are about and that no columns of the observation
@@ -138,7 +162,7 @@ class Spec(NamedTuple):
 
 
 class Observation(NamedTuple):
-    """One moment as a policy sees it, float32: [O], [achieved_size], [G]."""
+    """One timestep as a policy sees it, float32: [O], [achieved_size], [G]; batches [B, .] too."""
 
     observation: np.ndarray
     achieved: np.ndarray
@@ -170,21 +194,40 @@ class Episode(NamedTuple):
         return len(self.action)
 
 
-class Index(NamedTuple):
+class Steps(NamedTuple):
     """Which stored steps were drawn, each array [B] of integers."""
 
     row: np.ndarray
-    """Row of the step in the replay; row + 1 is the next moment of the same episode."""
+    """Row of the step in the replay buffer; row + 1 is the next timestep of the same episode."""
     time: np.ndarray
     """Step within its episode, 0 <= time < length."""
     length: np.ndarray
     """Steps in that episode."""
     last_terminal: np.ndarray
     """[B] bool: whether the task ended that episode at its last step."""
+    goal_row: np.ndarray | None = None
+    """Row of the hindsight goal that was drawn together with the step; -1 where there is none."""
 
 
-class Pull(NamedTuple):
-    """Actions that an actor is drawn to, beside what its critic says."""
+class Transitions(NamedTuple):
+    """Drawn steps under the goals given to them."""
+
+    goal: np.ndarray
+    """[B, G] the goal at the step"""
+    next_goal: np.ndarray
+    """[B, G] the goal at the next timestep: the same, unless the task moved it"""
+    hindsight: np.ndarray
+    """[B] bool: whether the goal is one that was achieved, not one that was pursued"""
+    reward: np.ndarray
+    """[B] float32: sum over the steps that make one transition"""
+    discount: np.ndarray
+    """[B] float32: gamma, or 0 where the task ended"""
+    next_row: np.ndarray
+    """[B] row of the next timestep"""
+
+
+class ActionTarget(NamedTuple):
+    """Actions that the actor's loss draws its policy to, besides the critic (a regulariser)."""
 
     action: Array
     """[..., B, A]"""
@@ -208,5 +251,33 @@ class Batch(NamedTuple):
     demonstrated: Array = None
     """[..., B]: 1 where a demonstrator acted for the sake of this goal, else 0; None where nobody
     asks"""
-    pull: Array = None
-    """A `Pull`, where a method draws its actor to actions"""
+    action_target: ActionTarget | None = None
+    """Actions to which the actor is drawn, where a method gives some"""
+
+
+class Task(NamedTuple):
+    """What a task is, apart from its simulator: made once, never changed."""
+
+    spec: Spec
+    reward: RewardFunction
+    """the task's own"""
+    terminal: TerminalRule
+    symmetries: tuple[Symmetry, ...] = ()
+    """Symmetries that the task declares."""
+
+
+class Snapshot(NamedTuple):
+    """State of a run that acting and sampling may ask; made once a cycle, written by nobody."""
+
+    policies: tuple[Network, ...]
+    """Newest policy network of each level, the one that acts first."""
+    episodes: int = 0
+    """Training episodes so far."""
+    random: bool = False
+    """Whether actions are still purely random (`exploration.random_steps`)."""
+    success: float | None = None
+    """Success rate of the last evaluation; None before the first, or where the task has none."""
+    best: float | None = None
+    """Highest success rate of an evaluation so far."""
+    reached: tuple[float, ...] = ()
+    """Success rate of each stage in the last evaluation."""

@@ -13,21 +13,21 @@ from goalrelay.demos.dataset import read, write
 from goalrelay.demos.load import fitted, load
 from goalrelay.demos.record import Disturbance, expert_of, record
 from goalrelay.errors import UsageError
-from goalrelay.tasks.gym_task import Task, open_task
+from goalrelay.tasks.goal_task import Simulator, open_task
 
 PUSH = "goalrelay/FetchPush-v0"
 
 
 @pytest.fixture(scope="module")
-def push() -> Task:
+def push() -> Simulator:
     return open_task(PUSH)
 
 
-def play(task: Task, seeds: range, **disturbance: float):
+def play(task: Simulator, seeds: range, **disturbance: float):
     return list(record(task, expert_of(task), seeds, Disturbance(**disturbance)))
 
 
-def test_the_actions_recorded_lead_to_the_moments_recorded(push: Task) -> None:
+def test_the_actions_recorded_lead_to_the_moments_recorded(push: Simulator) -> None:
     (one,) = play(push, range(3, 4), noise=0.3)
     env = gymnasium.make(PUSH)
     seen, _ = env.reset(seed=3)
@@ -72,21 +72,21 @@ def test_discrete_actions_are_recorded_as_the_task_counts_them(
             fitted("d", wrong, task)
 
 
-def test_a_seed_gives_the_same_demonstrations(push: Task) -> None:
+def test_a_seed_gives_the_same_demonstrations(push: Simulator) -> None:
     first, again = play(push, range(2), noise=0.2), play(push, range(2), noise=0.2)
     for one, other in zip(first, again, strict=True):
         np.testing.assert_array_equal(one.action, other.action)
     assert not np.array_equal(first[0].action, first[1].action)
 
 
-def test_noise_changes_actions_and_stays_in_their_limits(push: Task) -> None:
+def test_noise_changes_actions_and_stays_in_their_limits(push: Simulator) -> None:
     (clean,), (noisy,) = play(push, range(1)), play(push, range(1), noise=2.0)
     assert clean.success[-1] == 1
     assert np.abs(noisy.action).max() == 1
     assert np.abs(noisy.action - clean.action).mean() > 0.3
 
 
-def test_a_share_of_the_episodes_is_random(push: Task) -> None:
+def test_a_share_of_the_episodes_is_random(push: Simulator) -> None:
     played = play(push, range(12), random=0.5)
     size = np.array([np.abs(one.action[:, :3]).mean() for one in played])  # of random ones 0.5
     wild = (size > 0.42) & (size < 0.58)

@@ -12,7 +12,7 @@ from goalrelay.demos import gamepad, steering
 from goalrelay.demos.gamepad import Gamepad
 from goalrelay.demos.steering import DOWN, HOME, LEFT, PAGE_UP, RIGHT, SPACE, UP, Hand, Keys
 from goalrelay.errors import UsageError
-from goalrelay.tasks.gym_task import Task, open_task
+from goalrelay.tasks.goal_task import Simulator, open_task
 
 NO_PAD = Path("no such device")
 
@@ -27,13 +27,13 @@ class Clock:
 
 
 @pytest.fixture(scope="module")
-def reach() -> Iterator[Task]:
+def reach() -> Iterator[Simulator]:
     task = open_task("goalrelay/FetchReach-v0")
     yield task
     task.close()
 
 
-def hand(task: Task, pad: Gamepad | None = None, speed: float = 0.5) -> Hand:
+def hand(task: Simulator, pad: Gamepad | None = None, speed: float = 0.5) -> Hand:
     return Hand(task, Keys(), pad or Gamepad(NO_PAD), speed)
 
 
@@ -78,7 +78,7 @@ def test_the_block_of_numbers_does_the_same_and_other_keys_nothing() -> None:
     assert not keys.pressed()
 
 
-def test_arrows_move_the_fetch_hand_and_space_its_fingers(reach: Task) -> None:
+def test_arrows_move_the_fetch_hand_and_space_its_fingers(reach: Simulator) -> None:
     person = hand(reach)
     person.begin()
     still = [0, 0, 0, 1]
@@ -128,7 +128,7 @@ def test_discrete_tasks_are_refused_by_name() -> None:
         hand(task)
 
 
-def test_what_is_still_held_when_an_episode_begins_must_be_pressed_anew(reach: Task) -> None:
+def test_what_is_still_held_when_an_episode_begins_must_be_pressed_anew(reach: Simulator) -> None:
     person = hand(reach)
     person.keys.press(RIGHT)
     person.begin()
@@ -140,7 +140,7 @@ def test_what_is_still_held_when_an_episode_begins_must_be_pressed_anew(reach: T
 
 
 @pytest.mark.parametrize("key", [steering.ENTER, steering.BACKSPACE])
-def test_enter_asks_for_another_start(reach: Task, key: int) -> None:
+def test_enter_asks_for_another_start(reach: Simulator, key: int) -> None:
     person = hand(reach)
     person.begin()
     person.keys.press(key)
@@ -151,7 +151,7 @@ def test_enter_asks_for_another_start(reach: Task, key: int) -> None:
     assert not person.ends()
 
 
-def test_escape_between_two_episodes_is_not_lost(reach: Task) -> None:
+def test_escape_between_two_episodes_is_not_lost(reach: Simulator) -> None:
     person = hand(reach)
     person.keys.press(steering.ESCAPE)
     person.begin()
@@ -239,7 +239,7 @@ def test_without_a_pad_nothing_is_pressed() -> None:
     assert not none.pressed()
 
 
-def test_a_pad_moves_the_hand_and_its_fingers(reach: Task, pad: Pad) -> None:
+def test_a_pad_moves_the_hand_and_its_fingers(reach: Simulator, pad: Pad) -> None:
     person = hand(reach, pad.read_end)
     person.begin()
     assert not person.stirs()
@@ -255,7 +255,7 @@ def test_a_pad_moves_the_hand_and_its_fingers(reach: Task, pad: Pad) -> None:
 
 
 def test_a_stick_held_over_from_the_last_episode_must_come_back_first(
-    reach: Task, pad: Pad
+    reach: Simulator, pad: Pad
 ) -> None:
     person = hand(reach, pad.read_end)
     pad.send(AXIS, 0, 32767)

@@ -13,7 +13,7 @@ from goalrelay.demos.dataset import Demonstration
 from goalrelay.demos.gamepad import Gamepad
 from goalrelay.demos.steering import ENTER, ESCAPE, LEFT, PAGE_DOWN, RIGHT, SPACE, UP, Hand, Keys
 from goalrelay.demos.teleop import Wish
-from goalrelay.tasks.gym_task import Task, open_task
+from goalrelay.tasks.goal_task import Simulator, open_task
 
 TASK = "goalrelay/FetchReach-v0"
 SEED = 18
@@ -29,7 +29,7 @@ Script = Mapping[tuple[int, int], Sequence[int] | BaseException]
 
 
 @pytest.fixture(scope="module")
-def reach() -> Iterator[Task]:
+def reach() -> Iterator[Simulator]:
     task = open_task(TASK, ["max_episode_steps=20"])
     yield task
     task.close()
@@ -38,7 +38,7 @@ def reach() -> Iterator[Task]:
 class Person(Hand):
     """Presses keys at certain steps of certain episodes, or closes the window there."""
 
-    def __init__(self, task: Task, script: Script):
+    def __init__(self, task: Simulator, script: Script):
         super().__init__(task, Keys(), Gamepad(Path("no such device")), speed=1.0)
         self.script = script
         self.episode = -1
@@ -66,7 +66,7 @@ class Person(Hand):
             self.keys.press(key)
             self.keys.release(key)
 
-    def plays(self, task: Task, episodes: int = 9, keep_failures: bool = False):
+    def plays(self, task: Simulator, episodes: int = 9, keep_failures: bool = False):
         saved: list[list[Demonstration]] = [[]]
         lines: list[str] = []
         wish = Wish(episodes, keep_failures, SEED)
@@ -85,7 +85,7 @@ def solving(after: int = 0) -> dict[tuple[int, int], Sequence[int]]:
     return {(0, after + step): (key,) for step, key in enumerate((UP, PAGE_DOWN) * 2)}
 
 
-def expect_the_same_again(task: Task, one: Demonstration) -> None:
+def expect_the_same_again(task: Simulator, one: Demonstration) -> None:
     seen, _ = task.env.reset(seed=one.seed)
     for t, action in enumerate(one.action):
         np.testing.assert_array_equal(seen["observation"], one.observation[t])
@@ -93,7 +93,7 @@ def expect_the_same_again(task: Task, one: Demonstration) -> None:
         assert reward == one.reward[t]
 
 
-def test_a_success_is_kept_as_soon_as_it_has_held(reach: Task) -> None:
+def test_a_success_is_kept_as_soon_as_it_has_held(reach: Simulator) -> None:
     kept, lines = Person(reach, solving()).plays(reach, episodes=1)
     (one,) = kept
     assert one.seed == SEED
@@ -106,20 +106,20 @@ def test_a_success_is_kept_as_soon_as_it_has_held(reach: Task) -> None:
     assert lines == [f"start 18: success, kept (steps: {one.length}; kept so far: 1)"]
 
 
-def test_what_is_recorded_is_what_was_executed(reach: Task) -> None:
+def test_what_is_recorded_is_what_was_executed(reach: Simulator) -> None:
     (one,), _ = Person(reach, {**solving(), (0, 4): (SPACE,)}).plays(reach, episodes=1)
     expect_the_same_again(reach, one)
     assert one.action.dtype == np.float32
     assert set(one.action[4:, 3]) == {-1}
 
 
-def test_success_at_the_time_limit_is_kept_without_having_held_for_long(reach: Task) -> None:
+def test_success_at_the_time_limit_is_kept_without_having_held_for_long(reach: Simulator) -> None:
     (one,), _ = Person(reach, {(0, 0): (SPACE,), **solving(after=12)}).plays(reach, episodes=1)
     assert one.length == 20
     assert 0 < one.success.sum() < HOLD
 
 
-def test_failures_are_kept_only_if_asked_for(reach: Task) -> None:
+def test_failures_are_kept_only_if_asked_for(reach: Simulator) -> None:
     idle = {(0, 0): (SPACE,), (1, 0): (ESCAPE,)}
     kept, lines = Person(reach, idle).plays(reach)
     assert not kept
@@ -128,7 +128,7 @@ def test_failures_are_kept_only_if_asked_for(reach: Task) -> None:
     assert [one.length for one in kept] == [20], "and not the one that was left"
 
 
-def test_enter_drops_even_a_success_and_shows_the_next_start(reach: Task) -> None:
+def test_enter_drops_even_a_success_and_shows_the_next_start(reach: Simulator) -> None:
     person = Person(reach, {**solving(), (0, 8): (ENTER,), (1, 0): (RIGHT,), (2, 0): (ESCAPE,)})
     kept, lines = person.plays(reach, keep_failures=True)
     assert [one.seed for one in kept] == [SEED + 1]
@@ -136,14 +136,14 @@ def test_enter_drops_even_a_success_and_shows_the_next_start(reach: Task) -> Non
 
 
 @pytest.mark.parametrize("end", [(ESCAPE,), (CLOSES,), KeyboardInterrupt()])
-def test_however_it_ends_what_was_kept_stays(reach: Task, end: Any) -> None:
+def test_however_it_ends_what_was_kept_stays(reach: Simulator, end: Any) -> None:
     kept, _ = Person(reach, {**solving(), (1, 0): (LEFT,), (1, 5): end}).plays(reach)
     assert [one.seed for one in kept] == [SEED]
 
 
 @pytest.mark.parametrize("end", [(ESCAPE,), (CLOSES,)])
 def test_a_goal_that_holds_at_the_start_is_no_success_of_one_who_leaves(
-    reach: Task, end: Any
+    reach: Simulator, end: Any
 ) -> None:
     person = Person(reach, {(0, 0): end})
     saved: list[Any] = []
@@ -157,7 +157,7 @@ def test_a_goal_that_holds_at_the_start_is_no_success_of_one_who_leaves(
 
 
 def test_time_stands_still_until_the_first_key(
-    reach: Task, monkeypatch: pytest.MonkeyPatch
+    reach: Simulator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     person = Person(reach, {(1, 0): (ESCAPE,)})
     glances: list[float] = []

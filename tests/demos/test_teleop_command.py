@@ -21,7 +21,7 @@ from goalrelay.demos.dataset import read
 from goalrelay.demos.steering import ESCAPE, LEFT, RIGHT, SPACE, UP, Keys
 from goalrelay.report import opengl
 from goalrelay.report.viewer import heard_by
-from goalrelay.tasks.gym_task import open_task
+from goalrelay.tasks.goal_task import open_task
 
 TASK = "goalrelay/FetchReach-v0"
 SEED = 18

@@ -9,8 +9,8 @@ from test_updates import LIMITS, SMALL, SPEC, A, B, D, assert_same, batches, pic
 
 import reference
 from goalrelay.learners import ddpg, sac, td3
-from goalrelay.learners.cloning import Cloning, with_cloning
-from goalrelay.types import Batch, Pull
+from goalrelay.learners.imitation import Cloning, with_cloning
+from goalrelay.types import Batch, ActionTarget
 
 # Four steps of two actions. The actor does (0, 0) everywhere; the critic likes the first action.
 ACTION = np.zeros((4, 2), np.float32)
@@ -49,7 +49,7 @@ def test_without_weight_nobody_need_have_demonstrated() -> None:
 
 def test_a_method_draws_the_actor_to_where_it_says() -> None:
     # Squared distances 1.25, 1, 0.25, 2; three of four steps have a weight.
-    pull = Pull(DONE, np.array([2, 0, 4, 0.5], np.float32))
+    pull = ActionTarget(DONE, np.array([2, 0, 4, 0.5], np.float32))
     batch = BATCH._replace(demonstrated=None, pull=pull)
     expected = 3 + (2 * 1.25 + 4 * 0.25 + 0.5 * 2) / 4
     for config in (Cloning(), Cloning(weight=1.0)):  # nobody demonstrated

@@ -12,9 +12,9 @@ from test_updates import LIMITS, SMALL, SPEC, A, B, D, assert_same, batches, pic
 import reference
 from goalrelay.learners import ddpg
 from goalrelay.learners.config import clip_target, resolve
-from goalrelay.learners.cycle import run_cycle
-from goalrelay.networks import MLP, to_numpy
-from goalrelay.normalizer import Moments, normalize
+from goalrelay.learners.scan import run_cycle
+from goalrelay.learners.networks import MLP, to_numpy
+from goalrelay.learners.normalizer import Moments, normalize
 from goalrelay.types import Batch
 
 LEARNER: Any = ddpg

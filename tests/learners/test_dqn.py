@@ -11,8 +11,8 @@ from test_updates import DISCRETE, IDENTITY, LIMITS, SMALL, A, D, assert_same, b
 
 import reference
 from goalrelay.learners import dqn
-from goalrelay.learners.cycle import run_cycle
-from goalrelay.networks import MLP, to_numpy
+from goalrelay.learners.scan import run_cycle
+from goalrelay.learners.networks import MLP, to_numpy
 from goalrelay.types import Batch
 
 LEARNER: Any = dqn

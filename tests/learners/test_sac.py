@@ -22,8 +22,8 @@ from test_updates import (
 
 import reference
 from goalrelay.learners import sac
-from goalrelay.learners.cycle import run_cycle
-from goalrelay.networks import MLP, to_numpy
+from goalrelay.learners.scan import run_cycle
+from goalrelay.learners.networks import MLP, to_numpy
 from goalrelay.types import Batch
 
 LEARNER: Any = sac

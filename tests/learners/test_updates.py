@@ -10,9 +10,9 @@ import pytest
 import reference
 from goalrelay.learners import ddpg, dqn, sac, td3
 from goalrelay.learners.config import resolve
-from goalrelay.learners.cycle import run_cycle
-from goalrelay.networks import MLP
-from goalrelay.normalizer import Moments, normalize
+from goalrelay.learners.scan import run_cycle
+from goalrelay.learners.networks import MLP
+from goalrelay.learners.normalizer import Moments, normalize
 from goalrelay.types import Batch, Spec
 
 B, D, A = 16, 5, 3

@@ -9,14 +9,14 @@ import pytest
 
 import goalrelay
 from goalrelay import cli
-from goalrelay import experiment as experiments
+from goalrelay.train import config as experiments
 from goalrelay.demos.dataset import write
 from goalrelay.demos.record import Disturbance, record
 from goalrelay.methods import demos, her, relay
-from goalrelay.replay import Replay
+from goalrelay.data.buffer import ReplayBuffer
 from goalrelay.settings import options, replace_at
-from goalrelay.tasks.gym_task import open_task
-from goalrelay.trainer import Trainer
+from goalrelay.tasks.goal_task import open_task
+from goalrelay.train.loop import Trainer
 
 REACH = "goalrelay/PointReach-v0"
 CARRY = "relay_task:Carry-v0"
@@ -251,7 +251,7 @@ def test_a_replay_holds_demonstrations_shorter_than_the_horizon(tmp_path: Path) 
     write(tmp_path / "short", cut, task, "a test")
     trainer = Trainer(make(str(tmp_path / "short")))
     shown = trainer.rules.demonstrations
-    assert isinstance(shown, Replay)
+    assert isinstance(shown, ReplayBuffer)
     assert shown.episodes == 6
     trainer.close()
     task.close()

@@ -7,14 +7,14 @@ import pytest
 from scipy.spatial.transform import Rotation
 
 from goalrelay.methods import hiro
-from goalrelay.methods.hiro import egocentric, high, low
-from goalrelay.symmetry import half, turned
+from goalrelay.methods.hierarchy import egocentric, high, low
+from goalrelay.tasks.symmetry import half, turned
 from goalrelay.tasks.ant import maze
 from goalrelay.tasks.ant.turning import TURNED, body
-from goalrelay.types import Body, Observation, Spec, Symmetry
+from goalrelay.types import BodyFrame, Observation, Spec, Symmetry
 
-PLAIN = Body((1, 2, 3, 4), ((5, 7, 6),))
-SPEC = Spec(9, 2, 2, 2, False, 13, None, absolute=(0, 8), reach=(5.0, 2.0), body=PLAIN)
+PLAIN = BodyFrame((1, 2, 3, 4), ((5, 7, 6),))
+SPEC = Spec(9, 2, 2, 2, False, 13, None, position_columns=(0, 8), subgoal_range=(5.0, 2.0), body=PLAIN)
 CONFIG = hiro.Config(egocentric=True)
 
 
@@ -115,7 +115,7 @@ def test_what_turns_is_not_seen_besides() -> None:
     [
         (hiro.Config(), SPEC),
         (CONFIG, SPEC._replace(body=None)),
-        (hiro.Config(egocentric=True, columns=(0, 2), reach=(1.0,)), SPEC),
+        (hiro.Config(egocentric=True, columns=(0, 2), subgoal_range=(1.0,)), SPEC),
     ],
 )
 def test_otherwise_the_rooms_axes_are_seen(config: hiro.Config, spec: Spec) -> None:
@@ -127,7 +127,7 @@ def test_otherwise_the_rooms_axes_are_seen(config: hiro.Config, spec: Spec) -> N
 
 # --- the high level of a task without goals ---
 
-AIMLESS = SPEC._replace(goal_size=0, reach=(5.0, 5.0))
+AIMLESS = SPEC._replace(goal_size=0, subgoal_range=(5.0, 5.0))
 NOWHERE = np.zeros(0, "f")
 
 

@@ -11,19 +11,19 @@ import pytest
 
 import reference
 from goalrelay.errors import UsageError
-from goalrelay.exploration import Exploration
-from goalrelay.goals import Progress
+from goalrelay.methods.exploration import Exploration
+from goalrelay.methods.relay.guidance import Progress
 from goalrelay.learners import td3
-from goalrelay.level import Level
+from goalrelay.learners.agent import Level
 from goalrelay.methods import hiro
-from goalrelay.methods.hiro import adjacency, high, landmarks, low, trail
-from goalrelay.methods.hiro.cells import shifted
-from goalrelay.relabel import Rules
-from goalrelay.replay import Replay
-from goalrelay.tasks.decomposition import turn
-from goalrelay.types import Batch, Body, Episode, Observation, Spec, Symmetry
+from goalrelay.methods.hierarchy import adjacency, high, landmarks, low, trail
+from goalrelay.methods.hierarchy.cells import shifted
+from goalrelay.data.relabel import Rules
+from goalrelay.data.buffer import ReplayBuffer
+from goalrelay.tasks.structure import signed_permutation
+from goalrelay.types import Batch, BodyFrame, Episode, Observation, Spec, Symmetry
 
-SPEC = Spec(4, 2, 2, 2, False, 13, None, absolute=(0, 1), reach=(5.0, 2.0))
+SPEC = Spec(4, 2, 2, 2, False, 13, None, position_columns=(0, 1), subgoal_range=(5.0, 2.0))
 LEARNER: Any = td3
 PERIOD, K, GAMMA = 5, 2, 0.9
 CONFIG = hiro.Config(period=PERIOD)
@@ -42,8 +42,8 @@ def episode(rng: np.random.Generator, length: int, terminal: bool = False) -> Ep
     return Episode(seen, seen[:, :2], goal, decided.astype("f"), terminal, 0.0, 0.0)
 
 
-def filled(seed: int = 0, lengths: tuple[int, ...] = (13, 7, 5, 13, 1)) -> Replay:
-    replay, rng = Replay(SPEC, 100, K), np.random.default_rng(seed)
+def filled(seed: int = 0, lengths: tuple[int, ...] = (13, 7, 5, 13, 1)) -> ReplayBuffer:
+    replay, rng = ReplayBuffer(SPEC, 100, K), np.random.default_rng(seed)
     episodes = [episode(rng, n, terminal=n == 7) for n in lengths]
     replay.add(episodes, [np.ones(e.length) for e in episodes])
     return replay
@@ -58,7 +58,7 @@ def linear(inputs: np.ndarray, _: Any) -> np.ndarray:
 RULES = Rules(SPEC, reward, lambda *_: np.zeros(0, bool), GAMMA, below=linear)
 
 
-def rows(replay: Replay) -> list[tuple[int, int, int, bool]]:
+def rows(replay: ReplayBuffer) -> list[tuple[int, int, int, bool]]:
     """Row, time, length of the episode and whether the task ended it, for every step."""
     steps = zip(*replay.steps(), strict=True)
     return [(int(row), int(time), int(n), bool(ended)) for row, time, n, ended in steps]
@@ -222,12 +222,12 @@ def flat(batch: Batch, i: int) -> tuple[Any, ...]:
 
 
 def test_the_low_level_learns_from_each_image_alike() -> None:
-    keep = turn(2)
+    keep = signed_permutation(2)
     mirrors = (
-        Symmetry("left", turn(4, flip=(0, 3)), turn(2, flip=(0,)), turn(2, flip=(1,))),
-        Symmetry("swap", turn(4, swap=((0, 1),)), turn(2, swap=((0, 1),)), keep),
+        Symmetry("left", signed_permutation(4, flip=(0, 3)), signed_permutation(2, flip=(0,)), signed_permutation(2, flip=(1,))),
+        Symmetry("swap", signed_permutation(4, swap=((0, 1),)), signed_permutation(2, swap=((0, 1),)), keep),
     )
-    spec = SPEC._replace(body=Body((0, 1, 2, 3), (), mirrors), reach=(3.0, 3.0))
+    spec = SPEC._replace(body=BodyFrame((0, 1, 2, 3), (), mirrors), subgoal_range=(3.0, 3.0))
     replay, rules, shape = filled(), RULES._replace(spec=spec), (40, 100)
 
     def drawn(**options: Any) -> Batch:
@@ -389,7 +389,7 @@ def test_random_sub_goals_come_in_their_share() -> None:
 # --- sub-goals within reach ---
 
 
-def nearest_by_loops(config: hiro.Config, replay: Replay, row: int, wanted: np.ndarray) -> Any:
+def nearest_by_loops(config: hiro.Config, replay: ReplayBuffer, row: int, wanted: np.ndarray) -> Any:
     """The adjacent place nearest to one sub-goal, and whether that is in another cell."""
     cell = adjacency.CELL * np.array([5.0, 2.0], np.float32)
     places = replay.observation[:, PLACES] / cell
@@ -453,7 +453,7 @@ Node = tuple[Cell, Cell | None]
 REACH = np.array([5.0, 2.0], np.float32)
 
 
-def by_loops(replay: Replay, period: int) -> dict[int, np.ndarray]:
+def by_loops(replay: ReplayBuffer, period: int) -> dict[int, np.ndarray]:
     """The last two crumbs at each row, for all moments of all episodes."""
     came = {}
     for row, time, length, _ in rows(replay):
@@ -474,7 +474,7 @@ class Room:
     A node is a cell and what is remembered, in cells of the stride; None where that is forgotten.
     """
 
-    def __init__(self, config: hiro.Config, replay: Replay, start: Any, desired: np.ndarray):
+    def __init__(self, config: hiro.Config, replay: ReplayBuffer, start: Any, desired: np.ndarray):
         rng = np.random.default_rng(1)
         index = replay.sample(landmarks.MOMENTS, rng)
         later = rng.integers(1, np.minimum(config.period, index.length - index.time) + 1)
@@ -613,14 +613,14 @@ def test_without_a_goal_in_the_room_there_are_no_landmarks() -> None:
     config = hiro.Config(landmarks=3.0)
     assert landmarks.known(config, SPEC)
     assert not landmarks.known(config, SPEC._replace(goal_size=0))
-    assert not landmarks.known(hiro.Config(landmarks=3.0, columns=(2, 3), reach=(1.0,)), SPEC)
+    assert not landmarks.known(hiro.Config(landmarks=3.0, columns=(2, 3), subgoal_range=(1.0,)), SPEC)
     assert not landmarks.known(hiro.Config(), SPEC)
 
 
 # --- the correction ---
 
 
-def corrected(config: hiro.Config, replay: Replay, rules: Rules, seed: int = 0) -> Any:
+def corrected(config: hiro.Config, replay: ReplayBuffer, rules: Rules, seed: int = 0) -> Any:
     """Corrected sub-goals [B, K] of all periods, and their rows and lengths."""
     whole = [(r, min(PERIOD, n - t)) for r, t, n, _ in rows(replay) if t % PERIOD == 0]
     begin, length = (np.array(x) for x in zip(*whole, strict=True))
@@ -630,7 +630,7 @@ def corrected(config: hiro.Config, replay: Replay, rules: Rules, seed: int = 0) 
     return high.correct(config, rules, replay, steps, within, rng), begin, length
 
 
-def log_likelihood(replay: Replay, row: int, length: int, subgoal: np.ndarray) -> float:
+def log_likelihood(replay: ReplayBuffer, row: int, length: int, subgoal: np.ndarray) -> float:
     """Of what was done, had this been the sub-goal: HIRO's equation, step by step."""
     total, goal = 0.0, np.array(subgoal, float)
     for step in range(row, row + length):
@@ -666,8 +666,8 @@ def test_the_correction_agrees_with_brute_force(
 def test_the_correction_finds_what_a_changed_low_level_would_have_been_told() -> None:
     """A toy chain: the low level went half of the way a step; today's goes a quarter."""
     rng = np.random.default_rng(5)
-    spec = Spec(2, 1, 1, 1, False, PERIOD, None, absolute=(0,), reach=(4.0,))
-    replay = Replay(spec, 400, 1)
+    spec = Spec(2, 1, 1, 1, False, PERIOD, None, position_columns=(0,), subgoal_range=(4.0,))
+    replay = ReplayBuffer(spec, 400, 1)
     for _ in range(60):
         told, place = rng.uniform(-0.9, 0.9), rng.uniform(-1, 1)
         seen, decided = [[place, 0.0]], []
@@ -733,7 +733,7 @@ def test_an_update_of_both_levels_equals_numpy() -> None:
 @pytest.mark.parametrize(
     ("options", "spec", "words"),
     [
-        ({}, SPEC._replace(absolute=(), reach=()), "does not declare where in the room"),
+        ({}, SPEC._replace(position_columns=(), subgoal_range=()), "does not declare where in the room"),
         ({"columns": (0, 4), "reach": (1.0,)}, SPEC, "columns of the observation, 0 to 3"),
         ({"columns": (1, 1), "reach": (1.0,)}, SPEC, "names a column twice"),
         ({"columns": (2,)}, SPEC, "--method.columns needs --method.reach"),

@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 
 from goalrelay.methods import hiro
-from goalrelay.methods.hiro import high, landmarks, proven
-from goalrelay.relabel import Rules
-from goalrelay.replay import Replay
-from goalrelay.types import Episode, Index, Spec
+from goalrelay.methods.hierarchy import high, landmarks, proven
+from goalrelay.data.relabel import Rules
+from goalrelay.data.buffer import ReplayBuffer
+from goalrelay.types import Episode, Steps, Spec
 
-SPEC = Spec(4, 2, 2, 2, False, 40, (-1.0, 0.0), absolute=(0, 1), reach=(5.0, 2.0))
+SPEC = Spec(4, 2, 2, 2, False, 40, (-1.0, 0.0), position_columns=(0, 1), subgoal_range=(5.0, 2.0))
 REACH = np.array([5.0, 2.0])
 PERIOD, GAMMA, NEAR = 3, 0.9, 1.5
 CONFIG = hiro.Config(period=PERIOD, landmarks=3.0, proven=True, correction="none")
@@ -25,9 +25,9 @@ RULES = Rules(SPEC, near, lambda *_: np.zeros(0, bool), GAMMA)
 
 
 @pytest.fixture
-def replay() -> Replay:
+def replay() -> ReplayBuffer:
     """Walks toward two goals; some end there, some come by, some do not."""
-    rng, replay = np.random.default_rng(0), Replay(SPEC, 2000, 2)
+    rng, replay = np.random.default_rng(0), ReplayBuffer(SPEC, 2000, 2)
     for number in range(24):
         length = int(rng.integers(20, 41))
         goal = np.array([[4.0, 1.0], [-3.0, 2.0]][number % 2], "f")
@@ -43,7 +43,7 @@ def replay() -> Replay:
     return replay
 
 
-def value_by_loops(replay: Replay, row: int, time: int, length: int) -> float:
+def value_by_loops(replay: ReplayBuffer, row: int, time: int, length: int) -> float:
     rows = range(row - time + 1, row - time + length + 1)
     there = [near(replay.achieved[r], replay.desired[r]) == 0 for r in rows]
     if not there[-1]:
@@ -51,7 +51,7 @@ def value_by_loops(replay: Replay, row: int, time: int, length: int) -> float:
     return GAMMA ** (max(1 + there.index(True) - time, 0) / PERIOD)
 
 
-def led_by_loops(replay: Replay, row: int, time: int, length: int) -> np.ndarray:
+def led_by_loops(replay: ReplayBuffer, row: int, time: int, length: int) -> np.ndarray:
     side = landmarks.CELL * REACH
     place = replay.observation[row, :2]
     for look in range(1, proven.PERIODS + 1):
@@ -61,7 +61,7 @@ def led_by_loops(replay: Replay, row: int, time: int, length: int) -> np.ndarray
     return place / side
 
 
-def test_worth_and_where_steps_led_agree_with_loops(replay: Replay) -> None:
+def test_worth_and_where_steps_led_agree_with_loops(replay: ReplayBuffer) -> None:
     index = replay.steps()
     steps = list(zip(index.row, index.time, index.length, strict=True))
     values = [value_by_loops(replay, *step) for step in steps]
@@ -71,7 +71,7 @@ def test_worth_and_where_steps_led_agree_with_loops(replay: Replay) -> None:
     np.testing.assert_allclose(led, [led_by_loops(replay, *s) for s in steps], rtol=1e-5)
 
 
-def by_loops(replay: Replay, index: Index) -> dict[tuple[bytes, bytes], np.ndarray]:
+def by_loops(replay: ReplayBuffer, index: Steps) -> dict[tuple[bytes, bytes], np.ndarray]:
     """Where each cell's best way toward each goal's cell leads, m."""
     side = landmarks.CELL * REACH
     seen = replay.transitions / len(index.row)
@@ -97,7 +97,7 @@ def by_loops(replay: Replay, index: Index) -> dict[tuple[bytes, bytes], np.ndarr
 
 
 def test_sub_goals_are_drawn_to_where_those_went_who_came_to_the_goal(
-    replay: Replay, monkeypatch: pytest.MonkeyPatch
+    replay: ReplayBuffer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(landmarks, "MOMENTS", 400)
     monkeypatch.setattr(proven, "ENOUGH", 5)
@@ -117,7 +117,7 @@ def test_sub_goals_are_drawn_to_where_those_went_who_came_to_the_goal(
     assert 0.1 < (pull.weight > 0).mean() < 0.6
 
 
-def test_nothing_is_proven_before_somebody_came(replay: Replay) -> None:
+def test_nothing_is_proven_before_somebody_came(replay: ReplayBuffer) -> None:
     never = RULES._replace(reward=lambda achieved, _: np.full(len(achieved), -1, "f"))
     start = replay.steps()
     desired = replay.desired[start.row]
@@ -128,7 +128,7 @@ def test_nothing_is_proven_before_somebody_came(replay: Replay) -> None:
 
 
 def test_what_is_proven_stands_before_the_map(
-    replay: Replay, monkeypatch: pytest.MonkeyPatch
+    replay: ReplayBuffer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(proven, "ENOUGH", 5)
     shape = (5, 100)

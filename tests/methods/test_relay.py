@@ -9,21 +9,21 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from goalrelay.collect import rollout
-from goalrelay.encoding import Moment, encode
+from goalrelay.data.rollout import rollout
+from goalrelay.methods.relay.inputs import Timestep, encode
 from goalrelay.errors import UsageError
-from goalrelay.exploration import Exploration, random_action
-from goalrelay.goals import Guidance, Progress
+from goalrelay.methods.exploration import Exploration, random_action
+from goalrelay.methods.relay.guidance import Guidance, Progress
 from goalrelay.learners import ddpg
-from goalrelay.learners.cycle import run_cycle
+from goalrelay.learners.scan import run_cycle
 from goalrelay.methods import her, relay
-from goalrelay.normalizer import Moments, empty, moments, normalize, observe
-from goalrelay.relabel import Meaning, Rules, innr
-from goalrelay.replay import Replay
-from goalrelay.symmetry import turned
+from goalrelay.learners.normalizer import Moments, empty, moments, normalize, observe
+from goalrelay.data.relabel import Transitions, Rules, innr
+from goalrelay.data.buffer import ReplayBuffer
+from goalrelay.tasks.symmetry import turned
 from goalrelay.tasks import fetch_stages
-from goalrelay.tasks.gym_task import open_task
-from goalrelay.types import Batch, Index, Observation, Pull, Spec, Symmetry
+from goalrelay.tasks.goal_task import open_task
+from goalrelay.types import Batch, Steps, Observation, ActionTarget, Spec, Symmetry
 from relay_task import CARRY, NEAR
 
 SEEDS = st.integers(0, 2**32 - 1)
@@ -37,7 +37,7 @@ TOLD = replace(PAPER, tell_stage=True)
 FETCH = Spec(
     *(25, 3, 3, 4, False, 50, (-1.0, 0.0)),
     fetch_stages.MOVE_AN_OBJECT.stages,
-    fetch_stages.MOVE_AN_OBJECT.absolute,
+    fetch_stages.MOVE_AN_OBJECT.position_columns,
 )
 SYMMETRIES = [
     (size, symmetry)
@@ -69,9 +69,9 @@ def carry(rng: np.random.Generator) -> Any:
     return act
 
 
-def numbered(count: int = 6) -> Replay:
+def numbered(count: int = 6) -> ReplayBuffer:
     """Episodes of unequal length, goals that move; the first action of a step is its row / 1000."""
-    replay, row = Replay(TASK.spec, 1000), 0
+    replay, row = ReplayBuffer(TASK.spec, 1000), 0
     for seed in range(count):
         facts = rollout(TASK, carry, seed)
         rng = np.random.default_rng(seed)
@@ -98,7 +98,7 @@ def sampled(
     config: relay.Config,
     shape: tuple[int, int] = (4, 60),
     seed: int = 0,
-    replay: Replay | None = None,
+    replay: ReplayBuffer | None = None,
 ) -> Batch:
     replay = replay or numbered()
     batch, _ = relay.sample(config, RULES, replay, shape, np.random.default_rng(seed))
@@ -123,14 +123,14 @@ def stage_of(step: Batch) -> int:
 # --- encoding ---
 
 
-def moment(seed: int, count: int = 5) -> tuple[Moment, np.ndarray]:
+def moment(seed: int, count: int = 5) -> tuple[Timestep, np.ndarray]:
     """Fetch moments and goals on a grid of 1/64 m, on which float32 sums are exact."""
     rng = np.random.default_rng(seed)
     observation, achieved, goal = (
         (rng.integers(-20, 20, (count, n)) / 64).astype(np.float32) for n in (25, 3, 3)
     )
     observation[:, 3:6] = achieved
-    return Moment(observation, achieved), goal
+    return Timestep(observation, achieved), goal
 
 
 @pytest.mark.parametrize("stage", [0, 1])
@@ -157,7 +157,7 @@ def test_relative_goals_are_what_is_missing_in_units_of_the_stage_and_limited(st
     shown = [min(max(float(m) / 0.05, -5.0), 5.0) for m in missing]
     slots = [*shown, 0, 0, 0] if stage == 0 else [0, 0, 0, *shown]
     told = [1, 0] if stage == 0 else [0, 1]
-    encoded = encode(relay.layout(config, FETCH), Moment(observation, achieved), goal, stage)
+    encoded = encode(relay.layout(config, FETCH), Timestep(observation, achieved), goal, stage)
     np.testing.assert_allclose(encoded, [*seen, *slots, *told], rtol=1e-5)
     assert encoded.dtype == np.float32
     assert relay.input_size(config, FETCH) == len(encoded) == 21 + 6 + 2
@@ -168,7 +168,7 @@ def test_relative_goals_are_what_is_missing_in_units_of_the_stage_and_limited(st
 def test_what_is_shown_is_the_same_everywhere_on_the_table(seed: int, stage: int) -> None:
     now, goal = moment(seed)
     move = np.append(np.random.default_rng(seed + 1).integers(-20, 20, 2) / 64, 0).astype("f")
-    there = Moment(now.observation.copy(), now.achieved + move)
+    there = Timestep(now.observation.copy(), now.achieved + move)
     there.observation[:, :3] += move
     there.observation[:, 3:6] += move
     config = relay.Config(translation=True)
@@ -209,7 +209,7 @@ def test_a_blank_slot_is_a_constant_that_no_goal_of_the_stage_looks_like() -> No
     inputs = relay.observed(TOLD, RULES, replay, index, np.random.default_rng(1)) + 10
     mask = relay.normalized(TOLD, TASK.spec)
     seen = moments(observe(empty(SEEN + 2 * G + S), inputs, 200.0), 200.0, 5.0, mask)
-    now = Moment(replay.observation[index.row], replay.achieved[index.row])
+    now = Timestep(replay.observation[index.row], replay.achieved[index.row])
     goal = replay.desired[index.row]
     shown = normalize(seen, encode(relay.layout(TOLD, TASK.spec), now, goal, 1))
     blank = np.clip(
@@ -362,7 +362,7 @@ def test_the_facts_are_left_alone() -> None:
 
 def innr_of(*, moves: bool) -> float:
     """INNR of episodes in which a block lies still, or is carried half way through."""
-    replay = Replay(TASK.spec, 1000)
+    replay = ReplayBuffer(TASK.spec, 1000)
     for seed in range(4):
         facts = rollout(TASK, lambda rng: lambda _: random_action(TASK.spec, rng), seed)
         path = np.tile(facts.achieved[:1], (13, 1))
@@ -379,7 +379,7 @@ def test_a_block_that_lies_still_teaches_nothing_and_one_that_moves_something() 
 
 
 def test_the_share_of_useless_steps_is_that_of_the_whole_batch() -> None:
-    replay, useful = Replay(TASK.spec, 1000), (np.arange(12) < 6).astype(np.float32)
+    replay, useful = ReplayBuffer(TASK.spec, 1000), (np.arange(12) < 6).astype(np.float32)
     for seed in range(20):
         facts = rollout(TASK, lambda rng: lambda _: random_action(TASK.spec, rng), seed)
         path = np.tile(facts.achieved[:1], (13, 1))
@@ -392,7 +392,7 @@ def test_the_share_of_useless_steps_is_that_of_the_whole_batch() -> None:
 
 
 def test_the_share_of_useless_steps_does_not_depend_on_which_steps_come_first() -> None:
-    replay = Replay(TASK.spec, 1000)
+    replay = ReplayBuffer(TASK.spec, 1000)
     path = np.zeros((13, 2), np.float32)
     path[7:] += 0.8
     facts = rollout(TASK, lambda rng: lambda _: random_action(TASK.spec, rng), 0)
@@ -400,9 +400,9 @@ def test_the_share_of_useless_steps_does_not_depend_on_which_steps_come_first() 
     every = replay.steps()
     for count in (100, 256, 700, 5000):
         some = np.sort(np.random.default_rng(count).integers(0, 12, count))  # useful ones first
-        index = Index(*(values[some] for values in every))
+        index = Steps(*(values[some] for values in every))
         hindsight, nothing = np.ones(count, bool), np.zeros(count, np.float32)
-        meaning = Meaning(nothing, nothing, hindsight, nothing, nothing, index.row + 1)
+        meaning = Transitions(nothing, nothing, hindsight, nothing, nothing, index.row + 1)
         share = innr(replay, index, TASK.spec.stages[-1], RULES, meaning)
         assert share == pytest.approx((some >= 6).mean(), abs=0.01)
 
@@ -494,12 +494,12 @@ def test_each_step_is_mirrored_as_a_whole_or_not_at_all_and_half_of_them_are() -
     np.testing.assert_allclose(counts / 240, 0.25, atol=0.1)
 
 
-def led(config: relay.Config, replay: Replay, shape: tuple[int, int] = (4, 60)) -> list[Batch]:
+def led(config: relay.Config, replay: ReplayBuffer, shape: tuple[int, int] = (4, 60)) -> list[Batch]:
     """The steps of a cycle; the network's actions tell what it was shown."""
     rules = RULES._replace(own=lambda inputs, _: np.tanh(inputs[:, [0, SEEN]]))
     batch, _ = relay.sample(config, rules, replay, shape, np.random.default_rng(0))
     flat = [x.reshape(-1, *x.shape[2:]) for x in jax.tree.leaves(batch)]
-    return [Batch(*step[:-2], pull=Pull(*step[-2:])) for step in zip(*flat, strict=True)]
+    return [Batch(*step[:-2], pull=ActionTarget(*step[-2:])) for step in zip(*flat, strict=True)]
 
 
 def test_on_the_way_to_the_block_the_block_s_policy_is_drawn_to_what_the_hand_s_would_do() -> None:

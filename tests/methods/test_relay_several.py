@@ -6,15 +6,15 @@ from typing import Any
 import numpy as np
 import pytest
 
-from goalrelay.encoding import Moment, encode
-from goalrelay.goals import Guidance, Progress, choose, current, first_end, is_end
+from goalrelay.methods.relay.inputs import Timestep, encode
+from goalrelay.methods.relay.guidance import Guidance, Progress, choose, current, first_end, is_end
 from goalrelay.methods import relay
 from goalrelay.methods.relay.intent import intended
 from goalrelay.methods.relay.lead import pull
 from goalrelay.methods.relay.mixing import frontier, stage_of_each
-from goalrelay.relabel import GoalRule, Rules, in_place, relabel
-from goalrelay.replay import Replay
-from goalrelay.symmetry import turned
+from goalrelay.data.relabel import GoalRule, Rules, in_place, relabel
+from goalrelay.data.buffer import ReplayBuffer
+from goalrelay.tasks.symmetry import turned
 from goalrelay.types import Observation
 from two_blocks import FLIP, SPEC, STAGES, VIEW, episode, observe, reward
 
@@ -29,14 +29,14 @@ RULES = Rules(SPEC, reward, stored, GAMMA, (FLIP,))
 CONFIG = relay.Config()
 
 
-def filled(count: int = 30) -> Replay:
-    replay = Replay(SPEC, 1000)
+def filled(count: int = 30) -> ReplayBuffer:
+    replay = ReplayBuffer(SPEC, 1000)
     episodes = [episode(seed) for seed in range(count)]
     replay.add(episodes, [np.ones(e.length, np.float32) for e in episodes])
     return replay
 
 
-def pairs_at(replay: Replay, stage: int, row: int) -> tuple[list[float], list[float]]:
+def pairs_at(replay: ReplayBuffer, stage: int, row: int) -> tuple[list[float], list[float]]:
     """What the pairs of a stage achieve and pursue at a row, written out."""
     hand, blocks, wanted = replay.observation[row, 0], replay.achieved[row], replay.desired[row]
     return [
@@ -141,12 +141,12 @@ def test_who_leads_keeps_the_others_where_the_relabelled_goal_has_them() -> None
     assert 50 < away.sum() < 250
     np.testing.assert_allclose(led.weight, away * 2.0 * (1 - 0.8 * 0.25), rtol=1e-6)
     rows = index.row[away]
-    moment = Moment(replay.observation[rows], replay.achieved[rows])
+    moment = Timestep(replay.observation[rows], replay.achieved[rows])
     kept = np.stack([replay.achieved[rows, 1], goal[away, 1]], axis=1)  # block 1 now; 0's goal
     np.testing.assert_array_equal(np.concatenate(asked), encode(plan, moment, kept, 2))
     np.testing.assert_array_equal(led.action, 0.5 * np.repeat(away[:, None], SPEC.action_size, 1))
     for unled in (0, 2):  # the hand's own stages
-        own = goal[:, : len(STAGES[unled].pairs)]
+        own = goal[:, : len(STAGES[unled].constraints)]
         none = pull(Guidance(lead=2.0), plan, rules, replay, unled, index.row, own)
         assert none is not None and not none.weight.any()
 
@@ -233,8 +233,8 @@ def test_blocks_at_their_goals_are_ends_and_the_hand_at_a_block_is_a_means() -> 
     assert [is_end(STAGES, n) for n in range(4)] == [False, True, False, True]
 
 
-BY_ITSELF = STAGES[3]._replace(name="bring1", threshold=0.1, also=())
-WITH_MEANS = (*STAGES[:2], STAGES[2]._replace(also=()), BY_ITSELF, STAGES[3])
+BY_ITSELF = STAGES[3]._replace(name="bring1", threshold=0.1, maintained=())
+WITH_MEANS = (*STAGES[:2], STAGES[2]._replace(maintained=()), BY_ITSELF, STAGES[3])
 
 
 @pytest.mark.parametrize(
@@ -317,17 +317,17 @@ def test_in_tests_the_named_stage_acts(test: Any, moment: Observation, stage: in
         np.array([moment.achieved[1], moment.desired[0]]),
         moment.desired[::-1],
     ]
-    now = Moment(moment.observation, moment.achieved)
+    now = Timestep(moment.observation, moment.achieved)
     expected = encode(relay.layout(config, SPEC), now, goals[stage], stage)
     np.testing.assert_allclose(seen[0], expected, rtol=1e-6)
 
 
 def test_a_view_is_undone_by_itself() -> None:
     for stage in STAGES[2:]:
-        assert stage.view is not None
+        assert stage.object_permutation is not None
         seen = observe(np.random.default_rng(0).normal(size=4), np.ones((4, 2)))
         np.testing.assert_array_equal(
-            turned(turned(seen, stage.view.observation), stage.view.observation), seen
+            turned(turned(seen, stage.object_permutation.observation), stage.object_permutation.observation), seen
         )
 
 

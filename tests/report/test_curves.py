@@ -11,9 +11,9 @@ import pytest
 from matplotlib.figure import Figure
 from matplotlib.image import imread
 
-from goalrelay import experiment as experiments
+from goalrelay.train import config as experiments
 from goalrelay.errors import UsageError
-from goalrelay.evaluation import wilson
+from goalrelay.train.evaluate import wilson
 from goalrelay.files import write_json
 from goalrelay.report.bands import Curve, aggregate, curve, grouped, read_runs
 from goalrelay.report.curves import plot

@@ -14,15 +14,16 @@ import imageio.v2 as imageio
 import numpy as np
 import pytest
 
-from goalrelay import methods, normalizer
-from goalrelay.collect import rollout
+from goalrelay import methods
+from goalrelay.learners import normalizer
+from goalrelay.data.rollout import rollout
 from goalrelay.errors import UsageError
-from goalrelay.networks import MLP
-from goalrelay.policy import Policy, load
+from goalrelay.learners.networks import MLP
+from goalrelay.train.policy import Policy, load
 from goalrelay.report import opengl, video
 from goalrelay.report.viewer import simulation
-from goalrelay.session import Result
-from goalrelay.tasks.gym_task import open_task
+from goalrelay.train.session import Result
+from goalrelay.tasks.goal_task import open_task
 
 pytestmark = pytest.mark.filterwarnings("ignore:os.fork")  # imageio's reader starts ffmpeg
 MOMENTS = 26

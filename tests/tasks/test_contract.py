@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from goalrelay.exploration import random_action
+from goalrelay.methods.exploration import random_action
 from goalrelay.tasks import own_tasks
-from goalrelay.tasks.gym_task import Task, known_tasks, open_task
+from goalrelay.tasks.goal_task import Simulator, known_tasks, open_task
 
 STOCK = [
     "FetchReach-v4",
@@ -21,7 +21,7 @@ STOCK = [
 TASKS = [*own_tasks(), *STOCK]
 
 
-def walk(task: Task, seed: int, steps: int) -> list[np.ndarray]:
+def walk(task: Simulator, seed: int, steps: int) -> list[np.ndarray]:
     """Everything that one episode shows, flat, under random actions."""
     rng = np.random.default_rng(seed)
     seen = [np.concatenate(task.reset(seed))]

@@ -10,26 +10,26 @@ import pytest
 import goalrelay
 from goalrelay.errors import UsageError
 from goalrelay.tasks import decomposition, fetch_stages
-from goalrelay.tasks.decomposition import Decomposition, about, declare, part, turn
-from goalrelay.tasks.gym_task import open_task
-from goalrelay.types import Body, Pair, Part, Stage, Symmetry
+from goalrelay.tasks.structure import TaskStructure, about, declare, columns, signed_permutation
+from goalrelay.tasks.goal_task import open_task
+from goalrelay.types import BodyFrame, GoalConstraint, Columns, Stage, Symmetry
 from relay_task import CARRY, Carry
 
 POINT = "goalrelay/PointReach-v0"
-WHOLE = Stage("task", part("achieved_goal", 0, 2), part("desired_goal", 0, 2), scale=0.05)
-HALF = Stage("half", part("observation", 0, 1), part("desired_goal", 1, 2), 0.1, scale=0.05)
-FLIP = Symmetry("flip", turn(2, (1,)), turn(2, (1,)), turn(2, (1,)))
+WHOLE = Stage("task", columns("achieved_goal", 0, 2), columns("desired_goal", 0, 2), scale=0.05)
+HALF = Stage("half", columns("observation", 0, 1), columns("desired_goal", 1, 2), 0.1, scale=0.05)
+FLIP = Symmetry("flip", signed_permutation(2, (1,)), signed_permutation(2, (1,)), signed_permutation(2, (1,)))
 
 MODULE = """
 import gymnasium
-from goalrelay.tasks.decomposition import part
+from goalrelay.tasks.structure import columns
 from goalrelay.tasks.toy.point_reach import Environment
 from goalrelay.types import Stage
 
 class Own(Environment):
     stages = [
-        Stage("half", part("observation", 0, 1), part("desired_goal", 1, 2), threshold=0.1),
-        Stage("task", part("achieved_goal", 0, 2), part("desired_goal", 0, 2)),
+        Stage("half", columns("observation", 0, 1), columns("desired_goal", 1, 2), threshold=0.1),
+        Stage("task", columns("achieved_goal", 0, 2), columns("desired_goal", 0, 2)),
     ]
 
 gymnasium.register("Own-v0", Own, max_episode_steps=5)
@@ -53,35 +53,35 @@ def users_tasks(user_module: Path) -> None:
 def test_stages_on_a_users_environment_are_known_to_the_learner(users_tasks: None) -> None:
     task = open_task("own_stages:Own-v0")
     assert task.spec.stages == (HALF, WHOLE)
-    assert task.spec.absolute == ()
+    assert task.spec.position_columns == ()
     assert task.symmetries == ()
 
 
 def test_symmetries_and_hidden_columns_on_an_environment_are_known_too() -> None:
     task = open_task(CARRY)
-    assert (task.spec.stages, task.spec.absolute) == (Carry.stages, Carry.absolute)
+    assert (task.spec.stages, task.spec.position_columns) == (Carry.stages, Carry.absolute)
     assert task.symmetries == Carry.symmetries
 
 
 def test_stages_are_declared_for_the_id_of_somebody_elses_task(users_tasks: None) -> None:
     assert open_task("own_stages:Other-v0").spec.stages == ()
-    declare("Other-v0", Decomposition((HALF, WHOLE), (FLIP,), (0,)))
+    declare("Other-v0", TaskStructure((HALF, WHOLE), (FLIP,), (0,)))
     task = open_task("own_stages:Other-v0")
-    assert (task.spec.stages, task.spec.absolute) == ((HALF, WHOLE), (0,))
+    assert (task.spec.stages, task.spec.position_columns) == ((HALF, WHOLE), (0,))
     assert task.symmetries == (FLIP,)
-    declare("Other-v0", Decomposition((WHOLE,)))
+    declare("Other-v0", TaskStructure((WHOLE,)))
     assert open_task("own_stages:Other-v0").spec.stages == (WHOLE,)
 
 
 def test_what_was_declared_stands_over_what_comes_with_the_library() -> None:
     whole = fetch_stages.REACH_A_POINT
-    declare("FetchReach-v4", whole._replace(absolute=()))
-    assert open_task("FetchReach-v4").spec.absolute == ()
-    assert open_task("FetchReachDense-v4").spec.absolute == (0, 1)
+    declare("FetchReach-v4", whole._replace(position_columns=()))
+    assert open_task("FetchReach-v4").spec.position_columns == ()
+    assert open_task("FetchReachDense-v4").spec.position_columns == (0, 1)
 
 
 def test_all_that_a_user_needs_is_in_the_package_itself() -> None:
-    for name in ("Stage", "Pair", "part", "declare", "Decomposition", "Symmetry"):
+    for name in ("Stage", "GoalConstraint", "part", "declare", "TaskStructure", "Symmetry"):
         assert name in goalrelay.__all__
         assert hasattr(goalrelay, name), name
 
@@ -89,21 +89,21 @@ def test_all_that_a_user_needs_is_in_the_package_itself() -> None:
 @pytest.mark.parametrize(
     ("stage", "complaint"),
     [
-        (WHOLE._replace(achieved=(0, 1)), "achieved is not a part; write part(source, start"),
-        (WHOLE._replace(achieved=part("achieved_goal", 0, 3)), "achieved has columns (0, 1, 2)"),
-        (WHOLE._replace(desired=part("desired_goal", 2, 4)), "desired has columns (2, 3)"),
-        (WHOLE._replace(achieved=Part("observation", (-1, 0))), "achieved has columns (-1, 0)"),
-        (WHOLE._replace(achieved=Part("observation", ())), "achieved has columns ()"),
-        (HALF._replace(achieved=part("observation", 0, 2)), "achieved and desired differ in size"),
+        (WHOLE._replace(achieved=(0, 1)), "achieved is not a part; write columns(source, start"),
+        (WHOLE._replace(achieved=columns("achieved_goal", 0, 3)), "achieved has columns (0, 1, 2)"),
+        (WHOLE._replace(desired=columns("desired_goal", 2, 4)), "desired has columns (2, 3)"),
+        (WHOLE._replace(achieved=Columns("observation", (-1, 0))), "achieved has columns (-1, 0)"),
+        (WHOLE._replace(achieved=Columns("observation", ())), "achieved has columns ()"),
+        (HALF._replace(achieved=columns("observation", 0, 2)), "achieved and desired differ in size"),
         (HALF._replace(threshold=None), "'half' needs a threshold"),
-        (WHOLE._replace(achieved=part("observation", 0, 2)), "'task' needs a threshold"),
+        (WHOLE._replace(achieved=columns("observation", 0, 2)), "'task' needs a threshold"),
         (HALF._replace(threshold=-0.1), "threshold and switch must not be below 0"),
         (HALF._replace(switch=-0.1), "threshold and switch must not be below 0"),
         (HALF._replace(scale=-1.0), "scale above 0"),
         (
             HALF._replace(
-                achieved=Part("observation", (0, 1, 0)),
-                desired=Part("desired_goal", (0, 1, 1)),
+                achieved=Columns("observation", (0, 1, 0)),
+                desired=Columns("desired_goal", (0, 1, 1)),
                 gain=1.0,
             ),
             "a gain needs at least as many actions",
@@ -111,13 +111,13 @@ def test_all_that_a_user_needs_is_in_the_package_itself() -> None:
     ],
 )
 def test_a_stage_that_does_not_fit_is_refused_in_one_line(stage: Any, complaint: str) -> None:
-    declare(POINT, Decomposition((stage, WHOLE)))
+    declare(POINT, TaskStructure((stage, WHOLE)))
     expect_refusal(complaint)
 
 
 def test_an_unknown_source_is_refused_and_the_known_ones_named() -> None:
     source: Any = "goal"
-    declare(POINT, Decomposition((WHOLE._replace(desired=Part(source, (0, 1))),)))
+    declare(POINT, TaskStructure((WHOLE._replace(desired=Columns(source, (0, 1))),)))
     expect_refusal("desired is a part of observation, achieved_goal, desired_goal")
 
 
@@ -131,7 +131,7 @@ def expect_refusal(complaint: str, where: str = ", stage '") -> None:
 
 def test_actions_are_no_source_of_goals() -> None:
     source: Any = "action"
-    declare(POINT, Decomposition((HALF._replace(achieved=Part(source, (0,))), WHOLE)))
+    declare(POINT, TaskStructure((HALF._replace(achieved=Columns(source, (0,))), WHOLE)))
     expect_refusal("achieved is a part of observation, achieved_goal, desired_goal, not action")
 
 
@@ -145,71 +145,71 @@ def test_actions_are_no_source_of_goals() -> None:
     ],
 )
 def test_stages_that_are_no_way_to_the_task_are_refused(found: Any, complaint: str) -> None:
-    declare(POINT, Decomposition(found))
+    declare(POINT, TaskStructure(found))
     expect_refusal(complaint, ": ")
 
 
 @pytest.mark.parametrize(
     ("symmetry", "complaint"),
     [
-        (FLIP._replace(observation=turn(3)), "observation has 2 columns, its turn another number"),
-        (FLIP._replace(goal=turn(1)), "achieved_goal has 2 columns, its turn another number"),
-        (FLIP._replace(action=turn(4)), "action has 2 columns, its turn another number"),
+        (FLIP._replace(observation=signed_permutation(3)), "observation has 2 columns, its turn another number"),
+        (FLIP._replace(goal=signed_permutation(1)), "achieved_goal has 2 columns, its turn another number"),
+        (FLIP._replace(action=signed_permutation(4)), "action has 2 columns, its turn another number"),
         (
-            FLIP._replace(goal=turn(2)._replace(sign=(1.0,))),
+            FLIP._replace(goal=signed_permutation(2)._replace(sign=(1.0,))),
             "achieved_goal has 2 columns, its turn another number",
         ),
-        (FLIP._replace(observation=turn(2, swap=((0, 1),))), "mixes columns of stage 'half' with"),
+        (FLIP._replace(observation=signed_permutation(2, swap=((0, 1),))), "mixes columns of stage 'half' with"),
     ],
 )
 def test_a_symmetry_that_does_not_fit_is_refused(symmetry: Symmetry, complaint: str) -> None:
-    declare(POINT, Decomposition((HALF, WHOLE), (symmetry,)))
+    declare(POINT, TaskStructure((HALF, WHOLE), (symmetry,)))
     expect_refusal(complaint, ", symmetry 'flip'")
 
 
-FIRST, SECOND = (part("achieved_goal", i, i + 1) for i in range(2))
-X, Y = (part("desired_goal", i, i + 1) for i in range(2))
+FIRST, SECOND = (columns("achieved_goal", i, i + 1) for i in range(2))
+X, Y = (columns("desired_goal", i, i + 1) for i in range(2))
 EACH = (
     Stage("x", FIRST, X, 0.1),
-    Stage("task", SECOND, Y, also=(Pair(FIRST, X),)),
+    Stage("task", SECOND, Y, maintained=(GoalConstraint(FIRST, X),)),
 )
-SWAP = Symmetry("y first", turn(2, swap=((0, 1),)), turn(2, swap=((0, 1),)), turn(2))
+SWAP = Symmetry("y first", signed_permutation(2, swap=((0, 1),)), signed_permutation(2, swap=((0, 1),)), signed_permutation(2))
 
 
 def test_the_pairs_of_the_last_stage_may_be_the_whole_goal_piece_by_piece() -> None:
-    declare(POINT, Decomposition((EACH[0], EACH[1]._replace(view=SWAP))))
+    declare(POINT, TaskStructure((EACH[0], EACH[1]._replace(object_permutation=SWAP))))
     last = open_task(POINT).spec.stages[-1]
-    assert last.pairs == (Pair(SECOND, Y), Pair(FIRST, X))
-    assert last.view == SWAP
+    assert last.constraints == (GoalConstraint(SECOND, Y), GoalConstraint(FIRST, X))
+    assert last.object_permutation == SWAP
 
 
 @pytest.mark.parametrize(
     ("last", "complaint"),
     [
-        (EACH[1]._replace(also=()), "'task' needs a threshold"),
-        (EACH[1]._replace(also=(Pair(FIRST, Y),)), "'task' needs a threshold"),
-        (EACH[1]._replace(also=((0, 1),)), "also takes pairs; write Pair(achieved, desired)"),
-        (EACH[1]._replace(also=(Pair(FIRST, part("desired_goal", 2, 3)),)), "has columns (2,)"),
-        (EACH[1]._replace(view="swap"), "'swap' is not a goalrelay.Symmetry"),
-        (EACH[1]._replace(view=SWAP._replace(action=turn(2, (0,)))), "leave the action as it is"),
-        (EACH[1]._replace(view=SWAP._replace(goal=turn(2, (0,)))), "only change the places of"),
-        (EACH[1]._replace(view=SWAP._replace(goal=turn(3))), "achieved_goal has 2 columns"),
+        (EACH[1]._replace(maintained=()), "'task' needs a threshold"),
+        (EACH[1]._replace(maintained=(GoalConstraint(FIRST, Y),)), "'task' needs a threshold"),
+        (EACH[1]._replace(maintained=((0, 1),)), "also takes pairs; write GoalConstraint(achieved, desired)"),
+        (EACH[1]._replace(maintained=(GoalConstraint(FIRST, columns("desired_goal", 2, 3)),)), "has columns (2,)"),
+        (EACH[1]._replace(object_permutation="swap"), "'swap' is not a goalrelay.Symmetry"),
+        (EACH[1]._replace(object_permutation=SWAP._replace(action=signed_permutation(2, (0,)))), "leave the action as it is"),
+        (EACH[1]._replace(object_permutation=SWAP._replace(goal=signed_permutation(2, (0,)))), "only change the places of"),
+        (EACH[1]._replace(object_permutation=SWAP._replace(goal=signed_permutation(3))), "achieved_goal has 2 columns"),
     ],
 )
 def test_pairs_and_views_that_do_not_fit_are_refused(last: Any, complaint: str) -> None:
-    declare(POINT, Decomposition((EACH[0], last)))
+    declare(POINT, TaskStructure((EACH[0], last)))
     expect_refusal(complaint)
 
 
 @pytest.mark.parametrize("absolute", [(2,), (-1,), (0, 5)])
 def test_hidden_columns_must_be_of_the_observation(absolute: tuple[int, ...]) -> None:
-    declare(POINT, Decomposition((WHOLE,), (), absolute))
+    declare(POINT, TaskStructure((WHOLE,), (), absolute))
     expect_refusal("absolute names columns that the observation does not have", ": ")
 
 
 @pytest.mark.parametrize("reach", [(1.0,), (1.0, 0.0)])
 def test_a_reach_is_told_for_each_hidden_column(reach: tuple[float, ...]) -> None:
-    declare(POINT, Decomposition((WHOLE,), (), (0, 1), reach))
+    declare(POINT, TaskStructure((WHOLE,), (), (0, 1), reach))
     expect_refusal("reach is a positive number for each column of absolute", ": ")
 
 
@@ -225,16 +225,16 @@ def test_a_reach_is_told_for_each_hidden_column(reach: tuple[float, ...]) -> Non
 def test_a_body_is_made_of_columns_of_the_observation(
     rotation: Any, vectors: Any, complaint: str
 ) -> None:
-    declare(POINT, Decomposition((WHOLE,), body=Body(rotation, vectors)))
+    declare(POINT, TaskStructure((WHOLE,), body=BodyFrame(rotation, vectors)))
     expect_refusal(complaint, ": ")
 
 
 def test_images_of_a_body_fit_the_task() -> None:
-    plain = Body((0, 1, 2, 3))
+    plain = BodyFrame((0, 1, 2, 3))
     size = open_task("FetchReach-v4").spec.observation_size
     for image, complaint in (
-        (Symmetry("left", turn(size), turn(2), turn(4)), "achieved_goal has 3 columns"),
-        (Symmetry("left", turn(size, swap=((0, 5),)), turn(3), turn(4)), "mixes places with"),
+        (Symmetry("left", signed_permutation(size), signed_permutation(2), signed_permutation(4)), "achieved_goal has 3 columns"),
+        (Symmetry("left", signed_permutation(size, swap=((0, 5),)), signed_permutation(3), signed_permutation(4)), "mixes places with"),
     ):
         body = plain._replace(symmetries=(image,))
         declare("FetchReach-v4", fetch_stages.REACH_A_POINT._replace(body=body))
@@ -243,38 +243,38 @@ def test_images_of_a_body_fit_the_task() -> None:
 
 
 def test_a_body_is_somewhere() -> None:
-    body = Body((0, 1, 2, 3))
-    declare("FetchReach-v4", fetch_stages.REACH_A_POINT._replace(body=body, absolute=(0,)))
+    body = BodyFrame((0, 1, 2, 3))
+    declare("FetchReach-v4", fetch_stages.REACH_A_POINT._replace(body=body, position_columns=(0,)))
     with pytest.raises(UsageError, match="absolute must be columns of x, y or x, y, z"):
         open_task("FetchReach-v4")
 
 
 def test_a_body_is_a_body() -> None:
     body: Any = (0, 1, 0, 1)
-    declare(POINT, Decomposition((WHOLE,), body=body))
-    expect_refusal("is not a goalrelay.Body", ": ")
+    declare(POINT, TaskStructure((WHOLE,), body=body))
+    expect_refusal("is not a goalrelay.BodyFrame", ": ")
 
 
 def test_lists_of_columns_become_tuples() -> None:
     columns: Any = [0, np.int64(1)]
     whole = WHOLE._replace(
-        achieved=Part("achieved_goal", columns), desired=Part("desired_goal", columns)
+        achieved=Columns("achieved_goal", columns), desired=Columns("desired_goal", columns)
     )
     stages: Any = [whole]
-    declare(POINT, Decomposition(stages))
+    declare(POINT, TaskStructure(stages))
     found = open_task(POINT).spec.stages
     assert found == (WHOLE,)
     assert {type(c) for stage in found for c in stage.achieved.columns} == {int}
 
 
 def test_a_declaration_may_name_the_module_that_registers_the_task(users_tasks: None) -> None:
-    declare("own_stages:Other-v0", Decomposition((HALF, WHOLE)))
+    declare("own_stages:Other-v0", TaskStructure((HALF, WHOLE)))
     assert open_task("own_stages:Other-v0").spec.stages == (HALF, WHOLE)
 
 
 def test_the_stages_that_fit_are_taken() -> None:
     near = WHOLE._replace(name="near", threshold=0.3)
-    declare(POINT, Decomposition((HALF, near, WHOLE)))
+    declare(POINT, TaskStructure((HALF, near, WHOLE)))
     assert [s.threshold for s in open_task(POINT).spec.stages] == [0.1, 0.3, None]
 
 
@@ -318,5 +318,5 @@ def test_the_hand_reaches_for_the_block_where_the_observation_says_they_are() ->
 
 
 def test_a_turn_says_what_flips_what_trades_places_and_about_which_centre() -> None:
-    change = about(turn(4, flip=(1, 2), swap=((0, 3),)), {1: 0.75, 3: 9.0})
+    change = about(signed_permutation(4, flip=(1, 2), swap=((0, 3),)), {1: 0.75, 3: 9.0})
     assert change == ((3, 1, 2, 0), (1.0, -1.0, -1.0, 1.0), (0.0, 1.5, 0.0, 0.0))

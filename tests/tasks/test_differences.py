@@ -7,17 +7,17 @@ import numpy as np
 import pytest
 from gymnasium import spaces
 
-from goalrelay.encoding import Moment, encode, layout, normalized
+from goalrelay.methods.relay.inputs import Timestep, encode, layout, normalized
 from goalrelay.errors import UsageError
-from goalrelay.symmetry import Steps, mirror
-from goalrelay.tasks.decomposition import part, turn
+from goalrelay.tasks.symmetry import StepArrays, mirror
+from goalrelay.tasks.structure import columns, signed_permutation
 from goalrelay.tasks.differences import check_hidden
-from goalrelay.tasks.gym_task import open_task
+from goalrelay.tasks.goal_task import open_task
 from goalrelay.types import Difference, Observation, Spec, Stage, Symmetry
 from relay_task import CARRY, Carry
 from two_blocks import BLOCK, HAND, SPEC, STAGES
 
-BLOCK_PLACE, HAND_PLACE = part("achieved_goal", 0, 2), part("observation", 0, 2)
+BLOCK_PLACE, HAND_PLACE = columns("achieved_goal", 0, 2), columns("observation", 0, 2)
 
 
 class Apart(Carry):
@@ -25,7 +25,7 @@ class Apart(Carry):
 
     absolute = (0, 1, 2, 3)
     size = 4
-    symmetries = (Symmetry("flip", turn(4, (1, 3)), turn(2, (1,)), turn(2, (1,))),)
+    symmetries = (Symmetry("flip", signed_permutation(4, (1, 3)), signed_permutation(2, (1,)), signed_permutation(2, (1,))),)
 
     def __init__(self, render_mode: str | None = None):
         super().__init__(render_mode)
@@ -58,7 +58,7 @@ class Line(Apart):
 
     symmetries = ()
     stages = (
-        Stage("reach", part("observation", 0, 1), part("observation", 2, 3), 0.2),
+        Stage("reach", columns("observation", 0, 1), columns("observation", 2, 3), 0.2),
         Carry.stages[1],
     )
 
@@ -115,8 +115,8 @@ def test_places_of_different_sizes_may_not_both_be_hidden() -> None:
 
 def test_a_part_of_a_place_may_be_hidden_with_the_place() -> None:
     place, goal = np.random.default_rng(0).uniform(-1, 1, (2, 4, 2))
-    half = Stage("half", part("observation", 0, 1), part("desired_goal", 0, 1), 0.1)
-    whole = Stage("task", part("achieved_goal", 0, 2), part("desired_goal", 0, 2))
+    half = Stage("half", columns("observation", 0, 1), columns("desired_goal", 0, 1), 0.1)
+    whole = Stage("task", columns("achieved_goal", 0, 2), columns("desired_goal", 0, 2))
     check_hidden((half, whole), (0, 1), Observation(place, place, goal), "the task")
 
 
@@ -124,7 +124,7 @@ def test_a_part_of_a_place_may_be_hidden_with_the_place() -> None:
 @pytest.mark.parametrize("hide", [False, True])
 def test_every_stage_sees_where_the_hand_is_relative_to_the_block(stage: int, hide: bool) -> None:
     spec = open_task("ApartTable-v0").spec
-    moment = Moment(np.array([0.5, 0.1, -0.2, 0.3], "f"), np.array([-0.2, 0.3], "f"))
+    moment = Timestep(np.array([0.5, 0.1, -0.2, 0.3], "f"), np.array([-0.2, 0.3], "f"))
     goal = np.array([[-0.2, 0.3], [0.8, 0.8]][stage], "f")  # the block; its goal
     seen = encode(plan(spec, translation=hide), moment, goal, stage)
     first = 0 if hide else 4
@@ -134,7 +134,7 @@ def test_every_stage_sees_where_the_hand_is_relative_to_the_block(stage: int, hi
 
 def test_the_published_encoding_shows_no_differences() -> None:
     spec = open_task("ApartTable-v0").spec
-    moment = Moment(np.zeros(4, "f"), np.zeros(2, "f"))
+    moment = Timestep(np.zeros(4, "f"), np.zeros(2, "f"))
     shown = encode(plan(spec, encoding="absolute"), moment, np.zeros(2, "f"), 1)
     assert len(shown) == 4 - 4 + 4 + 2  # nothing of the observation, two slots, two flags
 
@@ -142,9 +142,9 @@ def test_the_published_encoding_shows_no_differences() -> None:
 def test_differences_are_those_of_what_is_seen_in_their_place() -> None:
     between = (Difference(HAND, BLOCK[0]), Difference(BLOCK[0], BLOCK[1]))
     spec = SPEC._replace(differences=between)
-    moment = Moment(np.full(6, 0.7, "f"), np.array([0.2, -0.1], "f"))
+    moment = Timestep(np.full(6, 0.7, "f"), np.array([0.2, -0.1], "f"))
     for number, expected in ((1, [0.5, 0.3]), (3, [0.8, -0.3])):  # block 1 comes first in the last
-        goal = np.zeros(len(STAGES[number].pairs), "f")
+        goal = np.zeros(len(STAGES[number].constraints), "f")
         seen = encode(plan(spec, translation=False), moment, goal, number)
         np.testing.assert_allclose(seen[6:8], expected, rtol=1e-5)
 
@@ -154,9 +154,9 @@ def test_in_a_mirror_image_differences_are_those_of_the_image() -> None:
     rng = np.random.default_rng(0)
     hand, block, goal = rng.uniform(-1, 1, (3, 40, 2)).astype("f")
     facts = [np.hstack([hand, block])] * 2 + [block] * 2 + [goal] * 2 + [np.zeros((40, 2), "f")] * 2
-    steps = Steps(*(array.copy() for array in facts))
+    steps = StepArrays(*(array.copy() for array in facts))
     mirror(steps, task.spec.stages[1], task.symmetries, np.random.default_rng(0))
-    seen = encode(plan(task.spec), Moment(steps.observation, steps.achieved), steps.goal, 1)
+    seen = encode(plan(task.spec), Timestep(steps.observation, steps.achieved), steps.goal, 1)
     flipped = steps.goal[:, 1] != goal[:, 1]
     assert 5 < flipped.sum() < 35
     sign = np.where(flipped, -1, 1)

@@ -9,7 +9,7 @@ import pytest
 from goalrelay.errors import UsageError
 from goalrelay.tasks.fetch import moving_push, push_n, several, stack_n
 from goalrelay.tasks.fetch.environment import euler
-from goalrelay.types import Turn
+from goalrelay.types import SignedPermutation
 
 COUNTS = range(1, several.MOST + 1)
 MODULES = {"push": push_n, "stack": stack_n}
@@ -20,11 +20,11 @@ def make(name: str, objects: int = 2, **settings: Any) -> several.Several:
     return MODULES[name].Environment(objects=objects, **settings)
 
 
-def apply(change: Turn, x: np.ndarray) -> np.ndarray:
+def apply(change: SignedPermutation, x: np.ndarray) -> np.ndarray:
     return x[list(change.order)] * change.sign + change.shift
 
 
-def play(env: several.Several, seed: int, steps: int, action: Turn | None = None) -> list[Any]:
+def play(env: several.Several, seed: int, steps: int, action: SignedPermutation | None = None) -> list[Any]:
     """What is seen under random actions, or under their images."""
     rng = np.random.default_rng(seed)
     seen = []
@@ -60,14 +60,14 @@ def test_the_observation_has_its_columns(name: str, count: int) -> None:
         np.testing.assert_allclose(seen[b + 12 : b + 15], turning, atol=1e-12)
     np.testing.assert_allclose(seen[end : end + 3], env.grip_velocity(), atol=1e-12)
     np.testing.assert_array_equal(seen[end + 3 : end + 5], env.finger_velocity())
-    for k, (i, j) in enumerate(several.pairs(count)):
+    for k, (i, j) in enumerate(several.constraints(count)):
         between = seen[end + 5 + 3 * k : end + 8 + 3 * k]
         np.testing.assert_array_equal(between, env.positions[i] - env.positions[j])
 
 
 def test_two_blocks_have_the_columns_of_rher() -> None:
     assert [several.size(count) for count in COUNTS] == [25, 43, 64, 88, 115, 145]
-    assert several.pairs(3) == [(0, 1), (0, 2), (1, 2)]
+    assert several.constraints(3) == [(0, 1), (0, 2), (1, 2)]
 
 
 def test_a_horizon_grows_with_the_blocks() -> None:
@@ -246,8 +246,8 @@ def test_the_papers_stages_reach_and_move_block_after_block(count: int) -> None:
         assert stage.achieved.source == ("achieved_goal" if k % 2 else "observation")
         assert stage.desired == (("achieved_goal", "desired_goal")[k % 2], columns)
         assert (stage.threshold is None) == (k == 2 * count - 1)
-        assert [pair.desired.columns[0] for pair in stage.also] == [3 * j for j in range(m)]
-        assert (stage.view is None) == (m == 0)
+        assert [pair.desired.columns[0] for pair in stage.maintained] == [3 * j for j in range(m)]
+        assert (stage.object_permutation is None) == (m == 0)
 
 
 @pytest.mark.parametrize("count", COUNTS)
@@ -260,7 +260,7 @@ def test_later_blocks_are_first_brought_by_themselves(count: int) -> None:
         if stage.name.startswith("bring"):
             (moved,) = (s for s in paper if s.name in (f"move{stage.name[5:]}", "task")
                         and s.achieved == stage.achieved)  # fmt: skip
-            assert stage == moved._replace(name=stage.name, threshold=THRESHOLD, also=())
+            assert stage == moved._replace(name=stage.name, threshold=THRESHOLD, maintained=())
         elif stage.name.startswith("reach"):
             (same,) = (s for s in paper if s.name == stage.name)
             assert stage == same

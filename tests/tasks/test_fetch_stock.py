@@ -12,7 +12,7 @@ import pytest
 
 from goalrelay.errors import UsageError
 from goalrelay.tasks.fetch import contacts
-from goalrelay.tasks.gym_task import open_task, register_stock
+from goalrelay.tasks.goal_task import open_task, register_stock
 from goalrelay.tasks.late import mujoco
 
 NAMES = ("FetchReach", "FetchPush", "FetchPickAndPlace", "FetchSlide")
@@ -97,7 +97,7 @@ def test_contact_is_looked_for_where_the_shoulder_can_touch_the_body() -> None:
         env.step(np.array((-1, 1, 0, 0), np.float32))
         for pair in env.data.contact.geom:
             met.add(frozenset(short(env.model.geom(g).name) for g in pair))
-    assert met & contacts.WATCHED[0].pairs
+    assert met & contacts.WATCHED[0].constraints
 
 
 def short(name: str) -> str:
@@ -142,7 +142,7 @@ def test_watched_parts_stay_apart_while_their_joints_are_within_range() -> None:
     for watch in contacts.WATCHED:
         low, high = ranges.get(watch.joint, (-np.inf, np.inf))
         ranges[watch.joint] = max(low, watch.low), min(high, watch.high)
-    watched = frozenset().union(*(watch.pairs for watch in contacts.WATCHED))
+    watched = frozenset().union(*(watch.constraints for watch in contacts.WATCHED))
     for names in colliding(2000, ranges):
         assert names not in watched
 
@@ -226,7 +226,7 @@ def test_importing_the_library_does_not_import_mujoco() -> None:
 
 
 def test_a_wrong_renderer_is_reported_when_a_task_is_opened() -> None:
-    code = "from goalrelay.tasks.gym_task import open_task; open_task('goalrelay/FetchPush-v0')"
+    code = "from goalrelay.tasks.goal_task import open_task; open_task('goalrelay/FetchPush-v0')"
     found = subprocess.run(
         [sys.executable, "-c", code],
         env={**os.environ, "MUJOCO_GL": "nonsense"},

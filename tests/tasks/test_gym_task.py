@@ -10,7 +10,7 @@ from gymnasium import spaces
 
 import stranger_tasks
 from goalrelay.errors import UsageError
-from goalrelay.tasks.gym_task import open_task
+from goalrelay.tasks.goal_task import open_task
 
 MODULE = """
 import gymnasium, numpy as np

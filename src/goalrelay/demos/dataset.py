@@ -20,7 +20,7 @@ import numpy as np
 from gymnasium.envs.registration import EnvSpec
 
 from goalrelay.errors import UsageError
-from goalrelay.tasks.gym_task import Task
+from goalrelay.tasks.goal_task import Simulator
 
 TASK = "goalrelay_task"
 """Where the metadata names the task as `open_task` knows it."""
@@ -66,7 +66,7 @@ class Dataset(NamedTuple):
 def write(
     folder: Path,
     demonstrations: Sequence[Demonstration],
-    task: Task,
+    task: Simulator,
     about: str,
     instead: bool = False,
 ) -> None:

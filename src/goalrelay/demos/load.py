@@ -6,11 +6,11 @@ import numpy as np
 
 from goalrelay.demos.dataset import Demonstration, read
 from goalrelay.errors import UsageError
-from goalrelay.tasks.gym_task import Task
+from goalrelay.tasks.goal_task import Simulator
 from goalrelay.types import Episode
 
 
-def load(folder: str, task: Task, most: int | None = None) -> list[Episode]:
+def load(folder: str, task: Simulator, most: int | None = None) -> list[Episode]:
     """The episodes in a folder, in the form in which the task's own episodes are stored.
 
     Args:
@@ -25,14 +25,14 @@ def load(folder: str, task: Task, most: int | None = None) -> list[Episode]:
     return [fitted(folder, demonstration, task) for demonstration in found]
 
 
-def succeeded(demonstration: Demonstration, task: Task) -> float:
+def succeeded(demonstration: Demonstration, task: Simulator) -> float:
     """1 or 0: whether the goal held at the last step; NaN where the task has no such notion."""
     if not np.isnan(demonstration.success[-1]):
         return float(demonstration.success[-1])
     return task.success({}, demonstration.terminated, float(demonstration.reward[-1]))
 
 
-def fitted(folder: str | Path, demonstration: Demonstration, task: Task) -> Episode:
+def fitted(folder: str | Path, demonstration: Demonstration, task: Simulator) -> Episode:
     """A demonstration in the form in which the task's own episodes are stored.
 
     Raises:
@@ -49,7 +49,7 @@ def fitted(folder: str | Path, demonstration: Demonstration, task: Task) -> Epis
         )
     if not all(np.isfinite(part).all() for part in demonstration[:4]):
         raise UsageError(f"the demonstrations in {folder} have values that are not finite")
-    action = task.normalized(demonstration.action)
+    action = task.interface.normalized(demonstration.action)
     if spec.discrete and not ((action >= 0) & (action < spec.action_size)).all():
         raise UsageError(
             f"the demonstrations in {folder} have actions that task '{task.id}' does not have: "

@@ -14,7 +14,7 @@ from goalrelay import tasks
 from goalrelay.demos.dataset import KEYS, Demonstration
 from goalrelay.errors import UsageError
 from goalrelay.settings import number
-from goalrelay.tasks.gym_task import Task
+from goalrelay.tasks.goal_task import Simulator
 
 Controller = Callable[[Mapping[str, np.ndarray]], Any]
 """Gymnasium's observation dictionary -> an action of the task."""
@@ -34,7 +34,7 @@ class Disturbance:
     """Share of the episodes in which all actions are random."""
 
 
-def expert_of(task: Task) -> Begin:
+def expert_of(task: Simulator) -> Begin:
     """The scripted expert of a task: ours, its stock twin's, or an environment's own `expert`.
 
     Raises:
@@ -56,7 +56,7 @@ def expert_of(task: Task) -> Begin:
 
 
 def record(
-    task: Task, begin: Begin, seeds: Iterable[int], disturbance: Disturbance
+    task: Simulator, begin: Begin, seeds: Iterable[int], disturbance: Disturbance
 ) -> Iterator[Demonstration]:
     """Play an episode a seed.
 
@@ -74,7 +74,7 @@ def record(
         yield play(task, _noisy(task, act, disturbance.noise, rng), seed)
 
 
-def play(task: Task, act: Controller, seed: int, stop: Stop | None = None) -> Demonstration:
+def play(task: Simulator, act: Controller, seed: int, stop: Stop | None = None) -> Demonstration:
     """One episode, of at least one step.
 
     Args:
@@ -108,21 +108,23 @@ def _copied(seen: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
     return {key: np.array(seen[key]) for key in KEYS}
 
 
-def _noisy(task: Task, act: Controller, noise: float, rng: np.random.Generator) -> Controller:
+def _noisy(task: Simulator, act: Controller, noise: float, rng: np.random.Generator) -> Controller:
     """The same within the task's limits, and with noise."""
     if task.spec.discrete:
         return act
 
     def disturbed(seen: Mapping[str, np.ndarray]) -> np.ndarray:
         action = np.asarray(act(seen))
-        return task.native(task.normalized(action) + noise * rng.standard_normal(action.shape))
+        return task.interface.native(
+            task.interface.normalized(action) + noise * rng.standard_normal(action.shape)
+        )
 
     return disturbed
 
 
-def _wild(task: Task, rng: np.random.Generator) -> Controller:
+def _wild(task: Simulator, rng: np.random.Generator) -> Controller:
     """Random actions."""
     size = task.spec.action_size
     if task.spec.discrete:
-        return lambda _: task.native(np.asarray(rng.integers(size)))
-    return lambda _: task.native(rng.uniform(-1, 1, size))
+        return lambda _: task.interface.native(np.asarray(rng.integers(size)))
+    return lambda _: task.interface.native(rng.uniform(-1, 1, size))

@@ -15,7 +15,7 @@ import numpy as np
 
 from goalrelay.demos.gamepad import Gamepad
 from goalrelay.errors import UsageError
-from goalrelay.tasks.gym_task import Task
+from goalrelay.tasks.goal_task import Simulator
 
 RIGHT, LEFT, DOWN, UP, PAGE_UP, PAGE_DOWN, HOME, END = range(262, 270)
 SPACE, ESCAPE, ENTER, BACKSPACE = 32, 256, 257, 259
@@ -118,7 +118,7 @@ class Hand:
         UsageError: the task has discrete actions.
     """
 
-    def __init__(self, task: Task, keys: Keys, pad: Gamepad, speed: float):
+    def __init__(self, task: Simulator, keys: Keys, pad: Gamepad, speed: float):
         if task.spec.discrete:
             raise UsageError(
                 f"teleop steers continuous actions, and task '{task.id}' has discrete ones"
@@ -175,7 +175,7 @@ class Hand:
             self._open = not self._open
 
 
-def _has_fingers(task: Task) -> bool:
+def _has_fingers(task: Simulator) -> bool:
     """Whether the last of four numbers opens and closes fingers: the Fetch robot."""
     family = {kind.__module__ for kind in type(task.env.unwrapped).__mro__}
     return task.spec.action_size == 4 and any(".fetch." in f"{name}." for name in family)

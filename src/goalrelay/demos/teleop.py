@@ -22,7 +22,7 @@ from goalrelay.demos.dataset import Demonstration
 from goalrelay.demos.load import succeeded
 from goalrelay.demos.record import play
 from goalrelay.demos.steering import PAIRS, Hand
-from goalrelay.tasks.gym_task import Task
+from goalrelay.tasks.goal_task import Simulator
 
 HOLD_SECONDS = 0.5
 """Success must hold for so long, in the simulation."""
@@ -53,7 +53,7 @@ class Wish(NamedTuple):
 
 
 def session(
-    task: Task,
+    task: Simulator,
     hand: Hand,
     running: Running,
     wish: Wish,
@@ -92,7 +92,7 @@ def session(
     return len(kept)
 
 
-def attempt(task: Task, hand: Hand, running: Running, seed: int) -> Attempt:
+def attempt(task: Simulator, hand: Hand, running: Running, seed: int) -> Attempt:
     """One episode; its time runs from the person's first key or motion.
 
     Args:
@@ -110,7 +110,7 @@ def attempt(task: Task, hand: Hand, running: Running, seed: int) -> Attempt:
             while running() and not hand.stirs():
                 time.sleep(GLANCE_SECONDS)
             begun = running() and not hand.ends()  # else what holds at the start is no success
-        return task.native(hand.action())
+        return task.interface.native(hand.action())
 
     def stop(success: Sequence[float]) -> bool:
         return hand.ends() or not running() or (len(success) >= hold and min(success[-hold:]) > 0)
@@ -124,12 +124,12 @@ def attempt(task: Task, hand: Hand, running: Running, seed: int) -> Attempt:
     return Attempt(played, "left" if hand.leaves or not running() else "failure")
 
 
-def step_seconds(task: Task) -> float:
+def step_seconds(task: Simulator) -> float:
     """How long a step lasts in the simulation, s."""
     return 1 / float(task.env.metadata.get("render_fps") or 25)
 
 
-def describe(task: Task, hand: Hand, pace: float) -> str:
+def describe(task: Simulator, hand: Hand, pace: float) -> str:
     """What the keys do, in lines.
 
     Args:

@@ -5,14 +5,14 @@ Every module here has
     Config                                       frozen dataclass, a docstring a field
     init(config, spec, inputs, key) -> State     a pytree of arrays, targets included
     stride(config) -> int                        how many batches one `update` takes
-    update(config, state, batches, key)          -> State, metrics; batches [stride, B, ...]
+    update(config, context, state, batches, key) -> State, metrics; batches [stride, B, ...]
     move_targets(config, state) -> State         one step of the target networks
     actor(state) -> MLP                          all that acting needs
     act(actor, inputs, rng) -> action            NumPy; deterministic when rng is None
     CONTINUOUS                                   the kind of actions it can learn
     METRICS                                      names of the metrics, in the log's order
 
-and `cycle.run_cycle` turns any of them into one jitted scan over a cycle of updates.
+and `agent.run_cycle` turns any of them into one jitted scan over a cycle of updates.
 """
 
 import functools
@@ -23,7 +23,8 @@ from typing import Any, Protocol
 import numpy as np
 
 from goalrelay.errors import UsageError
-from goalrelay.networks import MLP
+from goalrelay.learners.config import UpdateContext
+from goalrelay.learners.networks import MLP
 from goalrelay.settings import suggest
 from goalrelay.types import Array, Batch, Spec
 
@@ -38,7 +39,7 @@ class Learner(Protocol):
     def init(self, config: Any, spec: Spec, inputs: int, key: Array) -> Any: ...
     def stride(self, config: Any) -> int: ...
     def update(
-        self, config: Any, state: Any, batches: Batch, key: Array
+        self, config: Any, context: UpdateContext, state: Any, batches: Batch, key: Array
     ) -> tuple[Any, dict[str, Array]]: ...
     def move_targets(self, config: Any, state: Any) -> Any: ...
     def actor(self, state: Any) -> MLP: ...
@@ -47,7 +48,7 @@ class Learner(Protocol):
     ) -> np.ndarray: ...
 
 
-NOT_LEARNERS = {"cloning", "config", "cycle"}
+NOT_LEARNERS = {"agent", "config", "imitation", "networks", "normalizer"}
 
 
 def names() -> list[str]:

@@ -15,9 +15,9 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 
-from goalrelay.learners.cloning import with_cloning
-from goalrelay.learners.config import ActorConfig, clip_target, toward
-from goalrelay.networks import MLP, mlp, q_value
+from goalrelay.learners.config import ActorConfig, UpdateContext, clip_target, toward
+from goalrelay.learners.imitation import with_imitation
+from goalrelay.learners.networks import MLP, mlp, q_value
 from goalrelay.types import Array, Batch, Spec
 
 CONTINUOUS = True
@@ -61,13 +61,13 @@ def stride(config: Config) -> int:
 
 
 def update(
-    config: Config, state: State, batches: Batch, key: Array
+    config: Config, context: UpdateContext, state: State, batches: Batch, key: Array
 ) -> tuple[State, dict[str, Array]]:
     """One step of critic and actor on batches [1, B, ...]."""
     batch = jax.tree.map(lambda x: x[0], batches)
     next_action = jnp.tanh(state.target_actor(batch.next_inputs))
     next_q = q_value(state.target_critic, batch.next_inputs, next_action)
-    target = clip_target(config, batch.reward + batch.discount * next_q)
+    target = clip_target(context, batch.reward + batch.discount * next_q)
 
     def critic_loss(critic: MLP) -> tuple[Array, Array]:
         q = q_value(critic, batch.inputs, batch.action)
@@ -79,7 +79,7 @@ def update(
     def actor_loss(policy: MLP) -> Array:
         action = jnp.tanh(policy(batch.inputs))
         loss = config.action_l2 * jnp.mean(jnp.square(action)) - jnp.mean(value(action))
-        return with_cloning(config.cloning, loss, action, batch, value)
+        return with_imitation(context.imitation, loss, action, batch, value)
 
     (critic_error, q), critic_gradient = jax.value_and_grad(critic_loss, has_aux=True)(state.critic)
     actor_error, actor_gradient = jax.value_and_grad(actor_loss)(state.actor)

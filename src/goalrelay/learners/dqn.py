@@ -12,8 +12,8 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 
-from goalrelay.learners.config import LearnerConfig, clip_target, toward
-from goalrelay.networks import MLP, mlp
+from goalrelay.learners.config import LearnerConfig, UpdateContext, clip_target, toward
+from goalrelay.learners.networks import MLP, mlp
 from goalrelay.settings import number
 from goalrelay.types import Array, Batch, Spec
 
@@ -49,13 +49,13 @@ def stride(config: Config) -> int:
 
 
 def update(
-    config: Config, state: State, batches: Batch, key: Array
+    config: Config, context: UpdateContext, state: State, batches: Batch, key: Array
 ) -> tuple[State, dict[str, Array]]:
     """One step on batches [1, B, ...] with integer actions [1, B]."""
     batch = jax.tree.map(lambda x: x[0], batches)
     best = jnp.argmax(state.critic(batch.next_inputs), axis=-1)
     next_q = _pick(state.target_critic(batch.next_inputs), best)
-    target = clip_target(config, batch.reward + batch.discount * next_q)
+    target = clip_target(context, batch.reward + batch.discount * next_q)
 
     def loss(critic: MLP) -> tuple[Array, Array]:
         q = _pick(critic(batch.inputs), batch.action)

@@ -15,9 +15,9 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 
-from goalrelay.learners.cloning import with_cloning
-from goalrelay.learners.config import ActorConfig, clip_target, toward
-from goalrelay.networks import MLP, mlp, q_value
+from goalrelay.learners.config import ActorConfig, UpdateContext, clip_target, toward
+from goalrelay.learners.imitation import with_imitation
+from goalrelay.learners.networks import MLP, mlp, q_value
 from goalrelay.settings import number
 from goalrelay.types import Array, Batch, Spec
 
@@ -93,7 +93,7 @@ def sample(policy: MLP, inputs: Array, key: Array) -> tuple[Array, Array]:
 
 
 def update(
-    config: Config, state: State, batches: Batch, key: Array
+    config: Config, context: UpdateContext, state: State, batches: Batch, key: Array
 ) -> tuple[State, dict[str, Array]]:
     """One step of critics, actor and temperature on batches [1, B, ...]."""
     batch = jax.tree.map(lambda x: x[0], batches)
@@ -102,7 +102,7 @@ def update(
     next_action, next_log_density = sample(state.actor, batch.next_inputs, next_key)
     first, second = (q_value(c, batch.next_inputs, next_action) for c in state.target_critics)
     next_value = jnp.minimum(first, second) - alpha * next_log_density
-    target = clip_target(config, batch.reward + batch.discount * next_value)
+    target = clip_target(context, batch.reward + batch.discount * next_value)
 
     def critic_loss(critics: tuple[MLP, MLP]) -> tuple[Array, Array]:
         first, second = (q_value(c, batch.inputs, batch.action) for c in critics)
@@ -120,7 +120,7 @@ def update(
         action, log_density = sample(policy, batch.inputs, key)
         soft_value = value(action) - alpha * log_density
         loss = config.action_l2 * jnp.mean(jnp.square(action)) - jnp.mean(soft_value)
-        return with_cloning(config.cloning, loss, action, batch, value), log_density.mean()
+        return with_imitation(context.imitation, loss, action, batch, value), log_density.mean()
 
     (actor_error, log_density), gradient = jax.value_and_grad(actor_loss, has_aux=True)(state.actor)
     step, actor_optimizer = optax.adam(config.actor_lr).update(gradient, state.actor_optimizer)

@@ -22,10 +22,10 @@ import numpy as np
 
 from goalrelay import settings
 from goalrelay.errors import UsageError
-from goalrelay.evaluation import wilson
-from goalrelay.experiment import AnyExperiment
-from goalrelay.logbook import Row, read_table
-from goalrelay.run import RunFolder
+from goalrelay.train.config import AnyExperiment
+from goalrelay.train.evaluate import wilson
+from goalrelay.train.folder import RunFolder
+from goalrelay.train.logbook import Row, read_table
 
 X = Literal["episodes", "steps", "seconds"]
 Y = str

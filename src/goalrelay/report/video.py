@@ -15,14 +15,14 @@ from typing import Any
 import gymnasium
 import numpy as np
 
-from goalrelay.collect import rollout
+from goalrelay.data.rollout import rollout
 from goalrelay.errors import UsageError
-from goalrelay.evaluation import Evaluation, summarize
-from goalrelay.policy import Policy, load
 from goalrelay.report import opengl
 from goalrelay.report.target import write_target
 from goalrelay.report.viewer import Watched, aim, check_display, open_viewer, simulation
-from goalrelay.tasks.gym_task import Task, open_task
+from goalrelay.tasks.goal_task import Simulator, open_task
+from goalrelay.train.evaluate import Evaluation, summarize
+from goalrelay.train.policy import Policy, load
 from goalrelay.types import Episode, Observation
 
 ENDINGS = (".mp4", ".gif")
@@ -147,22 +147,22 @@ def _film(policy: Policy, file: Path, episodes: int, seed: int) -> Evaluation:
         task.close()
 
 
-def _episode(task: Task, policy: Policy, seed: int) -> Episode:
+def _episode(task: Simulator, policy: Policy, seed: int) -> Episode:
     """One episode without noise; a hierarchy's sub-goals are shown where the task can draw them."""
 
     def begin(_: np.random.Generator) -> Callable[[Observation], np.ndarray]:
-        act = policy.play()
+        act = policy.act()
 
         def step(observation: Observation) -> np.ndarray:
             decision = act(observation)
-            place = policy.wanted(observation, decision)
+            place = policy.subgoal_position(observation, decision)
             if place is not None:
                 task.show(place)
             return decision
 
         return step
 
-    return rollout(task, begin, seed, judged=True)
+    return rollout(task, begin, seed, evaluation=True)
 
 
 def _imageio(ending: str) -> Any:
@@ -197,7 +197,7 @@ def _even(picture: np.ndarray) -> np.ndarray:
     return np.pad(picture, ((0, height % 2), (0, width % 2), (0, 0)), mode="edge")
 
 
-def _check_picture(task: Task, seed: int) -> None:
+def _check_picture(task: Simulator, seed: int) -> None:
     """Draw once, so that what is wrong is said before any episode runs."""
     try:
         task.reset(seed)

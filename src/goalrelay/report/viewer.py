@@ -14,7 +14,7 @@ import numpy as np
 
 from goalrelay.errors import UsageError
 from goalrelay.report import opengl
-from goalrelay.tasks.gym_task import Task
+from goalrelay.tasks.goal_task import Simulator
 
 CLOSING_SECONDS = 10
 ASIDE = {"azimuth": 90.0, "elevation": -35.0}
@@ -78,8 +78,8 @@ class Watched(gymnasium.Wrapper[Any, Any, Any, Any]):
 
 @contextmanager
 def steered(
-    task: Task, keys: Keyboard, pace: float = 1.0
-) -> Iterator[tuple[Task, Callable[[], bool]]]:
+    task: Simulator, keys: Keyboard, pace: float = 1.0
+) -> Iterator[tuple[Simulator, Callable[[], bool]]]:
     """A window on a task for someone who steers it.
 
     Args:

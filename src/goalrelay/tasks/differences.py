@@ -13,16 +13,16 @@ from collections.abc import Sequence
 import numpy as np
 
 from goalrelay.errors import UsageError
-from goalrelay.types import Difference, Observation, Part, Stage
+from goalrelay.types import Columns, Difference, Observation, Stage
 
 CLOSE = 1e-5
 """Numbers that differ by less than this share of the largest position are the same: float32 keeps
 seven digits, and a difference of two positions one or two less."""
 
 
-def positions(stages: Sequence[Stage]) -> list[Part]:
+def positions(stages: Sequence[Stage]) -> list[Columns]:
     """The parts that stages move or move to, each once; the task's own goals are not among them."""
-    parts = [part for stage in stages for pair in stage.pairs for part in pair]
+    parts = [part for stage in stages for pair in stage.constraints for part in pair]
     return list(dict.fromkeys(part for part in parts if part.source != "desired_goal"))
 
 
@@ -106,7 +106,7 @@ def _is_known(
     return bool(np.ptp(own) <= size) or same or relative
 
 
-def _values(part: Part, timesteps: Observation) -> np.ndarray:
+def _values(part: Columns, timesteps: Observation) -> np.ndarray:
     """The columns of a part: [N, G]"""
     observed = part.source == "observation"
     source = timesteps.observation if observed else timesteps.achieved
@@ -123,7 +123,7 @@ def _holds(observation: np.ndarray, wanted: np.ndarray, size: float) -> bool:
     return False
 
 
-def _is_hidden(part: Part, hidden: Sequence[int], timesteps: Observation) -> bool:
+def _is_hidden(part: Columns, hidden: Sequence[int], timesteps: Observation) -> bool:
     """Whether a column of a position is hidden, under its own name or as a copy."""
     if part.source == "observation":
         return bool(set(part.columns) & set(hidden))
@@ -133,12 +133,12 @@ def _is_hidden(part: Part, hidden: Sequence[int], timesteps: Observation) -> boo
     return any(np.abs(c - h).max() <= size for c in columns.T for h in copies.T)
 
 
-def _is_within(one: Part, other: Part, timesteps: Observation) -> bool:
+def _is_within(one: Columns, other: Columns, timesteps: Observation) -> bool:
     """Whether the columns of the smaller part are among those of the larger, as x among x, y."""
     small, large = sorted((_values(p, timesteps) for p in (one, other)), key=lambda v: v.shape[1])
     size = CLOSE * np.abs(large).max()
     return all(any(np.abs(a - b).max() <= size for b in large.T) for a in small.T)
 
 
-def _named(part: Part) -> str:
+def _named(part: Columns) -> str:
     return f"{part.source} {', '.join(map(str, part.columns))}"

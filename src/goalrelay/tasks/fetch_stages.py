@@ -9,7 +9,7 @@ An action moves a weld that pulls the gripper, always upright, so the arm hardly
 is its own mirror image left-right (y) and, but for the shape of the hand, front-back (x).
 """
 
-from goalrelay.tasks.decomposition import Decomposition, about, part, turn
+from goalrelay.tasks.structure import TaskStructure, about, columns, signed_permutation
 from goalrelay.types import Stage, Symmetry
 
 THRESHOLD = 0.05
@@ -31,8 +31,8 @@ def reach_and_bring(touch: float, threshold: float, stride: float) -> tuple[Stag
         threshold: distance within which the task counts as done, m.
         stride: motion that a unit of action asks for, m.
     """
-    grip, here = part("observation", 0, 3), part("achieved_goal", 0, 3)
-    there = part("desired_goal", 0, 3)
+    grip, here = columns("observation", 0, 3), columns("achieved_goal", 0, 3)
+    there = columns("desired_goal", 0, 3)
     return (
         Stage("reach", grip, here, touch, touch, touch, 1 / stride),
         Stage("task", here, there, None, threshold, threshold, 1 / stride),
@@ -41,34 +41,37 @@ def reach_and_bring(touch: float, threshold: float, stride: float) -> tuple[Stag
 
 REACH, TASK = reach_and_bring(SWITCH, THRESHOLD, STRIDE)
 
-_goal_y = about(turn(3, flip=(1,)), MIDDLE)
-_goal_x = about(turn(3, flip=(0,)), MIDDLE)
+_goal_y = about(signed_permutation(3, flip=(1,)), MIDDLE)
+_goal_x = about(signed_permutation(3, flip=(0,)), MIDDLE)
 
 # A mirror turns rotations about the other two axes round; the two fingers trade places.
 LEFT_RIGHT = Symmetry(
     "left-right",
-    about(turn(25, (1, 4, 7, 11, 13, 15, 17, 19, 21), ((9, 10), (23, 24))), MIDDLE),
+    about(signed_permutation(25, (1, 4, 7, 11, 13, 15, 17, 19, 21), ((9, 10), (23, 24))), MIDDLE),
     _goal_y,
-    turn(4, flip=(1,)),
+    signed_permutation(4, flip=(1,)),
 )
 FRONT_BACK = Symmetry(
     "front-back",
-    about(turn(25, (0, 3, 6, 12, 13, 14, 18, 19, 20)), MIDDLE),
+    about(signed_permutation(25, (0, 3, 6, 12, 13, 14, 18, 19, 20)), MIDDLE),
     _goal_x,
-    turn(4, flip=(0,)),
+    signed_permutation(4, flip=(0,)),
 )
 REACH_LEFT_RIGHT = Symmetry(
     "left-right",
-    about(turn(10, (1, 6), ((3, 4), (8, 9))), MIDDLE),
+    about(signed_permutation(10, (1, 6), ((3, 4), (8, 9))), MIDDLE),
     _goal_y,
-    turn(4, flip=(1,)),
+    signed_permutation(4, flip=(1,)),
 )
 REACH_FRONT_BACK = Symmetry(
-    "front-back", about(turn(10, (0, 5)), MIDDLE), _goal_x, turn(4, flip=(0,))
+    "front-back",
+    about(signed_permutation(10, (0, 5)), MIDDLE),
+    _goal_x,
+    signed_permutation(4, flip=(0,)),
 )
 
-MOVE_AN_OBJECT = Decomposition((REACH, TASK), (LEFT_RIGHT, FRONT_BACK), (0, 1, 3, 4))
-REACH_A_POINT = Decomposition((TASK,), (REACH_LEFT_RIGHT, REACH_FRONT_BACK), (0, 1))
+MOVE_AN_OBJECT = TaskStructure((REACH, TASK), (LEFT_RIGHT, FRONT_BACK), (0, 1, 3, 4))
+REACH_A_POINT = TaskStructure((TASK,), (REACH_LEFT_RIGHT, REACH_FRONT_BACK), (0, 1))
 
 FAMILIES = {
     "FetchReach": REACH_A_POINT,
@@ -78,7 +81,7 @@ FAMILIES = {
 }
 
 
-def find(task_id: str) -> Decomposition:
+def find(task_id: str) -> TaskStructure:
     """The decomposition of a stock Fetch task, or one without stages."""
     family = task_id.rpartition(":")[2].split("-v")[0].removesuffix("Dense")
-    return FAMILIES.get(family, Decomposition(()))
+    return FAMILIES.get(family, TaskStructure(()))

@@ -72,8 +72,8 @@ class Environment(gymnasium.Env[Any, Any]):
         "render_fps": 10,
     }
     reward_type = "counted"
-    absolute: tuple[int, ...] = (0, 1)
-    reach: tuple[float, ...] = (HALF, HALF)
+    position_columns: tuple[int, ...] = (0, 1)
+    subgoal_range: tuple[float, ...] = (HALF, HALF)
     body = TURNED
 
     def __init__(

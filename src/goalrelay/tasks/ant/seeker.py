@@ -41,8 +41,9 @@ class Seeker(gymnasium.Env[Any, Any], abc.ABC):
 
     layout: ClassVar[Layout]
     stages: tuple[Stage, ...] = ()
-    absolute: tuple[int, ...] = (0, 1)
-    reach: tuple[float, ...]
+    position_columns: tuple[int, ...] = (0, 1)
+    goal_position_columns: tuple[int, ...] = (0, 1)
+    subgoal_range: tuple[float, ...]
 
     def __init__(
         self,
@@ -58,7 +59,7 @@ class Seeker(gymnasium.Env[Any, Any], abc.ABC):
         self.evaluation = evaluation
         self.render_mode = render_mode
         self.scale = scale
-        self.reach = (REACH * scale,) * 2
+        self.subgoal_range = (REACH * scale,) * 2
         self.distance_threshold = THRESHOLD * scale
         self.goal = scale * np.array(self.layout.evaluation)
         self._lowest = scale * np.array(self.layout.lowest)

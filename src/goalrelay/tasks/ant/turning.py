@@ -1,4 +1,4 @@
-"""What turning and mirroring do to an ant's numbers (`types.Body`).
+"""What turning and mirroring do to an ant's numbers (`types.BodyFrame`).
 
 In an empty room an ant's mirror images are as true as the ant: from left to right, from front to
 back, and about the diagonal through two legs, which together make eight. A mirror turns a vector v
@@ -8,8 +8,8 @@ and an ankle's where the mirrored axis is that of the other leg.
 
 import numpy as np
 
-from goalrelay.symmetry import joined
-from goalrelay.types import Body, Symmetry, Turn
+from goalrelay.tasks.symmetry import joined
+from goalrelay.types import BodyFrame, SignedPermutation, Symmetry
 
 ROTATION = (3, 4, 5, 6)
 VELOCITY = (15, 16, 17)
@@ -25,11 +25,11 @@ MIRRORS = {
     "diagonal": ((0, 1, 0), (1, 0, 0), (0, 0, 1)),
 }
 
-TURNED = Body(ROTATION, (VELOCITY,))
+TURNED = BodyFrame(ROTATION, (VELOCITY,))
 """An ant that may see more than itself."""
 
 
-def body(places: int) -> Body:
+def body(places: int) -> BodyFrame:
     """An ant that sees only itself.
 
     Args:
@@ -49,14 +49,16 @@ def _symmetry(name: str, mirror: np.ndarray, places: int) -> Symmetry:
     return Symmetry(name, observation, _turn(mirror[:places, :places]), _joints(mirror, MOTORS))
 
 
-def _turn(matrix: np.ndarray) -> Turn:
+def _turn(matrix: np.ndarray) -> SignedPermutation:
     """Of a matrix with one number in each row."""
     order = np.abs(matrix).argmax(axis=1)
     sign = np.take_along_axis(matrix, order[:, None], axis=1)[:, 0]
-    return Turn(tuple(order.tolist()), tuple(sign.astype(float).tolist()), (0.0,) * len(order))
+    return SignedPermutation(
+        tuple(order.tolist()), tuple(sign.astype(float).tolist()), (0.0,) * len(order)
+    )
 
 
-def _joints(mirror: np.ndarray, legs: tuple[int, ...]) -> Turn:
+def _joints(mirror: np.ndarray, legs: tuple[int, ...]) -> SignedPermutation:
     """Of hip and ankle of each leg, the legs in some order."""
     flat = mirror[:2, :2]
     order: list[int] = []
@@ -66,4 +68,4 @@ def _joints(mirror: np.ndarray, legs: tuple[int, ...]) -> Turn:
         start = 2 * legs.index(image)
         order += [start, start + 1]
         sign += [-1.0, -float(flat @ ANKLES[image] @ ANKLES[leg]) / 2]
-    return Turn(tuple(order), tuple(sign), (0.0,) * len(order))
+    return SignedPermutation(tuple(order), tuple(sign), (0.0,) * len(order))

@@ -30,12 +30,12 @@ from typing import Any
 
 import numpy as np
 
-from goalrelay.tasks.decomposition import part
 from goalrelay.tasks.fetch.environment import STRIDE, THRESHOLD, registrations
 from goalrelay.tasks.fetch.experts import Expert, Pick, drag, move
 from goalrelay.tasks.fetch.furniture import CABINET, KNOB, TOP, DrawerTask, scene
 from goalrelay.tasks.fetch.scene import BLOCK
-from goalrelay.types import Pair, Stage
+from goalrelay.tasks.structure import columns
+from goalrelay.types import GoalConstraint, Stage
 
 REGISTRATIONS = registrations("FetchDrawerBox", 60)
 PLACE = (1.4, 0.77)
@@ -49,19 +49,21 @@ LEAST, MOST = 0.15, 0.18
 NEAREST, FARTHEST, ASIDE = 0.07, 0.18, 0.075
 """From the knob of the closed drawer to the block's goal: in x, and at most in y, m."""
 
-GRIP = part("observation", 0, 3)
-OPENED = Pair(part("achieved_goal", 0, 3), part("desired_goal", 0, 3))
-PUT = Pair(part("achieved_goal", 3, 6), part("desired_goal", 3, 6))
+GRIP = columns("observation", 0, 3)
+OPENED = GoalConstraint(columns("achieved_goal", 0, 3), columns("desired_goal", 0, 3))
+PUT = GoalConstraint(columns("achieved_goal", 3, 6), columns("desired_goal", 3, 6))
 
 
-def _stage(name: str, pair: Pair, *also: Pair, threshold: float | None = THRESHOLD) -> Stage:
+def _stage(
+    name: str, pair: GoalConstraint, *also: GoalConstraint, threshold: float | None = THRESHOLD
+) -> Stage:
     return Stage(name, *pair, threshold, THRESHOLD, THRESHOLD, 1 / STRIDE, also)
 
 
 STAGES = (
-    _stage("reach_knob", Pair(GRIP, OPENED.achieved)),
+    _stage("reach_knob", GoalConstraint(GRIP, OPENED.achieved)),
     _stage("open", OPENED),
-    _stage("reach_block", Pair(GRIP, PUT.achieved), OPENED),
+    _stage("reach_block", GoalConstraint(GRIP, PUT.achieved), OPENED),
     _stage("task", PUT, OPENED, threshold=None),
 )
 

@@ -68,7 +68,7 @@ class Environment(gymnasium.Env[Any, Any], abc.ABC):
     }
     stages: tuple[Stage, ...] = ()
     symmetries: tuple[Symmetry, ...] = ()
-    absolute: tuple[int, ...] = ()
+    position_columns: tuple[int, ...] = ()
     stride: ClassVar[float] = STRIDE
     camera: ClassVar[dict[str, Any]] = CAMERA
     """Where pictures are taken from, in the words of Gymnasium's renderer."""

@@ -32,13 +32,13 @@ from typing import Any
 
 import numpy as np
 
-from goalrelay.tasks.decomposition import about, turn
 from goalrelay.tasks.fetch.environment import STRIDE, registrations
 from goalrelay.tasks.fetch.environment import Environment as Fetch
 from goalrelay.tasks.fetch.experts import Expert, travel
 from goalrelay.tasks.fetch.scene import BASE, COLOURS, Start, start, stock
 from goalrelay.tasks.fetch_stages import reach_and_bring
 from goalrelay.tasks.late import mujoco
+from goalrelay.tasks.structure import about, signed_permutation
 from goalrelay.types import Symmetry
 
 REGISTRATIONS = registrations("FetchInsert", 50)
@@ -76,15 +76,15 @@ CAMERA = {
 STAGES = reach_and_bring(THRESHOLD, THRESHOLD, STRIDE)
 LEFT_RIGHT = Symmetry(
     "left-right",
-    about(turn(16, (1, 4, 7, 12), ((9, 10), (14, 15))), MIDDLE),
-    about(turn(3, (1,)), MIDDLE),
-    turn(4, (1,)),
+    about(signed_permutation(16, (1, 4, 7, 12), ((9, 10), (14, 15))), MIDDLE),
+    about(signed_permutation(3, (1,)), MIDDLE),
+    signed_permutation(4, (1,)),
 )
 FRONT_BACK = Symmetry(
     "front-back",
-    about(turn(16, (0, 3, 6, 11)), MIDDLE),
-    about(turn(3, (0,)), MIDDLE),
-    turn(4, (0,)),
+    about(signed_permutation(16, (0, 3, 6, 11)), MIDDLE),
+    about(signed_permutation(3, (0,)), MIDDLE),
+    signed_permutation(4, (0,)),
 )
 
 

@@ -25,13 +25,13 @@ from typing import Any
 import numpy as np
 
 from goalrelay.tasks import fetch_stages
-from goalrelay.tasks.decomposition import about, turn
 from goalrelay.tasks.fetch.environment import registrations
 from goalrelay.tasks.fetch.experts import BEHIND, Expert, push
 from goalrelay.tasks.fetch.one_object import OBSERVED, OneObject
 from goalrelay.tasks.fetch.scene import BASE, BLOCK_ASIDE, COLOURS, Start, paint, start, stock
 from goalrelay.tasks.late import mujoco
-from goalrelay.types import Symmetry, Turn
+from goalrelay.tasks.structure import about, signed_permutation
+from goalrelay.types import SignedPermutation, Symmetry
 
 REGISTRATIONS = registrations("FetchObstaclePush", 50)
 HALF = (0.01, 0.04, 0.025)
@@ -42,10 +42,10 @@ FIRM = 0.004
 """Time constant of its contacts, s: the shortest that steps of 2 ms allow (stock: 0.02)."""
 
 
-def _with_obstacle(change: Turn, axis: int) -> Turn:
+def _with_obstacle(change: SignedPermutation, axis: int) -> SignedPermutation:
     """A mirror of the 25 columns of `push`, with those of the obstacle."""
-    extra = turn(3, (axis,))
-    return Turn(
+    extra = signed_permutation(3, (axis,))
+    return SignedPermutation(
         change.order + tuple(OBSERVED + i for i in extra.order),
         change.sign + extra.sign,
         change.shift + extra.shift,

@@ -32,7 +32,7 @@ class OneObject(Environment):
 
     stages = fetch_stages.MOVE_AN_OBJECT.stages
     symmetries = fetch_stages.MOVE_AN_OBJECT.symmetries
-    absolute = fetch_stages.MOVE_AN_OBJECT.absolute
+    position_columns = fetch_stages.MOVE_AN_OBJECT.position_columns
 
     def __init__(
         self,

@@ -35,7 +35,7 @@ class Environment(Fetch):
 
     stages = fetch_stages.REACH_A_POINT.stages
     symmetries = fetch_stages.REACH_A_POINT.symmetries
-    absolute = fetch_stages.REACH_A_POINT.absolute
+    position_columns = fetch_stages.REACH_A_POINT.position_columns
 
     def __init__(self, **settings: Any):
         super().__init__(begin_of_stock("reach", base=0.4049, height=0.2), blocked=True, **settings)

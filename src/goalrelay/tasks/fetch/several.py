@@ -20,7 +20,7 @@ That is 43 columns for two blocks, 64 for three. Goals are [3 N], three columns 
 Stages, block after block: the grip reaches block m while the blocks that are done stay done (a hand
 that rushes to the third block would pull down the tower of two); block m comes to its goal, first
 whatever becomes of the others, then while those stay done. The last stage is the task.
-Every later block can be shown as the first one (`Stage.view`), so that what was learnt about one
+Every later block can be shown as the first one (`Stage.object_permutation`), so that what was learnt about one
 block serves all.
 """
 
@@ -34,11 +34,11 @@ from typing import Any
 import numpy as np
 
 from goalrelay.errors import UsageError
-from goalrelay.tasks.decomposition import about, part, turn
 from goalrelay.tasks.fetch.environment import STRIDE, THRESHOLD, euler, registrations
 from goalrelay.tasks.fetch.environment import Environment as Fetch
 from goalrelay.tasks.fetch.scene import BASE, Start, add_block, add_goal, start, stock
-from goalrelay.types import Pair, Stage, Symmetry, Turn
+from goalrelay.tasks.structure import about, columns, signed_permutation
+from goalrelay.types import GoalConstraint, SignedPermutation, Stage, Symmetry
 
 MOST = 6
 """Blocks that the table has room for (and `scene.COLOURS` colours)."""
@@ -118,7 +118,7 @@ class Several(Fetch):
         let_go = self.tower and count > 2 and not paper  # a block aloft must stand by itself
         self.stages = stages(count, not paper, EXACT if let_go else THRESHOLD)
         self.symmetries = symmetries(count)
-        self.absolute = absolute(count)
+        self.position_columns = absolute(count)
         wide = WIDE if count > PAPER_MOST else AROUND
         half = (PAPER_AROUND,) * 2 if paper else (around,) * 2 if around else (AROUND, wide)
         box = scene_start.grip[:2] + np.array(((-half[0], -half[1]), half))
@@ -293,12 +293,14 @@ def stages(count: int, alone: bool, exact: float = THRESHOLD) -> tuple[Stage, ..
     found = []
     for m in range(count):
         here, there = _goal("achieved_goal", m), _goal("desired_goal", m)
-        done = tuple(Pair(_goal("achieved_goal", j), _goal("desired_goal", j)) for j in range(m))
+        done = tuple(
+            GoalConstraint(_goal("achieved_goal", j), _goal("desired_goal", j)) for j in range(m)
+        )
         view = first(count, m) if m else None
         last = m == count - 1
         near = THRESHOLD if last else exact
         more = (THRESHOLD, GAIN)
-        hand = part("observation", 0, 3)
+        hand = columns("observation", 0, 3)
         found += [Stage(f"reach{m}", hand, here, THRESHOLD, THRESHOLD, *more, done, view)]
         if alone and m:
             found += [Stage(f"bring{m}", here, there, near, near, *more, (), view)]
@@ -308,7 +310,7 @@ def stages(count: int, alone: bool, exact: float = THRESHOLD) -> tuple[Stage, ..
 
 
 def _goal(source: Any, number: int) -> Any:
-    return part(source, 3 * number, 3 * number + 3)
+    return columns(source, 3 * number, 3 * number + 3)
 
 
 def size(count: int) -> int:
@@ -337,9 +339,9 @@ def first(count: int, number: int) -> Symmetry:
         for axis in range(3):
             order[begins[i, j] + axis] = begins[min(a, b), max(a, b)] + axis
             sign[begins[i, j] + axis] = 1.0 if a < b else -1.0
-    observation = Turn(tuple(order), tuple(sign), (0.0,) * len(order))
-    goal = turn(3 * count, swap=[(axis, 3 * number + axis) for axis in range(3)])
-    return Symmetry(f"object{number} first", observation, goal, turn(4))
+    observation = SignedPermutation(tuple(order), tuple(sign), (0.0,) * len(order))
+    goal = signed_permutation(3 * count, swap=[(axis, 3 * number + axis) for axis in range(3)])
+    return Symmetry(f"object{number} first", observation, goal, signed_permutation(4))
 
 
 def symmetries(count: int) -> tuple[Symmetry, ...]:
@@ -364,9 +366,9 @@ def _mirror(name: str, count: int, axis: int, swap: tuple[tuple[int, int], ...])
     goals = [3 * m + axis for m in range(count)]
     return Symmetry(
         name,
-        about(turn(size(count), flip, swap), centres),
-        about(turn(3 * count, goals), dict.fromkeys(goals, MIDDLE[axis])),
-        turn(4, flip=(axis,)),
+        about(signed_permutation(size(count), flip, swap), centres),
+        about(signed_permutation(3 * count, goals), dict.fromkeys(goals, MIDDLE[axis])),
+        signed_permutation(4, flip=(axis,)),
     )
 
 

@@ -1,0 +1,128 @@
+"""The parts of a run: simulator, method, agents and buffers, made from an experiment."""
+
+import dataclasses
+from typing import NamedTuple
+
+import jax
+
+from goalrelay import learners, methods
+from goalrelay.data.buffer import ReplayBuffer
+from goalrelay.data.priority import WEIGHTS
+from goalrelay.data.relabel import stage_objective, whole
+from goalrelay.data.rollout import Collector
+from goalrelay.demos.load import load
+from goalrelay.errors import UsageError
+from goalrelay.learners.agent import Agent
+from goalrelay.learners.imitation import Imitation
+from goalrelay.methods.base import Method
+from goalrelay.tasks.goal_task import Simulator, open_task
+from goalrelay.train.config import DEFAULT_STEPS, AnyExperiment
+from goalrelay.types import Episode, Steps
+
+
+class Parts(NamedTuple):
+    """What a run is made of."""
+
+    experiment: AnyExperiment
+    """with everything that the task decides filled in"""
+    simulator: Simulator
+    method: Method
+    agents: tuple[Agent, ...]
+    """of each level"""
+    buffer: ReplayBuffer
+    demonstrations: ReplayBuffer | None
+    collector: Collector
+
+
+def build(experiment: AnyExperiment) -> Parts:
+    """The parts of a run.
+
+    Raises:
+        UsageError: options, task and demonstrations do not fit each other.
+    """
+    simulator = open_task(experiment.task, experiment.task_options)
+    _check_fit(experiment, simulator)
+    cls = methods.find(experiment.method_name)
+    method = cls(experiment.method, simulator.task, experiment.learner.gamma)
+    experiment = dataclasses.replace(experiment, method=method.config, **_budget(experiment))
+    demonstrations = None
+    if experiment.demos.data:
+        demonstrations = _demonstrations(experiment, simulator, method)
+    capacity, spec = experiment.replay.capacity, simulator.spec
+    return Parts(
+        experiment,
+        simulator,
+        method,
+        _agents(experiment, method),
+        ReplayBuffer(spec, capacity, method.extra_action_size),
+        demonstrations,
+        Collector(
+            lambda: open_task(experiment.task, experiment.task_options),
+            experiment.collect.threads,
+        ),
+    )
+
+
+def store(buffer: ReplayBuffer, method: Method, episodes: list[Episode]) -> Steps:
+    """Add episodes with the weights that the method's priority gives their steps."""
+    weigh = WEIGHTS[method.priority]
+    success = stage_objective(method.task, whole(method.task.spec), 1.0).success
+    return buffer.add(episodes, [weigh(episode, success) for episode in episodes])
+
+
+def _budget(experiment: AnyExperiment) -> dict[str, int]:
+    """The budget of steps that a run without any budget has."""
+    given = (experiment.steps, experiment.episodes, experiment.minutes)
+    return {"steps": DEFAULT_STEPS} if given == (None, None, None) else {}
+
+
+def _agents(experiment: AnyExperiment, method: Method) -> tuple[Agent, ...]:
+    """A learner for each level; their networks start apart."""
+    key, demos = jax.random.key(experiment.seed), experiment.demos
+    imitation = Imitation()
+    if demos.data:
+        imitation = Imitation(demos.weight, demos.policy_weight, demos.q_filter)
+    learner = learners.find(experiment.learner_name)
+    return tuple(
+        Agent(
+            level,
+            learner,
+            experiment.learner,
+            imitation,
+            jax.random.fold_in(key, number) if number else key,
+        )
+        for number, level in enumerate(method.levels)
+    )
+
+
+def _demonstrations(
+    experiment: AnyExperiment, simulator: Simulator, method: Method
+) -> ReplayBuffer:
+    """A buffer of its own for what a demonstrator did."""
+    if len(method.levels) > 1:
+        raise UsageError(
+            f"--demos.data: the method {experiment.method_name} cannot learn from demonstrations, "
+            "which have no sub-goals; relay and her can"
+        )
+    episodes = load(experiment.demos.data, simulator, experiment.demos.episodes)
+    rows = sum(episode.length + 1 for episode in episodes)
+    spec = simulator.spec
+    buffer = ReplayBuffer(spec, max(rows, spec.horizon), demonstrated=True)
+    store(buffer, method, episodes)
+    return buffer
+
+
+def _check_fit(experiment: AnyExperiment, simulator: Simulator) -> None:
+    method = methods.find(experiment.method_name)
+    learner = learners.find(experiment.learner_name)
+    if method.NEEDS_GOALS and simulator.flat:
+        raise UsageError(f"task '{simulator.id}' has no goals for hindsight; use the method flat")
+    if simulator.spec.discrete == learner.CONTINUOUS:
+        kind = "discrete" if simulator.spec.discrete else "continuous"
+        fitting = [
+            n for n in learners.names() if (kind != "discrete") == learners.find(n).CONTINUOUS
+        ]
+        raise UsageError(
+            f"--learner {experiment.learner_name} does not fit the {kind} actions of "
+            f"'{simulator.id}'; use {' or '.join(fitting)}"
+        )

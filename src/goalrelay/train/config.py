@@ -1,0 +1,233 @@
+"""An experiment is one frozen value: everything that decides what a run will do.
+
+`make` composes it from a method, a learner and a preset; the command line and `goalrelay.train`
+lay single options over it; `config.json` in the run folder is its JSON.
+"""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Annotated, Any, Generic, Literal, TypeVar
+
+import tyro
+
+from goalrelay import learners, methods
+from goalrelay.errors import UsageError
+from goalrelay.settings import from_dict, number, options, replace_at, suggest, to_dict, validate
+
+MethodConfig = TypeVar("MethodConfig")
+LearnerConfig = TypeVar("LearnerConfig")
+
+DEFAULT_STEPS = 1_000_000
+FORMAT = 1
+"""Of `config.json`: it changes when the options do."""
+NOT_OPTIONS = ("versions", "commit")
+"""What else `config.json` holds."""
+
+
+@dataclass(frozen=True)
+class Collect:
+    """How much is collected and learned in a cycle."""
+
+    episodes: int = number(1, 1, 10_000)
+    """Episodes collected a cycle."""
+    threads: int = number(2, 1, 256)
+    """Environments that run at the same time, one a thread; results do not depend on it."""
+    updates: float = number(40, above=0, high=1_000_000)
+    """Updates for each cycle, or for each environment step."""
+    updates_per: Literal["cycle", "step"] = "cycle"
+    """What `updates` counts for."""
+
+
+@dataclass(frozen=True)
+class ReplaySize:
+    """The replay buffer."""
+
+    capacity: int = number(1_000_000, 1)
+    """Transitions held; then the oldest episodes are overwritten."""
+
+
+@dataclass(frozen=True)
+class Demos:
+    """Demonstrations that any method can learn from (Nair et al. 2018, arXiv 1709.10089)."""
+
+    data: str = ""
+    """Folder of demonstrations, a Minari dataset; `goalrelay demos generate` makes one."""
+    episodes: int | None = number(None, 1)
+    """Use the first so many demonstrations (default: all)."""
+    share: float = number(0.125, 0, 1)
+    """Fraction of every batch that is drawn from the demonstrations (RLPD: 0.5)."""
+    weight: float = number(1.0, 0)
+    """Behaviour cloning: weight of the summed squared distance from demonstrated actions that led
+    to their goal. 0: no imitation."""
+    policy_weight: float = number(1.0, 0)
+    """Weight of the actor's own loss. 0: nothing but imitation."""
+    q_filter: bool = True
+    """Imitate only where the critic thinks the demonstrator better than the actor."""
+
+
+@dataclass(frozen=True)
+class Evaluate:
+    """When and how the policy is tested, without noise, on episodes of its own."""
+
+    every: int = number(25, 1)
+    """Training episodes between evaluations."""
+    episodes: int = number(20, 1, 100_000)
+    """Episodes of an evaluation."""
+    confirm: int = number(100, 1, 100_000)
+    """Episodes that must confirm that `--until` is reached, when an evaluation says so; and as many
+    others that must confirm it again. The last test made is the one that is reported."""
+    ema_decay: float = number(0.0, 0, below=1)
+    """The evaluated and exported policy is a running mean of the weights (EMA): this fraction of
+    the old mean is kept each cycle. 0: the newest weights. Collection always uses those."""
+
+
+@dataclass(frozen=True)
+class Save:
+    """What is kept while the run goes on."""
+
+    every: float = number(120.0, 0)
+    """Seconds between checkpoints; the last two are kept. 0 saves after every cycle."""
+    tensorboard: bool = True
+    """Write TensorBoard event files."""
+    track: Literal["none", "wandb", "trackio"] = "none"
+    """Also log to this experiment tracker (needs goalrelay[track])."""
+
+
+@dataclass(frozen=True)
+class Experiment(Generic[MethodConfig, LearnerConfig]):
+    """Everything that decides what a run will do."""
+
+    method_name: Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="METHOD")]
+    """How to learn; `goalrelay methods` lists them."""
+    task: Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="TASK")]
+    """What to learn: a Gymnasium id or package.module:TaskId; `goalrelay tasks` lists some."""
+    learner_name: Annotated[str, tyro.conf.arg(name="learner")]
+    """The update rule: ddpg, td3, sac, or dqn for discrete actions."""
+    preset: str
+    """A named set of values to start from."""
+    method: MethodConfig
+    """The method's own options."""
+    learner: LearnerConfig
+    """The learner's own options."""
+    collect: Collect = field(default_factory=Collect)
+    """Collecting and updating."""
+    replay: ReplaySize = field(default_factory=ReplaySize)
+    """The replay buffer."""
+    demos: Demos = field(default_factory=Demos)
+    """Demonstrations."""
+    evaluate: Evaluate = field(default_factory=Evaluate)
+    """Evaluation during the run."""
+    save: Save = field(default_factory=Save)
+    """Checkpoints and logs."""
+    task_options: tuple[str, ...] = ()
+    """name=value arguments for the task's constructor, such as n=20 for goalrelay/BitFlip-v0."""
+    seed: int = number(0, 0, 2**31 - 1)
+    """One seed gives one curve."""
+    steps: int | None = number(None, 1)
+    """Stop after this many environment steps (1,000,000 if no budget of any kind is given)."""
+    episodes: int | None = number(None, 1)
+    """Stop after this many training episodes."""
+    minutes: float | None = number(None, above=0)
+    """Stop after this much wall-clock time, over all sessions of the run. When that is depends on
+    the machine; all else depends on the seed."""
+    until: float | None = number(None, above=0, high=1)
+    """Stop when the success rate reaches this, confirmed twice on --evaluate.confirm episodes."""
+
+
+AnyExperiment = Experiment[Any, Any]
+
+
+def make(
+    method_name: str,
+    task: str,
+    learner_name: str | None = None,
+    preset: str = "default",
+) -> AnyExperiment:
+    """The experiment of a preset.
+
+    Raises:
+        UsageError: an unknown method, learner or preset, with the nearest match.
+    """
+    method = methods.find(method_name)
+    if preset not in method.PRESETS:
+        near = suggest(preset, method.PRESETS)
+        raise UsageError(
+            f"method '{method_name}' has no preset '{preset}'{near or '; it has '}"
+            + ("" if near else ", ".join(method.PRESETS))
+        )
+    chosen = method.PRESETS[preset]
+    learner_name = learner_name or chosen.learner
+    learner = learners.find(learner_name)
+    experiment = Experiment(
+        method_name, task, learner_name, preset, method.Config(), learner.Config()
+    )
+    known = {name for name, _, _ in options(experiment)}
+    for name, value in chosen.settings.items():
+        if name.startswith("learner.") and name not in known:
+            continue  # this learner has no such part
+        experiment = replace_at(experiment, name, value)
+    return experiment
+
+
+def check(experiment: AnyExperiment) -> None:
+    """Refuse values that cannot work, alone or together.
+
+    Raises:
+        UsageError: naming the option.
+    """
+    validate(experiment)
+    delay = getattr(experiment.learner, "policy_delay", 1)
+    if experiment.collect.updates_per == "cycle":
+        updates = experiment.collect.updates
+        if updates != int(updates):
+            raise UsageError(f"--collect.updates must be a whole number a cycle, got {updates}")
+        if int(updates) % delay:
+            raise UsageError(
+                f"--collect.updates {int(updates)} must be a multiple of --learner.policy-delay {delay}"
+            )
+
+
+def restore(values: Mapping[str, Any]) -> AnyExperiment:
+    """The experiment of a `config.json`: every value is its own, none is today's default.
+
+    Raises:
+        UsageError: it is of another format, or an option is absent or unknown.
+    """
+    found = values.get("format")
+    if found != FORMAT:
+        which = "no format number" if found is None else f"format {found}"
+        raise UsageError(
+            f"it has {which}, this version reads format {FORMAT}; options have changed since, so "
+            "use the version of goalrelay that wrote it"
+        )
+    heads = ("method_name", "task", "learner_name", "preset")
+    absent = [name for name in heads if name not in values]
+    if absent:
+        raise UsageError(f"option '{absent[0]}' is absent")
+    if not all(isinstance(values[name], str) for name in heads):
+        raise UsageError("method, task, learner and preset must be names")
+    method, task, learner, preset = (values[name] for name in heads)
+    base = Experiment(
+        method,
+        task,
+        learner,
+        preset,
+        methods.find(method).Config(),
+        learners.find(learner).Config(),
+    )
+    return from_dict(base, {k: v for k, v in values.items() if k not in ("format", *NOT_OPTIONS)})
+
+
+def to_json(experiment: AnyExperiment) -> dict[str, Any]:
+    """Plain values for `config.json`."""
+    return {"format": FORMAT, **to_dict(experiment)}
+
+
+def budget(experiment: AnyExperiment) -> tuple[float, float, float]:
+    """Environment steps, training episodes and minutes: the run stops at the first it reaches."""
+    given = (experiment.steps, experiment.episodes, experiment.minutes)
+    if given == (None, None, None):
+        given = (DEFAULT_STEPS, None, None)
+    steps, episodes, minutes = (math.inf if most is None else most for most in given)
+    return steps, episodes, minutes

@@ -1,0 +1,91 @@
+"""How good a policy is: success with its interval, return, final distance to the goal."""
+
+import math
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from goalrelay.data.rollout import Collector
+from goalrelay.train.policy import Policy
+from goalrelay.types import Episode, Spec, Stage
+
+MOVED = 0.01
+"""Displacement of the achieved goal that counts as movement (RHER: 1 cm)."""
+
+
+class Evaluation(NamedTuple):
+    """What a number of episodes without noise showed. NaN where the task has no such thing."""
+
+    episodes: int
+    success: float
+    """Share of episodes whose last step the task calls a success."""
+    low: float
+    high: float
+    """95% Wilson interval of the success rate."""
+    mean_return: float
+    distance: float
+    """Mean Euclidean distance of achieved and desired goal at the end."""
+    diagnosis: dict[str, float]
+    """See `diagnose`."""
+
+    @property
+    def score(self) -> float:
+        """What 'better' means: success, or the return where there is no success."""
+        return self.mean_return if math.isnan(self.success) else self.success
+
+
+def wilson(successes: float, trials: int, z: float = 1.959964) -> tuple[float, float]:
+    """The Wilson score interval of a rate (Wilson 1927), 95% by default."""
+    rate = successes / trials
+    centre = rate + z * z / (2 * trials)
+    spread = z * math.sqrt(rate * (1 - rate) / trials + z * z / (4 * trials * trials))
+    scale = 1 + z * z / trials
+    return max(0.0, (centre - spread) / scale), min(1.0, (centre + spread) / scale)
+
+
+def diagnosed(spec: Spec) -> list[str]:
+    """Names of what `diagnose` tells of a task with stages."""
+    return ["moved", *(f"reached_{s.name}" for s in spec.stages)] if spec.stages else []
+
+
+def diagnose(episodes: Sequence[Episode], spec: Spec) -> dict[str, float]:
+    """Where episodes got to, as shares of them; empty for a task without stages.
+
+    `moved`: the achieved goal left its first place by more than 0.01 (metres, in the Fetch tasks);
+    `reached_STAGE`: the stage was within its switch distance at some moment.
+    """
+    if not spec.stages:
+        return {}
+    moved = [np.linalg.norm(e.achieved - e.achieved[0], axis=1).max() > MOVED for e in episodes]
+    there = [[(_gap(e, s) <= s.switch).any() for e in episodes] for s in spec.stages]
+    shares = [moved, *there]
+    return {n: float(np.mean(s)) for n, s in zip(diagnosed(spec), shares, strict=True)}
+
+
+def _gap(episode: Episode, stage: Stage) -> np.ndarray:
+    """[L + 1] the largest distance of a constraint of the stage."""
+    gaps = [c.desired.of(episode) - c.achieved.of(episode) for c in stage.constraints]
+    return np.max([np.linalg.norm(gap, axis=1) for gap in gaps], axis=0)
+
+
+def summarize(episodes: Sequence[Episode], spec: Spec) -> Evaluation:
+    """The figures of finished episodes."""
+    success = float(np.mean([e.success for e in episodes]))
+    low = high = distance = float("nan")
+    if not math.isnan(success):
+        low, high = wilson(success * len(episodes), len(episodes))
+    if episodes[0].desired.shape[1]:
+        gaps = [np.linalg.norm(e.achieved[-1] - e.desired[-1]) for e in episodes]
+        distance = float(np.mean(gaps))
+    mean_return = float(np.mean([e.total_reward for e in episodes]))
+    return Evaluation(
+        len(episodes), success, low, high, mean_return, distance, diagnose(episodes, spec)
+    )
+
+
+def evaluate(collector: Collector, policy: Policy, seeds: Sequence[int]) -> Evaluation:
+    """Run the deterministic policy for one episode a seed."""
+    return summarize(
+        collector.collect(lambda _: policy.act(), seeds, evaluation=True), policy.method.task.spec
+    )

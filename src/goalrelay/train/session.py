@@ -1,0 +1,272 @@
+"""A training with everything around it: run folder, logs, checkpoints, display, Ctrl-C.
+
+`train` starts a run and `resume` goes on with one; the command line and the Python API are both
+these two functions. The learning itself is `loop.run_loop`.
+"""
+
+import dataclasses
+import os
+import signal
+import threading
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+import jax
+import numpy as np
+
+from goalrelay.data.rollout import Collector
+from goalrelay.display import Display
+from goalrelay.errors import Diverged
+from goalrelay.settings import replace_at
+from goalrelay.tasks.goal_task import open_task
+from goalrelay.train import config as experiments
+from goalrelay.train.config import AnyExperiment
+from goalrelay.train.evaluate import Evaluation
+from goalrelay.train.evaluate import evaluate as evaluate_policy
+from goalrelay.train.folder import RunFolder, default_folder
+from goalrelay.train.logbook import Logbook
+from goalrelay.train.loop import Counters, Stop, Trainer, run_loop
+from goalrelay.train.policy import BEST, LAST, Policy, load
+
+
+@dataclasses.dataclass(frozen=True)
+class Result:
+    """How a training ended."""
+
+    folder: Path
+    reason: str
+    """`until`, `budget` or `interrupted`"""
+    episodes: int
+    steps: int
+    seconds: float
+    """Wall-clock time of the run so far, evaluation included, over all its sessions."""
+    evaluation: Evaluation | None
+    """The last evaluation made."""
+    policy: Policy
+    """The newest policy; the best one is in the folder."""
+
+
+def train(
+    method: str,
+    task: str,
+    *,
+    learner: str | None = None,
+    preset: str = "default",
+    steps: int | None = None,
+    episodes: int | None = None,
+    minutes: float | None = None,
+    seed: int = 0,
+    until: float | None = None,
+    out: str | Path | None = None,
+    settings: Mapping[str, Any] | None = None,
+    display: Display | None = None,
+) -> Result:
+    """Learn a task.
+
+    Args:
+        method: a name that `goalrelay methods` prints.
+        task: a Gymnasium id, or package.module:TaskId.
+        learner: ddpg, td3, sac or dqn; the preset's by default.
+        preset: a named set of values to start from.
+        steps: environment steps after which to stop (1,000,000 without any budget).
+        episodes: training episodes after which to stop.
+        minutes: wall-clock time after which to stop.
+        seed: one seed gives one curve.
+        until: success rate at which to stop.
+        out: run folder; runs/TASK/METHOD/seed-S by default.
+        settings: any other option by dotted name, such as {"learner.gamma": 0.95}.
+        display: what shows the progress; silent by default.
+
+    Raises:
+        UsageError: a value that cannot work, named.
+        Diverged: learning exploded; the last good checkpoint is kept.
+    """
+    experiment = experiments.make(method, task, learner, preset)
+    given = {"steps": steps, "episodes": episodes, "minutes": minutes, "seed": seed, "until": until}
+    for name, value in (given | dict(settings or {})).items():
+        experiment = replace_at(experiment, name, value)
+    return start(experiment, Path(out) if out else None, display or Display())
+
+
+def start(experiment: AnyExperiment, out: Path | None, display: Display) -> Result:
+    """Begin a run of an experiment in a new folder."""
+    experiments.check(experiment)
+    use_compilation_cache()
+    trainer = Trainer(experiment)  # before the folder: a refused task leaves nothing behind
+    experiment = trainer.experiment  # with what the task decides filled in
+    folder = RunFolder.create(out or default_folder(experiment), experiment)
+    return _Session(trainer, folder, display).run()
+
+
+def resume(
+    run: str | Path,
+    *,
+    steps: int | None = None,
+    minutes: float | None = None,
+    until: float | None = None,
+    display: Display | None = None,
+) -> Result:
+    """Go on with a run from its newest checkpoint, exactly as if it had not stopped.
+
+    Args:
+        run: the run folder.
+        steps: a new budget of environment steps in all, instead of the run's own.
+        minutes: a new budget of minutes in all, instead of the run's own.
+        until: a new success rate at which to stop, instead of the run's own.
+        display: what shows the progress; silent by default.
+
+    Raises:
+        UsageError: not a run folder, or nothing in it can be read.
+        Diverged: learning exploded.
+    """
+    use_compilation_cache()
+    folder = RunFolder.open(Path(run))
+    experiment = folder.experiment()
+    if steps is not None or minutes is not None:
+        experiment = dataclasses.replace(experiment, steps=steps, episodes=None, minutes=minutes)
+    if until is not None:
+        experiment = dataclasses.replace(experiment, until=until)
+    experiments.check(experiment)
+    trainer = Trainer(experiment)
+    saved = folder.restore(trainer.saved())
+    if saved is not None:
+        trainer.restore(saved)
+    folder.set_experiment(experiment)
+    return _Session(trainer, folder, display or Display()).run()
+
+
+def evaluate(
+    path: str | Path, *, episodes: int = 100, seed: int = 0, threads: int = 2
+) -> Evaluation:
+    """Test a saved policy without noise.
+
+    Args:
+        path: run folder (its best policy) or a policy file.
+        episodes: how many.
+        seed: of the test episodes.
+        threads: environments that run at the same time.
+
+    Raises:
+        UsageError: no policy there, or its task does not exist here.
+    """
+    policy = load(path)
+    collector = Collector(lambda: open_task(policy.task, policy.task_options), threads)
+    try:
+        sequence = np.random.SeedSequence([seed, 2**16])  # apart from the seeds of training
+        seeds = [int(s) >> 1 for s in sequence.generate_state(episodes)]
+        return evaluate_policy(collector, policy, seeds)
+    finally:
+        collector.close()
+
+
+class _Session:
+    """A trainer with its folder, logs and observer, for as long as one process works on it."""
+
+    def __init__(self, trainer: Trainer, folder: RunFolder, display: Display):
+        self.trainer, self.folder, self.display = trainer, folder, display
+        experiment, counters = trainer.experiment, trainer.counters
+        config = experiments.to_json(experiment)
+        start = counters.cycle, counters.steps
+        self.logbook = Logbook(folder.path, config, experiment.save, *start)
+        self.last_save = time.monotonic()
+        self.last_row = counters
+
+    def run(self) -> Result:
+        """Learn until something stops it; leave a folder that can be resumed."""
+        trainer = self.trainer
+        self.display.start(trainer, self.folder.path)
+        try:
+            with _interruptible() as interrupted:
+                stop = run_loop(trainer, interrupted, self._evaluated, self._cycled)
+                trainer.policy().save(self.folder.path, LAST)
+                # a resumed run makes the last evaluation again, if it is due at all
+                self._save(repeat_evaluation=stop.reason != "interrupted")
+        except Diverged as error:
+            raise Diverged(
+                f"learning diverged: {error}; the last good checkpoint is kept in "
+                f"{self.folder.path / 'checkpoint'}"
+            ) from None
+        finally:
+            self.display.close()
+            self.logbook.close()
+            self.folder.close()
+            trainer.close()
+        return self._result(stop)
+
+    def _result(self, stop: Stop) -> Result:
+        counters = self.trainer.counters
+        return Result(
+            self.folder.path,
+            stop.reason,
+            counters.episodes,
+            counters.steps,
+            counters.seconds,
+            stop.evaluation,
+            self.trainer.policy(),
+        )
+
+    def _evaluated(self, policy: Policy, evaluation: Evaluation) -> None:
+        counters = self.trainer.counters
+        is_best, means = self.trainer.take_evaluation(evaluation)
+        position = {name: getattr(counters, name) for name in ("cycle", "episodes", "steps")}
+        progress = position | {"updates": counters.updates}
+        figures = evaluation._asdict()
+        figures |= figures.pop("diagnosis")
+        progress |= {f"eval_{name}": value for name, value in figures.items()}
+        self.logbook.write(progress | means, position | self._speeds(counters))
+        if is_best:
+            policy.save(self.folder.path, BEST)
+        self.display.evaluation(counters, evaluation)
+
+    def _speeds(self, now: Counters) -> dict[str, float]:
+        """Seconds so far, and rates since the row before."""
+        before, self.last_row = self.last_row, now
+        span = max(now.seconds - before.seconds, 1e-9)
+        return {
+            "seconds": now.seconds,
+            "steps_per_second": (now.steps - before.steps) / span,
+            "updates_per_second": (now.updates - before.updates) / span,
+        }
+
+    def _cycled(self) -> None:
+        self.display.cycle(self.trainer.counters, self.trainer.budget_fraction())
+        if time.monotonic() - self.last_save >= self.trainer.experiment.save.every:
+            self._save()
+
+    def _save(self, repeat_evaluation: bool = False) -> None:
+        saved = self.trainer.saved(repeat_evaluation)
+        self.folder.save(int(saved["counters"]["cycle"]), saved)
+        self.last_save = time.monotonic()
+
+
+def use_compilation_cache() -> None:
+    """Keep compiled programs on disk, so that a second start is quick."""
+    home = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    jax.config.update("jax_compilation_cache_dir", str(Path(home) / "goalrelay" / "xla"))
+    jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.1)
+    jax.config.update("jax_persistent_cache_min_entry_size_bytes", -1)
+
+
+@contextmanager
+def _interruptible() -> Iterator[Any]:
+    """Ctrl-C and SIGTERM ask to stop after the cycle; a second Ctrl-C stops at once."""
+    asked = threading.Event()
+    if threading.current_thread() is not threading.main_thread():
+        yield asked.is_set
+        return
+
+    def ask(signum: int, frame: FrameType | None) -> None:
+        if asked.is_set():
+            raise KeyboardInterrupt
+        asked.set()
+
+    before = {s: signal.signal(s, ask) for s in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield asked.is_set
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
