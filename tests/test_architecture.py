@@ -37,12 +37,10 @@ TOP = {
     "trainer",
     "run",
     "logbook",
-    "display",
+    "observer",
     "session",
     "sweep",
     "cli",
-    "cli_demos",
-    "parsing",
     "report",
     "__init__",
 }

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 import goalrelay
-from goalrelay import cli
+from goalrelay.cli import main as cli
 from goalrelay.errors import UsageError
 from goalrelay.goals import Guidance
 from goalrelay.methods import her, relay

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from goalrelay import sweep
-from goalrelay.cli import main
+from goalrelay.cli.main import main
 from goalrelay.errors import UsageError
 from goalrelay.logbook import read_table
 from goalrelay.sweep import Row

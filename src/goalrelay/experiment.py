@@ -6,9 +6,7 @@ lay single options over it; `config.json` in the run folder is its JSON.
 
 import math
 from dataclasses import dataclass, field
-from typing import Annotated, Any, Generic, Literal, TypeVar
-
-import tyro
+from typing import Any, Generic, Literal, TypeVar
 
 from goalrelay import learners, methods
 from goalrelay.errors import UsageError
@@ -74,11 +72,11 @@ class Save:
 class Experiment(Generic[MethodConfig, LearnerConfig]):
     """Everything that decides what a run will do."""
 
-    method_name: Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="METHOD")]
+    method_name: str
     """How to learn; `goalrelay methods` lists them."""
-    task: Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="TASK")]
+    task: str
     """What to learn: a Gymnasium id or package.module:TaskId; `goalrelay tasks` lists some."""
-    learner_name: Annotated[str, tyro.conf.arg(name="learner")]
+    learner_name: str
     """The update rule: ddpg, td3, sac, or dqn for discrete actions."""
     preset: str
     """A named set of values to start from."""

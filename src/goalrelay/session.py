@@ -1,4 +1,4 @@
-"""A training with everything around it: run folder, logs, checkpoints, display, Ctrl-C.
+"""A training with everything around it: run folder, logs, checkpoints, observer, Ctrl-C.
 
 `train` starts a run and `resume` goes on with one; the command line and the Python API are both
 these two functions. The learning itself is `trainer.run_loop`.
@@ -20,12 +20,12 @@ import numpy as np
 
 from goalrelay import experiment as experiments
 from goalrelay.collect import Collector
-from goalrelay.display import Display
 from goalrelay.errors import Diverged
 from goalrelay.evaluation import Evaluation
 from goalrelay.evaluation import evaluate as evaluate_policy
 from goalrelay.experiment import AnyExperiment
 from goalrelay.logbook import Logbook
+from goalrelay.observer import Observer
 from goalrelay.policy import BEST, LAST, Policy, load
 from goalrelay.run import RunFolder, default_folder
 from goalrelay.settings import replace_at
@@ -63,7 +63,7 @@ def train(
     until: float | None = None,
     out: str | Path | None = None,
     settings: Mapping[str, Any] | None = None,
-    display: Display | None = None,
+    observer: Observer | None = None,
 ) -> Result:
     """Learn a task.
 
@@ -79,7 +79,7 @@ def train(
         until: success rate at which to stop.
         out: run folder; runs/TASK/METHOD/seed-S by default.
         settings: any other option by dotted name, such as {"learner.gamma": 0.95}.
-        display: what shows the progress; silent by default.
+        observer: what shows the progress; silent by default.
 
     Raises:
         UsageError: a value that cannot work, named.
@@ -89,17 +89,17 @@ def train(
     given = {"steps": steps, "episodes": episodes, "minutes": minutes, "seed": seed, "until": until}
     for name, value in (given | dict(settings or {})).items():
         experiment = replace_at(experiment, name, value)
-    return start(experiment, Path(out) if out else None, display or Display())
+    return start(experiment, Path(out) if out else None, observer or Observer())
 
 
-def start(experiment: AnyExperiment, out: Path | None, display: Display) -> Result:
+def start(experiment: AnyExperiment, out: Path | None, observer: Observer) -> Result:
     """Begin a run of an experiment in a new folder."""
     experiments.check(experiment)
     began = time.perf_counter()
     use_compilation_cache()
     trainer = Trainer(experiment)  # before the folder: a refused task leaves nothing behind
     folder = RunFolder.create(out or default_folder(experiment), experiment)
-    return _Session(trainer, folder, display, began).run()
+    return _Session(trainer, folder, observer, began).run()
 
 
 def resume(
@@ -108,7 +108,7 @@ def resume(
     steps: int | None = None,
     minutes: float | None = None,
     until: float | None = None,
-    display: Display | None = None,
+    observer: Observer | None = None,
 ) -> Result:
     """Go on with a run from its newest checkpoint, exactly as if it had not stopped.
 
@@ -117,7 +117,7 @@ def resume(
         steps: a new budget of environment steps in all, instead of the run's own.
         minutes: a new budget of minutes in all, instead of the run's own.
         until: a new success rate at which to stop, instead of the run's own.
-        display: what shows the progress; silent by default.
+        observer: what shows the progress; silent by default.
 
     Raises:
         UsageError: not a run folder, or nothing in it can be read.
@@ -137,7 +137,7 @@ def resume(
     if saved is not None:
         trainer.restore(saved)
     folder.set_experiment(experiment)
-    return _Session(trainer, folder, display or Display(), began).run()
+    return _Session(trainer, folder, observer or Observer(), began).run()
 
 
 def evaluate(
@@ -165,10 +165,10 @@ def evaluate(
 
 
 class _Session:
-    """A trainer with its folder, logs and display, for as long as one process works on it."""
+    """A trainer with its folder, logs and observer, for as long as one process works on it."""
 
-    def __init__(self, trainer: Trainer, folder: RunFolder, display: Display, began: float):
-        self.trainer, self.folder, self.display = trainer, folder, display
+    def __init__(self, trainer: Trainer, folder: RunFolder, observer: Observer, began: float):
+        self.trainer, self.folder, self.observer = trainer, folder, observer
         experiment, counters = trainer.experiment, trainer.counters
         config = experiments.to_json(experiment)
         start = counters.cycle, counters.steps
@@ -181,7 +181,7 @@ class _Session:
     def run(self) -> Result:
         """Learn until something stops it; leave a folder that can be resumed."""
         trainer = self.trainer
-        self.display.start(trainer, self.folder.path)
+        self.observer.start(trainer, self.folder.path)
         try:
             with _interruptible() as interrupted:
                 stop = run_loop(trainer, interrupted, self._evaluated, self._cycled)
@@ -196,7 +196,7 @@ class _Session:
                 f"{self.folder.path / 'checkpoint'}"
             ) from None
         finally:
-            self.display.close()
+            self.observer.close()
             self.logbook.close()
             self.folder.close()
             trainer.close()
@@ -227,7 +227,7 @@ class _Session:
         self.logbook.write(progress, position | self._speeds())
         if trainer.judged(evaluation):
             policy.save(self.folder.path, BEST)
-        self.display.evaluation(counters, evaluation)
+        self.observer.evaluation(counters, evaluation)
 
     def _speeds(self) -> dict[str, float]:
         """Seconds so far, and rates since the row before."""
@@ -242,7 +242,7 @@ class _Session:
 
     def _cycled(self) -> None:
         self._clock()
-        self.display.cycle(self.trainer.counters, self.trainer.spent())
+        self.observer.cycle(self.trainer.counters, self.trainer.spent())
         if time.monotonic() - self.last_save >= self.trainer.experiment.save.every:
             self._save()
 

@@ -31,10 +31,10 @@ from typing import Any, NamedTuple
 
 from goalrelay import experiment as experiments
 from goalrelay import session
-from goalrelay.display import Display
 from goalrelay.errors import Diverged, UsageError
 from goalrelay.experiment import AnyExperiment
 from goalrelay.logbook import read_table, write_table
+from goalrelay.observer import Observer
 from goalrelay.run import RunFolder
 from goalrelay.settings import replace_at, suggest
 
@@ -234,7 +234,7 @@ def _run(planned: Planned, folder: Path) -> Row:
         if (folder / "config.json").exists():
             result = session.resume(folder)
         else:
-            result = session.start(planned.experiment, folder, Display())
+            result = session.start(planned.experiment, folder, Observer())
     except (UsageError, Diverged, RuntimeError) as error:
         nan = float("nan")
         return Row(planned.variant, planned.experiment.seed, str(error), nan, nan, 0, 0, nan)

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import relay_task
-from goalrelay import cli
+from goalrelay.cli import main as cli
 from goalrelay.demos.dataset import read, write
 from goalrelay.demos.load import fitted, load
 from goalrelay.demos.record import Disturbance, expert_of, record

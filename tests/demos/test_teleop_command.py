@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from goalrelay import cli
+from goalrelay.cli import main as cli
 from goalrelay.demos.dataset import read
 from goalrelay.demos.steering import ESCAPE, LEFT, RIGHT, SPACE, UP, Keys
 from goalrelay.report import opengl

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 import goalrelay
-from goalrelay import cli
 from goalrelay import experiment as experiments
+from goalrelay.cli import main as cli
 from goalrelay.demos.dataset import write
 from goalrelay.demos.record import Disturbance, record
 from goalrelay.methods import demos, her, relay

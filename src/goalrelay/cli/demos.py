@@ -10,6 +10,7 @@ import tyro
 from rich.console import Console
 from rich.progress import track
 
+from goalrelay.cli.parsing import PositionalPath, PositionalWord, parse
 from goalrelay.demos import baselines, dataset
 from goalrelay.demos.gamepad import Gamepad
 from goalrelay.demos.load import fitted, succeeded
@@ -19,7 +20,6 @@ from goalrelay.demos.steering import Hand, Keys
 from goalrelay.demos.teleop import Wish, describe, session
 from goalrelay.errors import UsageError
 from goalrelay.evaluation import wilson
-from goalrelay.parsing import PositionalPath, PositionalWord, parse
 from goalrelay.policy import load as load_policy
 from goalrelay.settings import number, suggest, validate
 from goalrelay.tasks.gym_task import Task, open_task
