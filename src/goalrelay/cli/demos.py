@@ -12,12 +12,12 @@ from rich.progress import track
 
 from goalrelay.cli.parsing import PositionalPath, PositionalWord, parse
 from goalrelay.demos import baselines, dataset
-from goalrelay.demos.gamepad import Gamepad
 from goalrelay.demos.load import fitted, succeeded
 from goalrelay.demos.record import Begin, Disturbance, expert_of
 from goalrelay.demos.record import record as play
-from goalrelay.demos.steering import Hand, Keys
-from goalrelay.demos.teleop import Wish, describe, session
+from goalrelay.demos.teleop.gamepad import first as first_gamepad
+from goalrelay.demos.teleop.session import Wish, describe, session
+from goalrelay.demos.teleop.steering import Hand, Keys
 from goalrelay.errors import UsageError
 from goalrelay.evaluation import wilson
 from goalrelay.policy import load as load_policy
@@ -122,7 +122,7 @@ def teleop(arguments: Sequence[str]) -> int:
     validate(command)
     dataset.check_new(command.out)
     task = _goal_task(command.task, command.task_options)
-    keys, pad, person = Keys(), Gamepad(), "a person with keys or a gamepad"
+    keys, pad, person = Keys(), first_gamepad(), "a person with keys or a gamepad"
     hand = Hand(task, keys, pad, command.speed)
     wish = Wish(command.episodes, command.keep_failures, command.seed)
     with steered(task, keys, command.pace) as (shown, running):

@@ -21,7 +21,7 @@ import numpy as np
 from goalrelay.demos.dataset import Demonstration
 from goalrelay.demos.load import succeeded
 from goalrelay.demos.record import play
-from goalrelay.demos.steering import PAIRS, Hand
+from goalrelay.demos.teleop.steering import PAIRS, Hand
 from goalrelay.tasks.gym_task import Task
 
 HOLD_SECONDS = 0.5

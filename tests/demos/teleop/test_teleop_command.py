@@ -18,7 +18,7 @@ import pytest
 
 from goalrelay.cli import main as cli
 from goalrelay.demos.dataset import read
-from goalrelay.demos.steering import ESCAPE, LEFT, RIGHT, SPACE, UP, Keys
+from goalrelay.demos.teleop.steering import ESCAPE, LEFT, RIGHT, SPACE, UP, Keys
 from goalrelay.report import opengl
 from goalrelay.report.viewer import heard_by
 from goalrelay.tasks.gym_task import open_task
