@@ -12,6 +12,7 @@ ALLOWED: dict[str, set[str]] = {
     "errors": set(),
     "settings": {"errors"},
     "files": {"errors"},
+    "checkpoint": {"errors", "files"},
     "networks": {"types"},
     "normalizer": {"types"},
     "tasks": BASE | {"symmetry"},

@@ -198,7 +198,6 @@ class _Session:
         finally:
             self.observer.close()
             self.logbook.close()
-            self.folder.close()
             trainer.close()
         return self._result(stop)
 
