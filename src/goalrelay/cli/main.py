@@ -186,7 +186,7 @@ def list_methods(arguments: Sequence[str]) -> int:
 
 
 def demos(arguments: Sequence[str]) -> int:
-    """Record, import, look at demonstrations"""
+    """Generate, import, look at demonstrations"""
     from goalrelay.cli import demos as commands
 
     return commands.run(arguments)

@@ -1,6 +1,6 @@
-"""Demonstrations: recorded, imported, stored as Minari datasets, read for learning.
+"""Demonstrations: generated, imported, stored as Minari datasets, read for learning.
 
-record     a scripted expert or a trained policy plays a task
+generate   a scripted expert or a trained policy plays a task
 teleop/    a person does, with keys or a gamepad
 baselines  the `.npz` files of OpenAI Baselines
 dataset    Demonstration <-> a folder that Minari's own loader opens

@@ -179,8 +179,11 @@ def test_without_anything_kept_nothing_is_written(
     ("task", "complaint"),
     [
         ("goalrelay/BitFlip-v0", "task 'goalrelay/BitFlip-v0' has discrete ones"),
-        ("goalrelay/PointReach-v0", "'goalrelay/PointReach-v0' is none; `goalrelay demos record`"),
-        (TASK, "teleop needs a display; `goalrelay demos record`"),
+        (
+            "goalrelay/PointReach-v0",
+            "'goalrelay/PointReach-v0' is none; `goalrelay demos generate`",
+        ),
+        (TASK, "teleop needs a display; `goalrelay demos generate`"),
     ],
 )
 def test_what_cannot_be_steered_is_refused_in_one_line(
