@@ -192,7 +192,7 @@ relay_several() { # and with two or three
 
 shown() { # shown FOLDER TASK [options]: a hundred demonstrations, once
     folder=runs/demonstrations/$1
-    [ -e "$folder" ] || goalrelay demos record "$2" --out "$folder" ${3+"$3" "$4"} >&2
+    [ -e "$folder" ] || goalrelay demos generate "$2" --out "$folder" ${3+"$3" "$4"} >&2
     echo "$folder"
 }
 

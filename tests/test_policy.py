@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 import goalrelay
-from goalrelay import cli
+from goalrelay.cli import main as cli
 from goalrelay.errors import UsageError
 from goalrelay.methods.relay.guidance import Guidance
 from goalrelay.methods import her, relay
@@ -102,7 +102,7 @@ def test_a_policy_gives_discrete_actions_as_the_task_counts_them(
     del about["first_action"]  # as older files are
     (tmp_path / "policy.json").write_text(json.dumps(about))
     assert goalrelay.load(tmp_path)(seen) == best
-    words = ["demos", "record", FROM_ONE, "--policy", str(tmp_path), "--out", str(tmp_path / "d")]
+    words = ["demos", "generate", FROM_ONE, "--policy", str(tmp_path), "--out", str(tmp_path / "d")]
     assert cli.main(words) == 2  # its actions are another task's
     assert "does not fit" in capsys.readouterr().err
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from goalrelay.train import sweep
-from goalrelay.cli import main
+from goalrelay.cli.main import main
 from goalrelay.errors import UsageError
 from goalrelay.train.logbook import read_table
 from goalrelay.train.sweep import Row

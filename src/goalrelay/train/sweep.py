@@ -29,7 +29,6 @@ from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wai
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from goalrelay.display import Display
 from goalrelay.errors import Diverged, UsageError
 from goalrelay.settings import replace_at, suggest
 from goalrelay.train import config as experiments
@@ -37,6 +36,7 @@ from goalrelay.train import session
 from goalrelay.train.config import AnyExperiment
 from goalrelay.train.folder import RunFolder
 from goalrelay.train.logbook import read_table, write_table
+from goalrelay.train.observer import Observer
 
 HEAD = ("method", "task", "learner", "preset")
 KEYS = (*HEAD, "seeds", "options", "grid", "variants")
@@ -234,7 +234,7 @@ def _run(planned: Planned, folder: Path) -> Row:
         if (folder / "config.json").exists():
             result = session.resume(folder)
         else:
-            result = session.start(planned.experiment, folder, Display())
+            result = session.start(planned.experiment, folder, Observer())
     except (UsageError, Diverged, RuntimeError) as error:
         nan = float("nan")
         return Row(planned.variant, planned.experiment.seed, str(error), nan, nan, 0, 0, nan)

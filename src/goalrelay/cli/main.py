@@ -9,51 +9,19 @@ import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, Generic, Literal, TypeVar
+from typing import Annotated, Literal
 
 import tyro
-from rich.console import Console
 
 import goalrelay
 from goalrelay import methods
-from goalrelay.display import Display, Lines, Terminal, describe
+from goalrelay.cli.parsing import PositionalPath, parse
+from goalrelay.cli.terminal import describe
+from goalrelay.cli.train import resume, train
 from goalrelay.errors import Diverged, UsageError
-from goalrelay.parsing import PositionalPath, parse
 from goalrelay.settings import number, suggest, validate
 from goalrelay.tasks.goal_task import known_tasks
-from goalrelay.train import config as experiments
 from goalrelay.train import session
-from goalrelay.train.config import Experiment
-
-AnExperiment = TypeVar("AnExperiment")
-
-
-@dataclass(frozen=True)
-class Train(Generic[AnExperiment]):
-    """Learn a task: goalrelay train METHOD TASK [options]."""
-
-    experiment: Annotated[AnExperiment, tyro.conf.arg(name="")]
-    """What the run does."""
-    out: Path | None = None
-    """Run folder (default: runs/TASK/METHOD/seed-S)."""
-    quiet: bool = False
-    """Print nothing but errors."""
-
-
-@dataclass(frozen=True)
-class Resume:
-    """Go on with a run, exactly as if it had not stopped."""
-
-    run: PositionalPath
-    """Run folder."""
-    steps: int | None = None
-    """New budget of environment steps in all."""
-    minutes: float | None = None
-    """New budget of minutes in all."""
-    until: float | None = None
-    """New success rate at which to stop."""
-    quiet: bool = False
-    """Print nothing but errors."""
 
 
 @dataclass(frozen=True)
@@ -128,38 +96,6 @@ class Sweep:
 @dataclass(frozen=True)
 class Nothing:
     """A list."""
-
-
-def train(arguments: Sequence[str]) -> int:
-    """Learn a task"""
-    words = list(arguments)
-    asks_help = bool({"-h", "--help"} & set(words))
-    heads = [word for word in words[:2] if not word.startswith("-")]
-    if len(heads) < 2 and not asks_help:
-        raise UsageError("train needs a method and a task: goalrelay train METHOD TASK [options]")
-    if len(heads) < 2:
-        words = ["her", "FetchReach-v4", *words]
-    default = experiments.make(
-        words[0], words[1], _option(words, "--learner"), _option(words, "--preset") or "default"
-    )
-    kind: Any = Experiment[type(default.method), type(default.learner)]
-    command = parse(Train[kind], words, "train", Train(default))
-    result = session.start(command.experiment, command.out, _display(command.quiet))
-    return _report(result, command.quiet)
-
-
-def resume(arguments: Sequence[str]) -> int:
-    """Go on with a run after a stop"""
-    command = parse(Resume, arguments, "resume")
-    display = _display(command.quiet)
-    result = session.resume(
-        command.run,
-        steps=command.steps,
-        minutes=command.minutes,
-        until=command.until,
-        display=display,
-    )
-    return _report(result, command.quiet)
 
 
 def evaluate(arguments: Sequence[str]) -> int:
@@ -251,10 +187,10 @@ def list_methods(arguments: Sequence[str]) -> int:
 
 
 def demos(arguments: Sequence[str]) -> int:
-    """Record, import, look at demonstrations"""
-    from goalrelay import cli_demos
+    """Generate, import, look at demonstrations"""
+    from goalrelay.cli import demos as commands
 
-    return cli_demos.run(arguments)
+    return commands.run(arguments)
 
 
 COMMANDS: dict[str, Callable[[Sequence[str]], int]] = {
@@ -311,37 +247,3 @@ def _help() -> str:
             "A first run:  goalrelay train her FetchReach-v4 --until 0.95",
         ]
     )
-
-
-def _option(words: Sequence[str], name: str) -> str | None:
-    """The value of an option that decides which other options there are."""
-    for i, word in enumerate(words):
-        if word == name and i + 1 < len(words):
-            return words[i + 1]
-        if word.startswith(f"{name}="):
-            return word.partition("=")[2]
-    return None
-
-
-def _display(quiet: bool) -> Display:
-    if quiet:
-        return Display()
-    return Terminal() if Console().is_terminal else Lines()
-
-
-def _report(result: session.Result, quiet: bool) -> int:
-    interrupted = result.reason == "interrupted"
-    if not quiet:
-        if result.evaluation is not None:
-            print(f"{'stopped' if interrupted else 'done'}: {describe(result.evaluation)}")
-        print(
-            f"{result.episodes:,} episodes, {result.steps:,} steps, {result.seconds:.1f} s; "
-            f"everything is in {result.folder}"
-        )
-        then = "resume" if interrupted else "evaluate"
-        print(f"{'go on with' if interrupted else 'then'}: goalrelay {then} {result.folder}")
-    return 130 if interrupted else 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())

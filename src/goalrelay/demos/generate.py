@@ -1,7 +1,7 @@
 """Let a scripted expert or a policy play a task, and keep what it did.
 
 expert = expert_of(task)            begin() -> a controller for one episode
-for demonstration in record(task, expert, range(100), Disturbance(noise=0.1)): ...
+for demonstration in generate(task, expert, range(100), Disturbance(noise=0.1)): ...
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -49,13 +49,13 @@ def expert_of(task: Simulator) -> Begin:
     module = ours.get(name) or ours.get(f"goalrelay/{family}-v0")
     if module is None or not hasattr(module, "expert"):
         raise UsageError(
-            f"task '{task.id}' has no scripted expert; record a policy with --policy RUN, or give "
-            "the environment a method expert() that returns a controller for one episode"
+            f"task '{task.id}' has no scripted expert; let a policy play with --policy RUN, or "
+            "give the environment a method expert() that returns a controller for one episode"
         )
     return module.expert
 
 
-def record(
+def generate(
     task: Simulator, begin: Begin, seeds: Iterable[int], disturbance: Disturbance
 ) -> Iterator[Demonstration]:
     """Play an episode a seed.

@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 
 import relay_task
-from goalrelay import cli
+from goalrelay.cli import main as cli
 from goalrelay.demos.dataset import read, write
+from goalrelay.demos.generate import Disturbance, expert_of, generate
 from goalrelay.demos.load import fitted, load
-from goalrelay.demos.record import Disturbance, expert_of, record
 from goalrelay.errors import UsageError
 from goalrelay.tasks.goal_task import Simulator, open_task
 
@@ -23,8 +23,8 @@ def push() -> Simulator:
     return open_task(PUSH)
 
 
-def play(task: Simulator, seeds: range, **disturbance: float):
-    return list(record(task, expert_of(task), seeds, Disturbance(**disturbance)))
+def play(task: Task, seeds: range, **disturbance: float):
+    return list(generate(task, expert_of(task), seeds, Disturbance(**disturbance)))
 
 
 def test_the_actions_recorded_lead_to_the_moments_recorded(push: Simulator) -> None:
@@ -117,15 +117,15 @@ def test_an_environment_may_bring_its_own_expert(tmp_path: Path) -> None:
 
 
 def test_a_task_without_expert_says_what_to_do() -> None:
-    with pytest.raises(UsageError, match="has no scripted expert; record a policy with --policy"):
+    with pytest.raises(UsageError, match="has no scripted expert; let a policy play with --policy"):
         expert_of(open_task("goalrelay/PointReach-v0"))
 
 
-def test_the_command_records_and_says_how_often_the_expert_succeeds(
+def test_the_command_generates_and_says_how_often_the_expert_succeeds(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     out = tmp_path / "reach"
-    words = ["demos", "record", "goalrelay/FetchReach-v0", "--episodes", "3", "--out", str(out)]
+    words = ["demos", "generate", "goalrelay/FetchReach-v0", "--episodes", "3", "--out", str(out)]
     assert cli.main(words) == 0
     said = capsys.readouterr().out
     assert "success: 3 of 3" in said
@@ -134,10 +134,10 @@ def test_the_command_records_and_says_how_often_the_expert_succeeds(
     assert "exists already" in capsys.readouterr().err
 
 
-def test_the_command_records_a_policy(
+def test_the_command_lets_a_policy_play(
     small_run, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    words = ["demos", "record", "goalrelay/PointReach-v0", "--policy", str(small_run.folder)]
+    words = ["demos", "generate", "goalrelay/PointReach-v0", "--policy", str(small_run.folder)]
     assert cli.main([*words, "--episodes", "2", "--out", str(tmp_path / "d")]) == 0
     assert "a policy trained with her" in capsys.readouterr().out
     words[2] = PUSH
@@ -148,7 +148,7 @@ def test_the_command_records_a_policy(
 
 def test_only_successes_are_kept_when_asked(tmp_path: Path) -> None:
     out = tmp_path / "d"
-    words = ["demos", "record", PUSH, "--episodes", "6", "--random", "0.5", "--out", str(out)]
+    words = ["demos", "generate", PUSH, "--episodes", "6", "--random", "0.5", "--out", str(out)]
     assert cli.main([*words, "--only-successes"]) == 0
     found = read(out).demonstrations
     assert 0 < len(found) < 6
@@ -158,10 +158,11 @@ def test_only_successes_are_kept_when_asked(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (["record", PUSH, "--out", "x", "--episodes", "0"], "--episodes must be at least 1"),
-        (["record", PUSH, "--out", "x", "--noise", "-1"], "--disturbance.noise"),
-        (["record", "CartPole-v1", "--out", "x"], "has no goals"),
-        (["record", PUSH], "--out"),
+        (["generate", PUSH, "--out", "x", "--episodes", "0"], "--episodes must be at least 1"),
+        (["generate", PUSH, "--out", "x", "--noise", "-1"], "--noise must be at least 0"),
+        (["generate", "CartPole-v1", "--out", "x"], "has no goals"),
+        (["generate", PUSH], "--out"),
+        (["record", PUSH], "`goalrelay demos record` is now `goalrelay demos generate`"),
         (["shw"], "did you mean 'show'"),
         (["show", "nowhere"], "holds no Minari dataset"),
     ],
@@ -183,7 +184,7 @@ def test_mistakes_are_said_in_one_line(
 
 def test_show_counts_and_draws(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     out = tmp_path / "reach"
-    cli.main(["demos", "record", "goalrelay/FetchReach-v0", "--episodes", "2", "--out", str(out)])
+    cli.main(["demos", "generate", "goalrelay/FetchReach-v0", "--episodes", "2", "--out", str(out)])
     capsys.readouterr()
     assert cli.main(["demos", "show", str(out)]) == 0
     said = capsys.readouterr().out

@@ -2,17 +2,26 @@
 
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
-from goalrelay.demos import teleop
 from goalrelay.demos.dataset import Demonstration
-from goalrelay.demos.gamepad import Gamepad
-from goalrelay.demos.steering import ENTER, ESCAPE, LEFT, PAGE_DOWN, RIGHT, SPACE, UP, Hand, Keys
-from goalrelay.demos.teleop import Wish
+from goalrelay.demos.teleop import session as teleop
+from goalrelay.demos.teleop.gamepad import Gamepad
+from goalrelay.demos.teleop.session import Wish
+from goalrelay.demos.teleop.steering import (
+    ENTER,
+    ESCAPE,
+    LEFT,
+    PAGE_DOWN,
+    RIGHT,
+    SPACE,
+    UP,
+    Hand,
+    Keys,
+)
 from goalrelay.tasks.goal_task import Simulator, open_task
 
 TASK = "goalrelay/FetchReach-v0"
@@ -39,7 +48,7 @@ class Person(Hand):
     """Presses keys at certain steps of certain episodes, or closes the window there."""
 
     def __init__(self, task: Simulator, script: Script):
-        super().__init__(task, Keys(), Gamepad(Path("no such device")), speed=1.0)
+        super().__init__(task, Keys(), Gamepad(), speed=1.0)
         self.script = script
         self.episode = -1
         self.step = 0

@@ -10,15 +10,15 @@ import tyro
 from rich.console import Console
 from rich.progress import track
 
+from goalrelay.cli.parsing import PositionalPath, PositionalWord, parse
 from goalrelay.demos import baselines, dataset
-from goalrelay.demos.gamepad import Gamepad
+from goalrelay.demos.generate import Begin, Disturbance, expert_of
+from goalrelay.demos.generate import generate as play
 from goalrelay.demos.load import fitted, succeeded
-from goalrelay.demos.record import Begin, Disturbance, expert_of
-from goalrelay.demos.record import record as play
-from goalrelay.demos.steering import Hand, Keys
-from goalrelay.demos.teleop import Wish, describe, session
+from goalrelay.demos.teleop.gamepad import first as first_gamepad
+from goalrelay.demos.teleop.session import Wish, describe, session
+from goalrelay.demos.teleop.steering import Hand, Keys
 from goalrelay.errors import UsageError
-from goalrelay.parsing import PositionalPath, PositionalWord, parse
 from goalrelay.settings import number, suggest, validate
 from goalrelay.tasks.goal_task import Simulator, open_task
 from goalrelay.train.evaluate import wilson
@@ -26,7 +26,7 @@ from goalrelay.train.policy import load as load_policy
 
 
 @dataclass(frozen=True)
-class Record:
+class Generate:
     """Let a task's scripted expert, or a trained policy, play it, and write a Minari dataset."""
 
     task: PositionalWord
@@ -36,7 +36,7 @@ class Record:
     episodes: int = number(100, 1)
     """Episodes to play."""
     policy: Path | None = None
-    """Run folder or policy file to record, instead of the scripted expert."""
+    """Run folder or policy file that plays, instead of the scripted expert."""
     disturbance: Annotated[Disturbance, tyro.conf.arg(name="")] = field(default_factory=Disturbance)
     """What goes wrong."""
     only_successes: bool = False
@@ -93,9 +93,10 @@ class Show:
     """Picture to draw, .png, .svg or .pdf (default: trajectories.png in the folder)."""
 
 
-def record(arguments: Sequence[str]) -> int:
+def generate(arguments: Sequence[str]) -> int:
     """Let a scripted expert or a policy play"""
-    command = parse(Record, arguments, "demos record")
+    command = parse(Generate, arguments, "demos generate")
+    validate(command.disturbance)  # first: its options are spelled without a prefix
     validate(command)
     dataset.check_new(command.out)
     task = _goal_task(command.task, command.task_options)
@@ -103,7 +104,7 @@ def record(arguments: Sequence[str]) -> int:
     seeds = range(command.seed, command.seed + command.episodes)
     played = play(task, begin, seeds, command.disturbance)
     silent = not Console().is_terminal
-    kept = list(track(played, "recording", total=len(seeds), transient=True, disable=silent))
+    kept = list(track(played, "generating", total=len(seeds), transient=True, disable=silent))
     verdicts = [succeeded(one, task) for one in kept]
     if command.only_successes:
         kept = [one for one, verdict in zip(kept, verdicts, strict=True) if verdict > 0]
@@ -122,7 +123,7 @@ def teleop(arguments: Sequence[str]) -> int:
     validate(command)
     dataset.check_new(command.out)
     task = _goal_task(command.task, command.task_options)
-    keys, pad, person = Keys(), Gamepad(), "a person with keys or a gamepad"
+    keys, pad, person = Keys(), first_gamepad(), "a person with keys or a gamepad"
     hand = Hand(task, keys, pad, command.speed)
     wish = Wish(command.episodes, command.keep_failures, command.seed)
     with steered(task, keys, command.pace) as (shown, running):
@@ -179,11 +180,13 @@ def show(arguments: Sequence[str]) -> int:
 
 
 COMMANDS: dict[str, Callable[[Sequence[str]], int]] = {
-    "record": record,
+    "generate": generate,
     "teleop": teleop,
     "import": import_,
     "show": show,
 }
+RENAMED = {"record": "generate"}
+"""Commands of earlier versions, and what they are called now."""
 
 
 def run(arguments: Sequence[str]) -> int:
@@ -193,13 +196,16 @@ def run(arguments: Sequence[str]) -> int:
         lines = [f"  {name:10} {command.__doc__}" for name, command in COMMANDS.items()]
         print("\n".join(["usage: goalrelay demos COMMAND ...", "", *lines]))
         return 0
+    if words[0] in RENAMED:
+        new = RENAMED[words[0]]
+        raise UsageError(f"`goalrelay demos {words[0]}` is now `goalrelay demos {new}`")
     if words[0] not in COMMANDS:
         near = suggest(words[0], COMMANDS) or f"; there are {', '.join(COMMANDS)}"
         raise UsageError(f"unknown command 'demos {words[0]}'{near}")
     return COMMANDS[words[0]](words[1:])
 
 
-def _demonstrator(command: Record, task: Simulator) -> tuple[Begin, str]:
+def _demonstrator(command: Generate, task: Simulator) -> tuple[Begin, str]:
     """Who plays, and in words."""
     if command.policy is None:
         return expert_of(task), "its scripted expert"

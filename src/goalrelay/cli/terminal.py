@@ -11,28 +11,13 @@ from rich.progress import BarColumn, Progress, TaskID, TextColumn
 
 from goalrelay.train.evaluate import Evaluation
 from goalrelay.train.loop import Counters, Trainer
+from goalrelay.train.observer import Observer
 
 SPEED_WINDOW = 50
 """Cycles over which speeds are averaged."""
 
 
-class Display:
-    """What watches a run; this one shows nothing."""
-
-    def start(self, trainer: Trainer, folder: Path) -> None:
-        """A run begins or goes on."""
-
-    def cycle(self, counters: Counters, spent: float) -> None:
-        """A cycle is done; so much of the budget is spent (`Trainer.spent`)."""
-
-    def evaluation(self, counters: Counters, evaluation: Evaluation) -> None:
-        """The policy was tested."""
-
-    def close(self) -> None:
-        """The run is over."""
-
-
-class Lines(Display):
+class Lines(Observer):
     """Plain lines: where output is not a terminal."""
 
     def __init__(self, console: Console | None = None):

@@ -3,7 +3,7 @@
     for each seed:  show the start, wait for the first key, play in real time
                     success held for half a second, or at the time limit: kept
 
-    keys, sticks -> steering.Hand -> record.play -> Attempt -> Demonstration
+    keys, sticks -> steering.Hand -> generate.play -> Attempt -> Demonstration
 
 The window is another's (`report.viewer`): the task shows itself, `running` says whether its window
 is still open.
@@ -19,9 +19,9 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 
 from goalrelay.demos.dataset import Demonstration
+from goalrelay.demos.generate import play
 from goalrelay.demos.load import succeeded
-from goalrelay.demos.record import play
-from goalrelay.demos.steering import PAIRS, Hand
+from goalrelay.demos.teleop.steering import PAIRS, Hand
 from goalrelay.tasks.goal_task import Simulator
 
 HOLD_SECONDS = 0.5

@@ -16,9 +16,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from goalrelay import cli
+from goalrelay.cli import main as cli
 from goalrelay.demos.dataset import read
-from goalrelay.demos.steering import ESCAPE, LEFT, RIGHT, SPACE, UP, Keys
+from goalrelay.demos.teleop.steering import ESCAPE, LEFT, RIGHT, SPACE, UP, Keys
 from goalrelay.report import opengl
 from goalrelay.report.viewer import heard_by
 from goalrelay.tasks.goal_task import open_task
@@ -179,8 +179,11 @@ def test_without_anything_kept_nothing_is_written(
     ("task", "complaint"),
     [
         ("goalrelay/BitFlip-v0", "task 'goalrelay/BitFlip-v0' has discrete ones"),
-        ("goalrelay/PointReach-v0", "'goalrelay/PointReach-v0' is none; `goalrelay demos record`"),
-        (TASK, "teleop needs a display; `goalrelay demos record`"),
+        (
+            "goalrelay/PointReach-v0",
+            "'goalrelay/PointReach-v0' is none; `goalrelay demos generate`",
+        ),
+        (TASK, "teleop needs a display; `goalrelay demos generate`"),
     ],
 )
 def test_what_cannot_be_steered_is_refused_in_one_line(

@@ -1,7 +1,7 @@
 """What a person does with keys and sticks, as actions of a task.
 
 the window's thread -> Keys ---+
-               /dev -> Gamepad +-> Hand -> action [A] in [-1, 1], and orders
+             pygame -> Gamepad +-> Hand -> action [A] in [-1, 1], and orders
 """
 
 import itertools
@@ -13,7 +13,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from goalrelay.demos.gamepad import Gamepad
+from goalrelay.demos.teleop.gamepad import Gamepad
 from goalrelay.errors import UsageError
 from goalrelay.tasks.goal_task import Simulator
 
