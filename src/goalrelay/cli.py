@@ -114,7 +114,7 @@ class Plot:
 
 @dataclass(frozen=True)
 class Sweep:
-    """Make all runs of a sweep file: variants, tasks, a grid of values, seeds; one table of them."""
+    """Make all runs of a sweep file: variants, tasks, values, seeds; print a table of them."""
 
     file: PositionalPath
     """A TOML file; docs/sweeps.md shows one."""
