@@ -267,6 +267,7 @@ def table_of_summary(*where: str) -> str:
     for group in groups(where):
         run, figures = group[0], [others(run) or score(run) for run in group]
         numbers = [float(figure.removeprefix("return ").replace(",", "")) for figure in figures]
+        minutes = [one.seconds / 60 for one in group]
         name = said(run, "about") or run.claim
         rows.append(
             [
@@ -274,7 +275,7 @@ def table_of_summary(*where: str) -> str:
                 str(len(group)),
                 ("return " if "return" in figures[0] else "") + spread(numbers, ".2f"),
                 spread([one.count("episodes") for one in group], ",.0f"),
-                spread([one.seconds / 60 for one in group], ",.0f" if run.seconds > 600 else ".1f"),
+                spread(minutes, ",.0f" if max(minutes) >= 10 else ".1f"),
                 said(run, "published"),
             ]
         )
