@@ -98,13 +98,18 @@ def load(folder: Path) -> Run:
 
 @functools.cache
 def runs(where: str) -> list[Run]:
-    """The runs of a claim, or of one group of it, by path and seed."""
+    """The runs of a claim, or of one group of it, in the order of the claim's file."""
     claim, _, group = where.partition("/")
     found = [load(path.parent) for path in (RESULTS / claim).rglob("progress.csv")]
     found = [run for run in found if group in ("", run.group)]
     if not found:
         raise SystemExit(f"no runs in results/{where}")
-    return sorted(found, key=lambda run: (run.group, run.seed))
+
+    def place(run: Run) -> Any:
+        places = [place for place, _ in entries(run)]
+        return not places, places, run.group, run.seed
+
+    return sorted(found, key=place)
 
 
 def groups(where: Sequence[str]) -> Iterator[list[Run]]:
@@ -121,16 +126,22 @@ def claim(name: str) -> dict[str, Any]:
     return tomllib.loads(path.read_text()) if path.exists() else {}
 
 
+def entries(run: Run) -> list[tuple[int, dict[str, Any]]]:
+    """The task and the variant of a run in its claim's file, each with its place there."""
+    found = []
+    for kind in ("tasks", "variants"):
+        names = list(claim(run.claim).get(kind, {}))
+        ours = [n for n in names if re.search(rf"(^|[-/]){re.escape(n)}($|[-/])", run.group)]
+        if ours:
+            name = max(ours, key=len)
+            found.append((names.index(name), claim(run.claim)[kind][name]))
+    return found
+
+
 def said(run: Run, key: str) -> str:
     """A text of the claim's file about the group of a run; without one, about the claim."""
-    about = claim(run.claim)
-    found = [
-        entry[key]
-        for table in ("tasks", "variants")
-        for name, entry in about.get(table, {}).items()
-        if key in entry and re.search(rf"(^|[-/]){re.escape(name)}($|[-/])", run.group)
-    ]
-    return ", ".join(found) or about.get(key, "")
+    found = [entry[key] for _, entry in entries(run) if key in entry]
+    return ", ".join(found) or claim(run.claim).get(key, "")
 
 
 def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
@@ -253,6 +264,20 @@ def table_of_tests(*where: str) -> str:
             ]
         )
     return table(["run", "a test every", "tests", "best on other episodes", "seconds"], rows)
+
+
+def table_of_returns(*where: str) -> str:
+    """A row a variant or task: success and return in the last test of every seed."""
+    rows = [
+        [
+            label(group[0]),
+            of_each(group, lambda run: str(run.seed)),
+            of_each(group, score),
+            of_each(group, lambda run: f"{run.last('mean_return'):.1f}"),
+        ]
+        for group in groups(where)
+    ]
+    return table(["what", "seeds", "success", "return"], rows)
 
 
 def table_of_summary(*where: str) -> str:
@@ -414,6 +439,7 @@ KINDS: dict[str, Callable[..., str]] = {
     "groups": table_of_groups,
     "seeds": table_of_seeds,
     "tests": table_of_tests,
+    "returns": table_of_returns,
     "summary": table_of_summary,
     "claims": sections_of_claims,
     "options": sections_of_options,

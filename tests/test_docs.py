@@ -83,12 +83,12 @@ def test_a_table_is_written_between_its_markers_and_the_next_run_changes_nothing
 
 def test_seeds_of_a_task_share_a_row(toy: Any) -> None:
     assert toy.table_of_groups("toy").splitlines()[2:] == [
-        "| `Pull`: pull it | 0 | return -7.50 |  | 150 | 1,500 | 300 |",
         "| `Push`: push it | 0, 1 | 0.50, 1.00 | 0.25, - | 100, 300 | 1,000, 3,000 | 200, 600 |",
+        "| `Pull`: pull it | 0 | return -7.50 |  | 150 | 1,500 | 300 |",
     ]
     assert toy.table_of_summary("toy/Push").splitlines()[2] == (
         "| [Push it](results/README.md#toy) | 2 | 0.62 (0.25 to 1.00) | 200 (100 to 300) "
-        "| 6.7 (3.3 to 10.0) | 0.5 |"
+        "| 7 (3 to 10) | 0.5 |"
     )
     assert toy.table_of_seeds("toy/Push").splitlines()[2:] == [
         "| 0 | 100: 0.50, 0.25; 200 s |",
@@ -152,4 +152,4 @@ def test_links_lead_somewhere(page: Path) -> None:
 def test_runs_that_pages_name_are_there() -> None:
     for page in PAGES:
         for name in re.findall(r"`results/([\w./*-]+)`", page.read_text()):
-            assert list((ROOT / "results").glob(name)), f"{page.name} names results/{name}"
+            assert "CLAIM" in name or list((ROOT / "results").glob(name)), f"{page}: {name}"
