@@ -2,6 +2,7 @@
 
 import json
 import math
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -91,9 +92,16 @@ CLAIMS = sorted((Path(__file__).parents[1] / "benchmarks/claims").glob("*.toml")
 
 
 @pytest.mark.parametrize("file", CLAIMS, ids=lambda file: file.stem)
-def test_the_claims_can_be_read(file: Path) -> None:
-    plan = sweep.read(file)
-    assert plan.runs and plan.results == Path("results") / file.stem
+def test_a_claim_names_every_run_that_there_is_of_it(file: Path) -> None:
+    plan, about = sweep.read(file), sweep.load(file)
+    assert plan.results == Path("results") / file.stem and about["about"]
+    names = {planned.name for planned in plan.runs}
+    there = Path(__file__).parents[1] / plan.results
+    for run in sorted(there.rglob("config.json")):
+        name = run.parent.relative_to(there).as_posix()
+        variant = re.sub(r"(/.*|-[0-9]+)$", "", name)  # of an option that is gone: see its notes
+        gone = f"`{variant}`" in about.get("notes", "")
+        assert name in names or gone, f"results/{file.stem}/{name}"
 
 
 TASKS = """
