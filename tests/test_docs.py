@@ -20,15 +20,18 @@ PAGES = sorted(
 def tables(monkeypatch: pytest.MonkeyPatch) -> Any:
     """The generator of the pages' tables, fresh."""
     monkeypatch.syspath_prepend(ROOT / "benchmarks")
-    return importlib.reload(importlib.import_module("tables"))
+    for name in ("tables_of_results", "tables_of_options", "tables"):
+        made = importlib.reload(importlib.import_module(name))
+    return made
 
 
 @pytest.fixture
 def toy(tables: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
     """The generator, in a repository that holds one claim of two tasks and a page."""
     results, claims, docs = (tmp_path / name for name in ("results", "claims", "docs"))
-    for folder, name in ((tables, "ROOT"), (tables, "RESULTS"), (tables, "CLAIMS")):
-        monkeypatch.setattr(folder, name, {"ROOT": tmp_path, "RESULTS": results}.get(name, claims))
+    monkeypatch.setattr(tables, "ROOT", tmp_path)
+    monkeypatch.setattr(tables.results, "RESULTS", results)
+    monkeypatch.setattr(tables.results, "CLAIMS", claims)
     claims.mkdir()
     (claims / "toy.toml").write_text(
         'about = "A toy"\nnotes = "A slow core."\npublished = "0.5"\n'
@@ -82,27 +85,27 @@ def test_a_table_is_written_between_its_markers_and_the_next_run_changes_nothing
 
 
 def test_seeds_of_a_task_share_a_row(toy: Any) -> None:
-    assert toy.table_of_groups("toy").splitlines()[2:] == [
+    assert toy.results.table_of_groups("toy").splitlines()[2:] == [
         "| `Push`: push it | 0, 1 | 0.50, 1.00 | 0.25, - | 100, 300 | 1,000, 3,000 | 200, 600 |",
         "| `Pull`: pull it | 0 | return -7.50 |  | 150 | 1,500 | 300 |",
     ]
-    assert toy.table_of_summary("toy/Push").splitlines()[2] == (
+    assert toy.results.table_of_summary("toy/Push").splitlines()[2] == (
         "| [Push it](results/README.md#toy) | 2 | 0.62 (0.25 to 1.00) | 200 (100 to 300) "
         "| 7 (3 to 10) | 0.5 |"
     )
-    assert toy.table_of_seeds("toy/Push").splitlines()[2:] == [
+    assert toy.results.table_of_seeds("toy/Push").splitlines()[2:] == [
         "| 0 | 100: 0.50, 0.25; 200 s |",
         "| 1 | 300: 1.00; 600 s |",
         "| median | 200; 400 s |",
         "| slowest | 300; 600 s |",
     ]
-    assert toy.table_of_tests("toy/Pull").splitlines()[2] == (
+    assert toy.results.table_of_tests("toy/Pull").splitlines()[2] == (
         "| `Pull-0` | 50 episodes, 500 steps | -9.00 -7.50 (100 episodes) | 300 |"
     )
 
 
 def test_a_claim_has_its_command_its_runs_and_its_remarks(toy: Any) -> None:
-    text = toy.sections_of_claims()
+    text = toy.results.sections_of_claims()
     assert text.startswith("## toy\n\nA toy.\n\n    goalrelay sweep benchmarks/claims/toy.toml\n")
     assert "| `Pull-0` |" in text and text.rstrip().endswith("A slow core.")
 
@@ -125,7 +128,7 @@ def test_every_option_of_every_method_and_learner_is_said_what_it_does(tables: A
 
     for registry in (methods, learners):
         for name in registry.names():
-            for option, _, about in tables.leaves(registry.find(name).Config(), ""):
+            for option, _, about in tables.options.leaves(registry.find(name).Config(), ""):
                 assert about.strip(), f"{name}: {option} has no docstring"
     page = (ROOT / "docs/options.md").read_text()
     assert all(f"## Method {name}" in page for name in methods.names())
