@@ -83,7 +83,7 @@ class Plot:
 
 @dataclass(frozen=True)
 class Sweep:
-    """Make all runs of a sweep file: variants, a grid of values, seeds; one table of them."""
+    """Make all runs of a sweep file: variants, tasks, values, seeds; print a table of them."""
 
     file: PositionalPath
     """A TOML file; docs/sweeps.md shows one."""
@@ -91,6 +91,12 @@ class Sweep:
     """Folder of the runs (default: runs/ and the name of the file)."""
     jobs: int = number(1, 1, 1024)
     """Runs at a time; they share out this machine's cores."""
+    seeds: tuple[int, ...] = ()
+    """Seeds instead of those of the file."""
+    tasks: tuple[str, ...] = ()
+    """Only these of its tasks."""
+    variants: tuple[str, ...] = ()
+    """Only these of its variants."""
 
 
 @dataclass(frozen=True)
@@ -153,8 +159,8 @@ def sweep(arguments: Sequence[str]) -> int:
     command = parse(Sweep, arguments, "sweep")
     validate(command)
     out = command.out or Path("runs") / command.file.stem
-    plan = sweeps.read(command.file)
-    print(f"{len(plan)} runs in {out}, {command.jobs} at a time", flush=True)
+    plan = sweeps.read(command.file, command.seeds, command.tasks, command.variants)
+    print(f"{len(plan.runs)} runs in {out}, {command.jobs} at a time", flush=True)
 
     def report(row: sweeps.Row) -> None:
         figures = f"success {row.success:.2f}  return {row.mean_return:.1f}"
