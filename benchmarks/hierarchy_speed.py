@@ -16,8 +16,8 @@ import jax
 import numpy as np
 
 from goalrelay.train import config as experiment
-from goalrelay.train.session import use_compilation_cache
 from goalrelay.train.loop import SCAN, Trainer
+from goalrelay.train.session import use_compilation_cache
 
 TASKS = tuple(
     f"goalrelay/Ant{name}-v0" for name in ("MazeSparse", "PushSparse", "FallSparse", "Gather")

@@ -20,6 +20,7 @@ from typing import Annotated, Any, Literal, TypeVar
 import tyro
 
 from goalrelay.errors import UsageError
+from goalrelay.renamed import hint
 from goalrelay.settings import spelled, suggest
 
 Parsed = TypeVar("Parsed")
@@ -162,7 +163,8 @@ def _complaint(
         option = named.get(_spelled_as_we_do(name))
         if option is None:
             near = suggest(name[2:], [known_name[2:] for known_name in named])
-            return f"unknown option {name}" + near.replace("'", "--", 1).replace("'", "")
+            near = hint(name[2:]) or near.replace("'", "--", 1).replace("'", "")
+            return f"unknown option {name}{near}"
         if unknown is None and option.kind is not bool and not _fits(option.kind, values):
             wrong = f", not '{' '.join(values)}'" if values else ""
             return f"{name} takes {_in_words(option.kind)}{wrong}"

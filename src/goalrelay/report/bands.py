@@ -85,6 +85,8 @@ class Run(NamedTuple):
     progress: list[Row]
     label: str
     """What the reader calls it; empty: by its method and options."""
+    removed: dict[str, Any]
+    """Options that it had and this version does not have, with their values."""
 
 
 def read_runs(folders: Sequence[Path | str]) -> list[Run]:
@@ -111,10 +113,13 @@ def read_runs(folders: Sequence[Path | str]) -> list[Run]:
         if not below:
             raise UsageError(f"no runs in {folder}: no folder in it has a config.json")
         found |= below
-    return [
-        Run(path, RunFolder.open(path).experiment(), _table(path / "progress.csv"), label)
-        for path, label in found.values()
-    ]
+    return [_read(path, label) for path, label in found.values()]
+
+
+def _read(path: Path, label: str) -> Run:
+    folder = RunFolder.open(path)
+    table = _table(path / "progress.csv")
+    return Run(path, folder.experiment(), table, label, folder.removed())
 
 
 def grouped(runs: Sequence[Run]) -> dict[str, dict[str, list[Run]]]:
@@ -126,11 +131,11 @@ def grouped(runs: Sequence[Run]) -> dict[str, dict[str, list[Run]]]:
     differing = {kind: _differing(group) for kind, group in kinds.items()}
     panels: dict[str, dict[str, list[Run]]] = {}
     for run in runs:
-        options, kind = _learning(run.experiment), _kind(run.experiment)
+        options, kind = _learning(run), _kind(run.experiment)
         differences = [
             f", {name}={options[name]}"
             for name, usual in differing.get(kind, {}).items()
-            if str(options[name]) != usual
+            if name in options and str(options[name]) != usual
         ]
         label = run.label or kind + "".join(differences)
         panels.setdefault(_title(run.experiment), {}).setdefault(label, []).append(run)
@@ -227,9 +232,9 @@ def _kind(experiment: AnyExperiment) -> str:
     return f"{experiment.method_name} + {experiment.learner_name}{preset}"
 
 
-def _learning(experiment: AnyExperiment) -> dict[str, Any]:
+def _learning(run: Run) -> dict[str, Any]:
     """The options that decide what is learned of a task, by name, dotted where that is needed."""
-    named = {name: value for name, _, value in settings.options(experiment)}
+    named = {name: value for name, _, value in settings.options(run.experiment)} | run.removed
     last = Counter(name.rpartition(".")[2] for name in named)
     return {
         name.rpartition(".")[2] if last[name.rpartition(".")[2]] == 1 else name: value
@@ -240,9 +245,10 @@ def _learning(experiment: AnyExperiment) -> dict[str, Any]:
 
 def _differing(group: Sequence[Run]) -> dict[str, str | None]:
     """Options that are not the same in all runs of one kind; what most variants have there."""
-    learning = [_learning(run.experiment) for run in group]
-    names = [name for name in learning[0] if any(o[name] != learning[0][name] for o in learning)]
-    variants = {tuple(str(options[name]) for name in names) for options in learning}
+    learning = [_learning(run) for run in group]
+    every = dict.fromkeys(name for options in learning for name in options)
+    names = [n for n in every if any(o.get(n) != learning[0].get(n) for o in learning)]
+    variants = {tuple(str(options.get(name)) for name in names) for options in learning}
     usual: dict[str, str | None] = {}
     for i, name in enumerate(names):
         value, count = Counter(variant[i] for variant in variants).most_common(1)[0]

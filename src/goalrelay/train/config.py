@@ -23,8 +23,9 @@ ALIASES = {"hiro": ("hierarchy", "hiro")}
 """Method -> method and preset that it stands for."""
 GONE = {"demos": "demonstrations are options of every method: relay TASK --demos.data FOLDER"}
 """Methods of an earlier version, and what does the same now."""
-NOT_OPTIONS = ("versions", "commit")
-"""What else `config.json` holds."""
+NOT_OPTIONS = ("versions", "commit", "resumed_at", "note", "removed")
+"""What else `config.json` holds: where the run comes from, the commits at which it was resumed, a
+remark, and options of an earlier version that this one does not have, with the values that ran."""
 
 
 @dataclass(frozen=True)
@@ -224,6 +225,11 @@ def restore(values: Mapping[str, Any]) -> AnyExperiment:
         learners.find(learner).Config(),
     )
     return from_dict(base, {k: v for k, v in values.items() if k not in ("format", *NOT_OPTIONS)})
+
+
+def removed(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Options that a run had and this version does not have, by dotted name, with their values."""
+    return dict(values.get("removed", {}))
 
 
 def to_json(experiment: AnyExperiment) -> dict[str, Any]:

@@ -65,15 +65,46 @@ class RunFolder:
         Raises:
             UsageError: damaged, or of another version.
         """
-        values = read_json(self.path / "config.json")
         try:
-            return experiments.restore(values)
+            return experiments.restore(self._values())
         except UsageError as error:
             raise UsageError(f"{self.path / 'config.json'}: {error}") from None
 
+    def removed(self) -> dict[str, Any]:
+        """Options that the run had and this version does not have, with their values."""
+        return experiments.removed(self._values())
+
+    def resumable(self) -> AnyExperiment:
+        """The experiment, of a run that this version can go on with.
+
+        Raises:
+            UsageError: it ran with an option that is gone, or its checkpoints are not there.
+        """
+        experiment = self.experiment()
+        for name, value in self.removed().items():
+            raise UsageError(
+                f"{self.path} ran with {name} {value}, which this version does not have; it can be "
+                "plotted, but only the version of its commit can resume it"
+            )
+        if (self.path / "progress.csv").exists() and not (self.path / CHECKPOINT).exists():
+            raise UsageError(
+                f"{self.path} has results but no checkpoint, so it cannot be resumed; a new run "
+                "needs another folder"
+            )
+        return experiment
+
     def set_experiment(self, experiment: AnyExperiment) -> None:
-        """Replace `config.json`, when a resumed run has a new budget."""
-        write_json(self.path / "config.json", experiments.to_json(experiment) | _provenance())
+        """Replace `config.json` when a run is resumed; its first commit stays."""
+        old, now = self._values(), _provenance()
+        kept = {name: old.get(name, now[name]) for name in now}
+        commits = old.get("resumed_at", [])
+        if now["commit"] != [old.get("commit"), *commits][-1]:
+            commits = [*commits, now["commit"]]
+        resumed = {"resumed_at": commits} if commits else {}
+        write_json(self.path / "config.json", experiments.to_json(experiment) | kept | resumed)
+
+    def _values(self) -> dict[str, Any]:
+        return read_json(self.path / "config.json")
 
     def save(self, cycle: int, state: dict[str, Any]) -> None:
         """Write a checkpoint of arrays; see `checkpoint.save`."""

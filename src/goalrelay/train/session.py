@@ -125,7 +125,7 @@ def resume(
     """
     use_compilation_cache()
     folder = RunFolder.open(Path(run))
-    experiment = folder.experiment()
+    experiment = folder.resumable()
     if steps is not None or minutes is not None:
         experiment = dataclasses.replace(experiment, steps=steps, episodes=None, minutes=minutes)
     if until is not None:

@@ -38,15 +38,15 @@ from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wai
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from goalrelay.errors import Diverged, UsageError
+from goalrelay.files import write_json
+from goalrelay.settings import replace_at, suggest
 from goalrelay.train import config as experiments
 from goalrelay.train import session
-from goalrelay.train.observer import Observer
-from goalrelay.errors import Diverged, UsageError
 from goalrelay.train.config import AnyExperiment
-from goalrelay.files import write_json
-from goalrelay.train.logbook import read_table, write_table
 from goalrelay.train.folder import RunFolder
-from goalrelay.settings import replace_at, suggest
+from goalrelay.train.logbook import read_table, write_table
+from goalrelay.train.observer import Observer
 
 HEAD = ("method", "task", "learner", "preset")
 TABLES = ("options", "grid", "variants", "tasks", "prepare")
