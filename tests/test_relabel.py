@@ -333,7 +333,9 @@ UNPROMISED: dict[str, RewardFunction] = {
 
 
 @pytest.mark.parametrize("rewards", UNPROMISED.values(), ids=UNPROMISED)
-def test_without_a_promise_the_task_is_asked_for_its_reward_at_the_goal(rewards: RewardFunction) -> None:
+def test_without_a_promise_the_task_is_asked_for_its_reward_at_the_goal(
+    rewards: RewardFunction,
+) -> None:
     rules = Rules(SPEC._replace(reward_range=None), rewards, stored, 0.9)
     desired = np.array([[0, 0, 0], [5, 0, 0], [0, 9, 0], [2, 2, 2]], np.float32)
     achieved = desired + np.array([[0.5], [-0.25], [0.0], [0.0]]) * [1, 1, 0]
@@ -353,7 +355,9 @@ def test_more_than_was_asked_for_is_as_good_as_the_goal() -> None:
 
 
 @pytest.mark.parametrize("rewards", UNPROMISED.values(), ids=UNPROMISED)
-def test_what_asks_whether_goals_are_reached_does_not_depend_on_the_sign(rewards: RewardFunction) -> None:
+def test_what_asks_whether_goals_are_reached_does_not_depend_on_the_sign(
+    rewards: RewardFunction,
+) -> None:
     replay = filled([5, 6, 4])
     promised = RULES._replace(demonstrations=replay)
     unpromised = promised._replace(spec=SPEC._replace(reward_range=None), reward=rewards)

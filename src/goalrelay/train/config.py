@@ -227,11 +227,6 @@ def restore(values: Mapping[str, Any]) -> AnyExperiment:
     return from_dict(base, {k: v for k, v in values.items() if k not in ("format", *NOT_OPTIONS)})
 
 
-def removed(values: Mapping[str, Any]) -> dict[str, Any]:
-    """Options that a run had and this version does not have, by dotted name, with their values."""
-    return dict(values.get("removed", {}))
-
-
 def to_json(experiment: AnyExperiment) -> dict[str, Any]:
     """Plain values for `config.json`."""
     return {"format": FORMAT, **to_dict(experiment)}

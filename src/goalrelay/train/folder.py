@@ -72,7 +72,11 @@ class RunFolder:
 
     def removed(self) -> dict[str, Any]:
         """Options that the run had and this version does not have, with their values."""
-        return experiments.removed(self._values())
+        return dict(self._values().get("removed", {}))
+
+    def note(self) -> str:
+        """What `config.json` says of the code that ran, where it was not that of a commit."""
+        return str(self._values().get("note", ""))
 
     def resumable(self) -> AnyExperiment:
         """The experiment, of a run that this version can go on with.
