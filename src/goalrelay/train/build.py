@@ -105,16 +105,11 @@ def _demonstrations(
     experiment: AnyExperiment, simulator: Simulator, method: Method
 ) -> ReplayBuffer:
     """A buffer of its own for what a demonstrator did."""
-    if len(method.levels) > 1:
-        raise UsageError(
-            f"--demos.data: the method {experiment.method_name} cannot learn from demonstrations, "
-            "which have no sub-goals; relay and her can"
-        )
     episodes = load(experiment.demos.data, simulator, experiment.demos.episodes)
     rows = sum(episode.length + 1 for episode in episodes)
     spec = simulator.spec
-    buffer = ReplayBuffer(spec, max(rows, spec.horizon), demonstrated=True)
-    store(buffer, method, episodes)
+    buffer = ReplayBuffer(spec, max(rows, spec.horizon), method.extra_action_size, True)
+    store(buffer, method, [method.completed(episode) for episode in episodes])
     return buffer
 
 
