@@ -12,7 +12,7 @@ from goalrelay.train.policy import Policy, load
 from goalrelay.train.session import Result, evaluate, resume, train
 from goalrelay.types import BodyFrame, Columns, GoalConstraint, SignedPermutation, Stage, Symmetry
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 __all__ = [
     "BodyFrame",
     "Diverged",
