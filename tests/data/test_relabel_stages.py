@@ -30,7 +30,9 @@ def test_every_step_means_what_a_slow_reference_says(stage: int, horizon: int) -
             assert any(np.allclose(goal, reached) for reached in later), "all at one timestep"
         else:
             np.testing.assert_allclose(goal, of_blocks(buffer, stage, row)[1])
-        reached = [good(stage, of_blocks(buffer, stage, r)[0], goal) for r in range(row + 1, after + 1)]
+        reached = [
+            good(stage, of_blocks(buffer, stage, r)[0], goal) for r in range(row + 1, after + 1)
+        ]
         hits += reached[-1]
         assert transitions.next_row[i] == after
         assert transitions.reward[i] == -reached.count(False)
@@ -64,7 +66,10 @@ def test_the_share_of_useless_steps_does_not_depend_on_which_steps_come_first() 
     path[7:] += 0.8
     one = rollout(SIMULATOR, lambda rng: lambda _: random_action(CARRY_TASK.spec, rng), 0)
     buffer.add([one._replace(achieved=path)])
-    every, objective = buffer.steps(), stage_objective(CARRY_TASK, CARRY_TASK.spec.stages[-1], GAMMA)
+    every, objective = (
+        buffer.steps(),
+        stage_objective(CARRY_TASK, CARRY_TASK.spec.stages[-1], GAMMA),
+    )
     for count in (100, 256, 700, 5000):
         some = np.sort(np.random.default_rng(count).integers(0, 12, count))  # useful ones first
         steps = Steps(*(field[some] for field in every[:4]))

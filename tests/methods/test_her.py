@@ -36,12 +36,12 @@ TASK = Task(SPEC, reward, ends_as_it_did)
 
 
 def episode(number: int, length: int) -> Episode:
-    """Observations say which step of which episode it is; goals that are shown end in .25."""
+    """Observations say which step of which episode it is; every step pursues a goal of its own."""
     rng, steps = np.random.default_rng(number), np.arange(length + 1)
     return Episode(
         np.stack([np.full(length + 1, number), steps], axis=1).astype(np.float32),
         rng.uniform(-1, 1, (length + 1, 3)).astype(np.float32),
-        rng.integers(-2, 2, (length + 1, 3)).astype(np.float32) + np.float32(0.25),
+        rng.uniform(-1, 1, (length + 1, 3)).astype(np.float32),
         rng.uniform(-1, 1, (length, 1)).astype(np.float32),
         number % 2 == 0,
         0.0,
@@ -121,9 +121,7 @@ def test_a_fraction_of_the_goals_is_of_other_stored_steps(actual: float) -> None
     batch = sampled(her.Config(actual=actual, k=1e9), buffer=buffer, count=4000)
     pursued = [(goal == buffer.desired).all(1).any() for goal in batch.inputs[:, 2:]]
     assert np.mean(pursued) == pytest.approx(actual, abs=0.03)
-    own = [
-        (inputs[2:] == buffer.desired[row_of(buffer, inputs)]).all() for inputs in batch.inputs
-    ]
+    own = [(inputs[2:] == buffer.desired[row_of(buffer, inputs)]).all() for inputs in batch.inputs]
     assert np.mean(own) == pytest.approx(actual / 15, abs=0.02)  # one of 15 steps
 
 

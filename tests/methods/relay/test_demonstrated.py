@@ -41,7 +41,9 @@ def imitated(config: Config, shape: tuple[int, int] = (1, 4000)) -> dict[tuple[i
     assert len(rows) == 240, "every step has an action of its own"
     found: dict[tuple[int, int], bool] = {}
     stages = np.repeat(np.arange(4), shape[1] // 4)
-    for stage, action, flag in zip(stages, batch.action[0, :, 0], batch.demonstrated[0], strict=True):
+    for stage, action, flag in zip(
+        stages, batch.action[0, :, 0], batch.demonstrated[0], strict=True
+    ):
         key = (int(stage), rows[float(abs(action))])
         assert found.setdefault(key, bool(flag)) == bool(flag), "it depends on nothing else"
     return found

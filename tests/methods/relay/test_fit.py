@@ -109,5 +109,3 @@ def test_a_controller_needs_continuous_actions() -> None:
 def test_a_controller_is_not_imitated() -> None:
     config = changed(CONTROLLER, guidance__imitation=0.2)
     expect_refusal(config, CARRY_TASK, "add --method.guidance.imitation 0")
-
-

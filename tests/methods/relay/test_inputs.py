@@ -160,9 +160,7 @@ GOALS = {
     "reach1": [0.25, 0.1],  # for the hand; for block 0, which is done
     "task": [-0.3, 0.1],  # for block 1; for block 0
 }
-BLOCKS_WORLD = replace(
-    PAPER_INPUTS, variant=replace(PAPER_INPUTS.variant, object_centric=False)
-)
+BLOCKS_WORLD = replace(PAPER_INPUTS, variant=replace(PAPER_INPUTS.variant, object_centric=False))
 
 
 def of_blocks(**changes: Any) -> StageInputs:

@@ -59,8 +59,6 @@ def test_sampling_follows_the_last_evaluation() -> None:
     config = changed(RELATIVE, translation_invariant=False, **options)
     snapshot = START._replace(reached=(1.0, 1.0, 0.0, 0.0))
     for weights, count in (("frontier", 10), ("equal", 35)):  # 0.1 of 1.4; a quarter
-        batch = sampled_blocks(
-            changed(config, stage_weights=weights), (2, 140), snapshot=snapshot
-        )
+        batch = sampled_blocks(changed(config, stage_weights=weights), (2, 140), snapshot=snapshot)
         first = (batch.inputs[..., -3:] == (0, 1, 0)).all(axis=-1)
         assert (first.sum(axis=1) == count).all()

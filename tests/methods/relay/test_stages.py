@@ -50,7 +50,11 @@ def test_a_stage_that_is_lost_again_is_current_again() -> None:
 
 def test_each_stage_has_its_own_switch_distance_and_the_option_overrides_all() -> None:
     stages = (stage("a", 0, 0.1), stage("b", 1, 0.5), stage("c", 2))
-    own, one, each = StageOrder(stages), StageOrder(stages, (0.3,)), StageOrder(stages, (0.4, 0.2, 1))
+    own, one, each = (
+        StageOrder(stages),
+        StageOrder(stages, (0.3,)),
+        StageOrder(stages, (0.4, 0.2, 1)),
+    )
     assert own.current(away(0.09, 0.49, 1)) == 2
     assert own.current(away(0.11, 0.49, 1)) == 0
     assert own.current(away(0.09, 0.51, 1)) == 1
