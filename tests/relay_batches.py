@@ -18,9 +18,9 @@ from goalrelay.methods.relay import Relay
 from goalrelay.methods.relay.config import Config, GuidanceConfig, Variant
 from goalrelay.settings import replace_at
 from goalrelay.tasks.goal_task import open_task
-from goalrelay.types import Batch, Observation, Snapshot, Task
+from goalrelay.types import Batch, Columns, Observation, Snapshot, Stage, Task
 from relay_task import CARRY, NEAR
-from two_blocks import FLIP, SPEC, episode, reward
+from two_blocks import FLIP, SPEC, episode, observe, reward
 
 GAMMA = 0.9
 SEEN, GOAL, STAGES = 6, 2, 2
@@ -173,3 +173,33 @@ def good(stage: int, achieved: list[float], goal: list[float]) -> bool:
     limits = [(0.1,), (0.1,), (0.1, 0.1), (0.05, 0.1)][stage]  # the task is stricter about block 1
     gaps = np.abs(np.array(achieved) - np.array(goal))
     return all(gap <= limit for gap, limit in zip(gaps, limits, strict=True))
+
+
+# --- where the robot and the objects are ---
+
+
+def stage(name: str, column: int, switch: float = 0.1) -> Stage:
+    """A stage that is as far from its goal as the column of the observation says."""
+    achieved, desired = Columns("observation", (column,)), Columns("desired_goal", (0,))
+    return Stage(name, achieved, desired, 0.1, switch)
+
+
+THREE = tuple(stage(name, column) for column, name in enumerate("abc"))
+
+
+def away(*distances: float) -> Observation:
+    goal = np.zeros(1, np.float32)
+    return Observation(np.array(distances, np.float32), goal, goal)
+
+
+def at(hand: float, places: tuple[float, float], goals: tuple[float, float]) -> Observation:
+    achieved = np.array(places, np.float32)
+    return Observation(observe(np.array(hand), achieved), achieved, np.array(goals, np.float32))
+
+
+FAR_FROM_ALL = at(0.0, (0.5, -0.5), (0.9, -0.9))
+AT_FIRST = at(0.5, (0.5, -0.5), (0.9, -0.9))
+FIRST_DONE = at(0.9, (0.9, -0.5), (0.9, -0.9))
+AT_SECOND = at(-0.5, (0.9, -0.5), (0.9, -0.9))
+ALL_DONE = at(-0.5, (0.9, -0.9), (0.9, -0.9))
+FIRST_LOST = at(-0.5, (0.7, -0.9), (0.9, -0.9))

@@ -21,7 +21,6 @@ from goalrelay.types import Batch, Episode, Observation, RewardFunction, Snapsho
 
 GAMMA = 0.9
 SPEC = Spec(2, 3, 3, 1, False, 6, (-1.0, 0.0))
-POLICY = Snapshot((lambda inputs, rng: np.tanh(inputs[..., :1]),))
 
 
 def within(achieved: np.ndarray, desired: np.ndarray) -> np.ndarray:
@@ -32,7 +31,17 @@ def reward(achieved: np.ndarray, desired: np.ndarray) -> np.ndarray:
     return within(achieved, desired).astype(np.float32) - 1
 
 
+def at_goal(achieved: np.ndarray, desired: np.ndarray, ended: np.ndarray) -> np.ndarray:
+    """The terminal rule of a task that ends where it succeeds."""
+    return within(achieved, desired)
+
+
+def network(inputs: np.ndarray, rng: np.random.Generator | None) -> np.ndarray:
+    return np.tanh(inputs[..., :1])
+
+
 TASK = Task(SPEC, reward, ends_as_it_did)
+POLICY = Snapshot((network,))
 
 
 def episode(number: int, length: int) -> Episode:
@@ -174,8 +183,7 @@ def test_what_asks_whether_goals_are_reached_does_not_depend_on_the_sign(
 
 
 def test_a_step_that_reaches_its_new_goal_ends_where_the_task_says_so() -> None:
-    at_goal = TASK._replace(terminal=lambda achieved, desired, ended: within(achieved, desired))
-    batch = sampled(her.Config(k=1e9), at_goal)
+    batch = sampled(her.Config(k=1e9), TASK._replace(terminal=at_goal))
     np.testing.assert_array_equal(batch.discount, np.where(batch.reward == 0, 0.0, 0.9).astype("f"))
     assert 0 < (batch.reward == 0).mean() < 1
 
@@ -357,7 +365,7 @@ def test_one_seed_gives_both_the_same_steps(options: dict[str, Any], seed: int) 
         fields = [x.reshape(120, -1) for x in jax.tree.leaves(batch)]
         steps = np.concatenate(fields, axis=1)
         sorted_steps.append(steps[np.lexsort(steps.T)])
-    np.testing.assert_array_equal(*sorted_steps)
+    np.testing.assert_array_equal(sorted_steps[0], sorted_steps[1])
 
 
 def test_relay_with_one_stage_sees_and_acts_as_hindsight_does() -> None:
@@ -367,7 +375,7 @@ def test_relay_with_one_stage_sees_and_acts_as_hindsight_does() -> None:
         method.inputs(buffer, buffer.steps(), np.random.default_rng(3))
         for method in (hindsight, relayed)
     ]
-    np.testing.assert_array_equal(*counted)
+    np.testing.assert_array_equal(counted[0], counted[1])
     for snapshot in (POLICY, POLICY._replace(success=0.7), POLICY._replace(random=True)):
         for seed in (None, 0, 1):
             acts = [
@@ -375,7 +383,7 @@ def test_relay_with_one_stage_sees_and_acts_as_hindsight_does() -> None:
                 for method in (hindsight, relayed)
             ]
             for _ in range(50):
-                np.testing.assert_array_equal(*(act(NOW) for act in acts))
+                np.testing.assert_array_equal(acts[0](NOW), acts[1](NOW))
 
 
 # --- presets ---

@@ -10,9 +10,8 @@ from goalrelay.methods.relay.guidance import Choice, Guidance, controller
 from goalrelay.methods.relay.stages import StageOrder
 from goalrelay.train import config as experiments
 from goalrelay.types import Columns, Observation, Snapshot, Stage
-from relay_batches import RELATIVE, START, changed
+from relay_batches import RELATIVE, START, THREE, away, changed
 from relay_task import CARRY
-from test_stages import THREE, away
 
 PUBLISHED: Config = experiments.make("relay", CARRY, preset="rher-paper").method
 LAST_ALONE, BEFORE_LAST = Choice(2, False), Choice(1, True)
@@ -94,7 +93,7 @@ def test_a_guide_acts_less_as_what_it_guides_to_is_learned(
 
 
 def test_a_guide_to_the_last_stage_acts_less_as_the_task_succeeds() -> None:
-    """An evaluation succeeds at its last step; that the stage was reached on the way is not enough."""
+    """An evaluation succeeds at its last step: to reach the stage on the way is not enough."""
     config = changed(RELATIVE, guidance__probability=1.0, guidance__anneal=1.0)
     for success, expected in ((0.0, {BEFORE_LAST}), (1.0, {LAST_ALONE})):
         snapshot = after(10, success=success, best=success, reached=(1.0, 1.0, 1.0))

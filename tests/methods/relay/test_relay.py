@@ -6,9 +6,9 @@ import jax
 import numpy as np
 import pytest
 
+from goalrelay import learners
 from goalrelay.data.buffer import ReplayBuffer
 from goalrelay.data.rollout import rollout
-from goalrelay.learners import ddpg
 from goalrelay.learners.agent import UpdateRule, run_cycle
 from goalrelay.learners.config import UpdateContext
 from goalrelay.learners.normalizer import Moments
@@ -23,6 +23,8 @@ from goalrelay.types import Batch, Observation, Snapshot, Symmetry
 from relay_batches import (
     BLOCKS_TASK,
     CARRY_TASK,
+    FAR_FROM_ALL,
+    FIRST_DONE,
     GAMMA,
     GOAL,
     RELATIVE,
@@ -46,7 +48,6 @@ from relay_batches import (
     still,
 )
 from relay_task import NEAR
-from test_stages import FAR_FROM_ALL, FIRST_DONE
 from two_blocks import SPEC, VIEW, observe
 
 # --- sampling ---
@@ -465,7 +466,8 @@ def test_noise_shrinks_stage_by_stage() -> None:
 
 def test_an_update_depends_on_its_seed_alone() -> None:
     config = changed(RELATIVE, symmetry_augmentation=("flip",), priority="innr")
-    learner, size = ddpg.Config(hidden=(8, 8)), len(relay(config).normalized)
+    ddpg, size = learners.find("ddpg"), len(relay(config).normalized)
+    learner = ddpg.Config(hidden=(8, 8))
     rule = UpdateRule(ddpg, learner, UpdateContext())
     plain = Moments(np.zeros(size, "f"), np.ones(size, "f"), np.float32(200), np.float32(5))
     actors = []

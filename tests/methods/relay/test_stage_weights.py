@@ -7,7 +7,7 @@ import pytest
 
 from goalrelay.methods.relay.stage_weights import frontier, stage_of_each
 from goalrelay.methods.relay.stages import StageOrder
-from relay_batches import RELATIVE, START, STAGES, WORLD, changed, sampled, sampled_blocks
+from relay_batches import RELATIVE, STAGES, START, WORLD, changed, sampled, sampled_blocks
 from two_blocks import STAGES as BLOCKS
 
 ORDER = StageOrder(BLOCKS)

@@ -6,23 +6,20 @@ import pytest
 from goalrelay.methods.relay.guidance import Choice, Guidance
 from goalrelay.methods.relay.stages import StageOrder
 from goalrelay.types import Columns, Observation, Snapshot, Stage
-from relay_batches import RELATIVE, START
+from relay_batches import (
+    ALL_DONE,
+    AT_FIRST,
+    AT_SECOND,
+    FAR_FROM_ALL,
+    FIRST_DONE,
+    FIRST_LOST,
+    RELATIVE,
+    START,
+    THREE,
+    away,
+    stage,
+)
 from two_blocks import STAGES as BLOCKS
-from two_blocks import observe
-
-
-def stage(name: str, column: int, switch: float = 0.1) -> Stage:
-    """A stage that is as far from its goal as the column of the observation says."""
-    achieved, desired = Columns("observation", (column,)), Columns("desired_goal", (0,))
-    return Stage(name, achieved, desired, 0.1, switch)
-
-
-THREE = tuple(stage(name, column) for column, name in enumerate("abc"))
-
-
-def away(*distances: float) -> Observation:
-    goal = np.zeros(1, np.float32)
-    return Observation(np.array(distances, np.float32), goal, goal)
 
 
 @pytest.mark.parametrize(
@@ -76,17 +73,6 @@ def test_distances_are_straight_lines_between_the_columns() -> None:
 # --- several objects ---
 
 
-def at(hand: float, places: tuple[float, float], goals: tuple[float, float]) -> Observation:
-    achieved = np.array(places, np.float32)
-    return Observation(observe(np.array(hand), achieved), achieved, np.array(goals, np.float32))
-
-
-FAR_FROM_ALL = at(0.0, (0.5, -0.5), (0.9, -0.9))
-AT_FIRST = at(0.5, (0.5, -0.5), (0.9, -0.9))
-FIRST_DONE = at(0.9, (0.9, -0.5), (0.9, -0.9))
-AT_SECOND = at(-0.5, (0.9, -0.5), (0.9, -0.9))
-ALL_DONE = at(-0.5, (0.9, -0.9), (0.9, -0.9))
-FIRST_LOST = at(-0.5, (0.7, -0.9), (0.9, -0.9))
 ORDER = StageOrder(BLOCKS)
 
 ALONE = BLOCKS[3]._replace(name="bring1", threshold=0.1, maintained=())
