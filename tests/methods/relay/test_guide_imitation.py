@@ -117,3 +117,26 @@ def test_a_guide_keeps_the_other_objects_where_the_relabelled_goal_has_them() ->
     for stage in (0, 2):  # the hand's own stages
         own = goal[:, : len(STAGES[stage].constraints)]
         assert not imitation.targets(buffer, snapshot, stage, steps.row, own).weight.any()
+
+
+def test_of_two_approach_stages_the_first_that_is_not_reached_is_the_guide() -> None:
+    """The hand is to touch block 1 before it goes to block 0."""
+    stages = (STAGES[0]._replace(name="touch1", desired=STAGES[2].desired), *STAGES[:2], STAGES[3])
+    spec, buffer = SPEC._replace(stages=stages), blocks()
+    config = changed(WORLD, guidance__imitation=1.0, variant__object_centric=False)
+    order, inputs = StageOrder(stages), StageInputs(config, spec)
+    imitation = GuideImitation(config.guidance, order, inputs, SPEC.action_size)
+
+    def network(shown: np.ndarray, rng: np.random.Generator | None) -> np.ndarray:
+        return shown[:, 6:7]  # the hand's goal
+
+    rows = buffer.steps().row
+    hand, places = buffer.observation[rows, 0], buffer.achieved[rows]
+    goal = buffer.desired[rows, :1]
+    target = imitation.targets(buffer, Snapshot((network,)), 2, rows, goal)
+    from_0, from_1 = np.abs(places - hand[:, None]).T > 0.1
+    np.testing.assert_array_equal(target.weight, from_0 | from_1)
+    guides = np.select([from_1, from_0], [places[:, 1], places[:, 0]], 0)
+    np.testing.assert_array_equal(target.action[:, 0], guides.astype(np.float32))
+    assert (from_0 & from_1).any()
+    assert (from_0 & ~from_1).any()

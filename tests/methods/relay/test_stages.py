@@ -16,6 +16,7 @@ from relay_batches import (
     RELATIVE,
     START,
     THREE,
+    at,
     away,
     stage,
 )
@@ -129,3 +130,12 @@ def test_a_block_brought_alone_guides_to_the_goal_stage_that_maintains_the_other
     assert list(WITH_ALONE.preparing(4)) == [2, 3]
     assert who_acts(WITH_ALONE, now) == {(guide, True), (learner, False)}
     assert WITH_ALONE.first_unfinished(now) == learner
+
+
+def test_an_approach_stage_is_reached_whatever_happens_to_the_other_objects() -> None:
+    """Those are for the goal stages before it: they have switch distances of their own."""
+    strict = StageOrder((*BLOCKS[:2], BLOCKS[2]._replace(switch=0.05), BLOCKS[3]))
+    first_off = at(-0.5, (0.82, -0.5), (0.9, -0.9))  # 0.08 from its goal, and done within 0.1
+    assert strict.first_unfinished(first_off) == 3
+    assert strict.current(first_off) == 3
+    assert strict.current(at(-0.44, (0.82, -0.5), (0.9, -0.9))) == 2
