@@ -29,7 +29,7 @@ class Carry(gymnasium.Env[Any, Any]):
             signed_permutation(2, swap=((0, 1),)),
         ),
     )
-    absolute = (0, 1, 2, 3)
+    position_columns = (0, 1, 2, 3)
     reward_type = "sparse"
     action_space = spaces.Box(-1, 1, (2,), np.float32)
 

@@ -1,4 +1,4 @@
-"""Stages of several pairs, for tests: a hand on a line and two blocks, all facts drawn at random.
+"""Stages with goals to maintain, for tests: a hand on a line and two blocks, all drawn at random.
 
 Observation: hand, [block 0, block 0 minus hand], [block 1, block 1 minus hand], block 0 minus
 block 1. Goals: where the blocks should be.
