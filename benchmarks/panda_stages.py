@@ -10,7 +10,7 @@ Metres and seconds. The middle of the table is 0, so mirrors need no shift.
 import importlib
 
 import goalrelay
-from goalrelay import TaskStructure, Stage, Symmetry, columns
+from goalrelay import Stage, Symmetry, TaskStructure, columns
 from goalrelay.tasks.structure import signed_permutation
 
 importlib.import_module("panda_gym")  # registers the tasks
@@ -33,7 +33,12 @@ def decomposition(fingers: int, actions: int) -> TaskStructure:
     left_right = (1, 4, block + 1, block + 3, block + 5, block + 7, block + 9, block + 11)
     front_back = (0, 3, block, block + 4, block + 5, block + 6, block + 10, block + 11)
     mirrors = tuple(
-        Symmetry(name, signed_permutation(size, flip), signed_permutation(3, (axis,)), signed_permutation(actions, (axis,)))
+        Symmetry(
+            name,
+            signed_permutation(size, flip),
+            signed_permutation(3, (axis,)),
+            signed_permutation(actions, (axis,)),
+        )
         for name, flip, axis in (("left-right", left_right, 1), ("front-back", front_back, 0))
     )
     return TaskStructure(STAGES, mirrors, position_columns=(0, 1, block, block + 1))

@@ -17,10 +17,10 @@ from typing import Any
 import jax
 import numpy as np
 
-from goalrelay.train import config as experiment
 from goalrelay.data.rollout import rollout
-from goalrelay.train.session import use_compilation_cache
+from goalrelay.train import config as experiment
 from goalrelay.train.loop import Trainer
+from goalrelay.train.session import use_compilation_cache
 
 mujoco: Any = importlib.import_module("mujoco")
 

@@ -17,11 +17,26 @@ STRIDE, NEAR = 0.2, 0.15
 
 class Carry(gymnasium.Env[Any, Any]):
     stages = (
-        Stage("reach", columns("observation", 0, 2), columns("achieved_goal", 0, 2), 0.2, NEAR, 0.2, 5.0),
-        Stage("task", columns("achieved_goal", 0, 2), columns("desired_goal", 0, 2), None, 0.3, 0.3),
+        Stage(
+            "reach",
+            columns("observation", 0, 2),
+            columns("achieved_goal", 0, 2),
+            0.2,
+            NEAR,
+            0.2,
+            5.0,
+        ),
+        Stage(
+            "task", columns("achieved_goal", 0, 2), columns("desired_goal", 0, 2), None, 0.3, 0.3
+        ),
     )
     symmetries = (
-        Symmetry("flip", signed_permutation(6, (1, 3, 5)), signed_permutation(2, (1,)), signed_permutation(2, (1,))),
+        Symmetry(
+            "flip",
+            signed_permutation(6, (1, 3, 5)),
+            signed_permutation(2, (1,)),
+            signed_permutation(2, (1,)),
+        ),
         Symmetry(
             "diagonal",
             signed_permutation(6, swap=((0, 1), (2, 3), (4, 5))),

@@ -5,8 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from goalrelay import cli, cli_demos
 from goalrelay.train import session
+from goalrelay.cli import demos as cli_demos
+from goalrelay.cli import main as cli
 from relay_task import CARRY
 
 POINT = "goalrelay/PointReach-v0"
@@ -23,6 +24,8 @@ QUICK += ["--evaluate.confirm", "4", "--collect.updates", "4", "--save.no-tensor
         (["train", "hr", POINT], "unknown method 'hr'; did you mean 'her'?"),
         (["train", "her", "FetchPsh-v4"], "did you mean 'FetchPush-v4'?"),
         (["train", "her", POINT, "--preset", "zo"], "did you mean 'zoo'?"),
+        (["train", "her", POINT, "--steps", "5", "--preset"], "--preset takes a word"),
+        (["train", "--seed", "3", "her", POINT], "train needs a method and a task"),
         (["train", "her", POINT, "--learner", "dppg"], "unknown learner 'dppg'; did you mean"),
         (["train", "her", POINT, "--learner", "dqn"], "use ddpg or sac or td3"),
         (["train", "her", POINT, "--learner.gama", "1"], "did you mean --learner.gamma?"),

@@ -5,7 +5,15 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from goalrelay.methods.relay.guidance import Choice, Guidance, Progress, choose, controller, current, gap
+from goalrelay.methods.relay.guidance import (
+    Choice,
+    Guidance,
+    Progress,
+    choose,
+    controller,
+    current,
+    gap,
+)
 from goalrelay.types import Observation, Columns, Stage
 
 START = Progress(0, -np.inf)
@@ -187,7 +195,9 @@ def test_a_jump_start_leaves_the_last_stage_to_its_own_policy() -> None:
 
 
 def test_the_controller_moves_in_proportion_to_what_is_missing_and_not_past_the_limits() -> None:
-    reach = Stage("a", Columns("observation", (0, 1)), Columns("desired_goal", (0, 1)), 0.1, gain=4.0)
+    reach = Stage(
+        "a", Columns("observation", (0, 1)), Columns("desired_goal", (0, 1)), 0.1, gain=4.0
+    )
     moment = Observation(np.array([0.1, -0.9], "f"), np.zeros(1, "f"), np.array([0.0, 0.1], "f"))
     action = controller(moment, reach, 4)
     np.testing.assert_allclose(action, [-0.4, 1.0, 0.0, 0.0], rtol=1e-6)

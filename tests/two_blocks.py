@@ -21,7 +21,12 @@ STAGES = (
     Stage("reach1", HAND, BLOCK[1], 0.1, 0.1, 0.5, maintained=DONE, object_permutation=VIEW),
     Stage("task", BLOCK[1], WANTED[1], None, 0.1, 0.5, maintained=DONE, object_permutation=VIEW),
 )
-FLIP = Symmetry("flip", signed_permutation(6, flip=range(6)), signed_permutation(2, flip=(0, 1)), signed_permutation(1, flip=(0,)))
+FLIP = Symmetry(
+    "flip",
+    signed_permutation(6, flip=range(6)),
+    signed_permutation(2, flip=(0, 1)),
+    signed_permutation(1, flip=(0,)),
+)
 SPEC = Spec(6, 2, 2, 1, False, 8, (-1.0, 0.0), STAGES, (0, 1, 3))
 
 

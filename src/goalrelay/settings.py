@@ -13,6 +13,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from goalrelay.errors import UsageError
+from goalrelay.renamed import hint
 
 
 def number(
@@ -91,7 +92,8 @@ def replace_at(config: Any, name: str, value: Any, prefix: str = "") -> Any:
     names = [field.name for field in dataclasses.fields(config)]
     if head not in names:
         every = [n for n, _, _ in options(config, prefix)]
-        raise UsageError(f"unknown option '{prefix}{name}'{suggest(prefix + name, every)}")
+        near = hint(prefix + name) or suggest(prefix + name, every)
+        raise UsageError(f"unknown option '{prefix}{name}'{near}")
     current = getattr(config, head)
     if rest:
         if not dataclasses.is_dataclass(current):

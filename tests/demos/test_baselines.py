@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from goalrelay import cli
+from goalrelay.cli import main as cli
 from goalrelay.demos import baselines
 from goalrelay.demos.dataset import read
 from goalrelay.errors import UsageError

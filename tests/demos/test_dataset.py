@@ -103,7 +103,9 @@ def test_a_folder_that_exists_is_left_alone(task: Simulator, tmp_path: Path) -> 
     assert (tmp_path / "d" / "thesis.txt").read_text() == "mine"
 
 
-def test_a_folder_can_be_written_again_where_that_is_asked_for(task: Simulator, tmp_path: Path) -> None:
+def test_a_folder_can_be_written_again_where_that_is_asked_for(
+    task: Simulator, tmp_path: Path
+) -> None:
     one, other = episode(task, 2, 0), episode(task, 3, 1)
     write(tmp_path / "d", [one], task, "a test", instead=True)
     write(tmp_path / "d", [one, other], task, "a test", instead=True)

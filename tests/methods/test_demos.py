@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 
 import goalrelay
-from goalrelay import cli
 from goalrelay.train import config as experiments
+from goalrelay.cli import main as cli
 from goalrelay.demos.dataset import write
-from goalrelay.demos.record import Disturbance, record
+from goalrelay.demos.generate import Disturbance, generate
 from goalrelay.methods import demos, her, relay
 from goalrelay.data.buffer import ReplayBuffer
 from goalrelay.settings import options, replace_at
@@ -40,7 +40,7 @@ def straight(seen: Any) -> np.ndarray:
 
 def dataset(folder: Path, act: Any = straight, episodes: int = 10, task_id: str = REACH) -> str:
     task = open_task(task_id)
-    played = list(record(task, lambda: act, range(1000, 1000 + episodes), Disturbance()))
+    played = list(generate(task, lambda: act, range(1000, 1000 + episodes), Disturbance()))
     write(folder, played, task, "a test")
     task.close()
     return str(folder)
@@ -240,7 +240,7 @@ def test_mistakes_are_said_in_one_line(
 
 def test_a_replay_holds_demonstrations_shorter_than_the_horizon(tmp_path: Path) -> None:
     task = open_task(REACH)
-    played = list(record(task, lambda: straight, range(6), Disturbance()))
+    played = list(generate(task, lambda: straight, range(6), Disturbance()))
     cut = [
         one._replace(
             **{name: getattr(one, name)[:4] for name in one._fields[:3]},

@@ -14,7 +14,9 @@ from goalrelay.tasks.ant.turning import TURNED, body
 from goalrelay.types import BodyFrame, Observation, Spec, Symmetry
 
 PLAIN = BodyFrame((1, 2, 3, 4), ((5, 7, 6),))
-SPEC = Spec(9, 2, 2, 2, False, 13, None, position_columns=(0, 8), subgoal_range=(5.0, 2.0), body=PLAIN)
+SPEC = Spec(
+    9, 2, 2, 2, False, 13, None, position_columns=(0, 8), subgoal_range=(5.0, 2.0), body=PLAIN
+)
 CONFIG = hiro.Config(egocentric=True)
 
 

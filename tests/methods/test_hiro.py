@@ -224,8 +224,18 @@ def flat(batch: Batch, i: int) -> tuple[Any, ...]:
 def test_the_low_level_learns_from_each_image_alike() -> None:
     keep = signed_permutation(2)
     mirrors = (
-        Symmetry("left", signed_permutation(4, flip=(0, 3)), signed_permutation(2, flip=(0,)), signed_permutation(2, flip=(1,))),
-        Symmetry("swap", signed_permutation(4, swap=((0, 1),)), signed_permutation(2, swap=((0, 1),)), keep),
+        Symmetry(
+            "left",
+            signed_permutation(4, flip=(0, 3)),
+            signed_permutation(2, flip=(0,)),
+            signed_permutation(2, flip=(1,)),
+        ),
+        Symmetry(
+            "swap",
+            signed_permutation(4, swap=((0, 1),)),
+            signed_permutation(2, swap=((0, 1),)),
+            keep,
+        ),
     )
     spec = SPEC._replace(body=BodyFrame((0, 1, 2, 3), (), mirrors), subgoal_range=(3.0, 3.0))
     replay, rules, shape = filled(), RULES._replace(spec=spec), (40, 100)
@@ -389,7 +399,9 @@ def test_random_sub_goals_come_in_their_share() -> None:
 # --- sub-goals within reach ---
 
 
-def nearest_by_loops(config: hiro.Config, replay: ReplayBuffer, row: int, wanted: np.ndarray) -> Any:
+def nearest_by_loops(
+    config: hiro.Config, replay: ReplayBuffer, row: int, wanted: np.ndarray
+) -> Any:
     """The adjacent place nearest to one sub-goal, and whether that is in another cell."""
     cell = adjacency.CELL * np.array([5.0, 2.0], np.float32)
     places = replay.observation[:, PLACES] / cell
@@ -613,7 +625,9 @@ def test_without_a_goal_in_the_room_there_are_no_landmarks() -> None:
     config = hiro.Config(landmarks=3.0)
     assert landmarks.known(config, SPEC)
     assert not landmarks.known(config, SPEC._replace(goal_size=0))
-    assert not landmarks.known(hiro.Config(landmarks=3.0, columns=(2, 3), subgoal_range=(1.0,)), SPEC)
+    assert not landmarks.known(
+        hiro.Config(landmarks=3.0, columns=(2, 3), subgoal_range=(1.0,)), SPEC
+    )
     assert not landmarks.known(hiro.Config(), SPEC)
 
 
@@ -733,7 +747,11 @@ def test_an_update_of_both_levels_equals_numpy() -> None:
 @pytest.mark.parametrize(
     ("options", "spec", "words"),
     [
-        ({}, SPEC._replace(position_columns=(), subgoal_range=()), "does not declare where in the room"),
+        (
+            {},
+            SPEC._replace(position_columns=(), subgoal_range=()),
+            "does not declare where in the room",
+        ),
         ({"columns": (0, 4), "reach": (1.0,)}, SPEC, "columns of the observation, 0 to 3"),
         ({"columns": (1, 1), "reach": (1.0,)}, SPEC, "names a column twice"),
         ({"columns": (2,)}, SPEC, "--method.columns needs --method.reach"),

@@ -494,7 +494,9 @@ def test_each_step_is_mirrored_as_a_whole_or_not_at_all_and_half_of_them_are() -
     np.testing.assert_allclose(counts / 240, 0.25, atol=0.1)
 
 
-def led(config: relay.Config, replay: ReplayBuffer, shape: tuple[int, int] = (4, 60)) -> list[Batch]:
+def led(
+    config: relay.Config, replay: ReplayBuffer, shape: tuple[int, int] = (4, 60)
+) -> list[Batch]:
     """The steps of a cycle; the network's actions tell what it was shown."""
     rules = RULES._replace(own=lambda inputs, _: np.tanh(inputs[:, [0, SEEN]]))
     batch, _ = relay.sample(config, rules, replay, shape, np.random.default_rng(0))

@@ -327,7 +327,11 @@ def test_a_view_is_undone_by_itself() -> None:
         assert stage.object_permutation is not None
         seen = observe(np.random.default_rng(0).normal(size=4), np.ones((4, 2)))
         np.testing.assert_array_equal(
-            turned(turned(seen, stage.object_permutation.observation), stage.object_permutation.observation), seen
+            turned(
+                turned(seen, stage.object_permutation.observation),
+                stage.object_permutation.observation,
+            ),
+            seen,
         )
 
 

@@ -26,7 +26,14 @@ class Apart(Carry):
 
     position_columns = (0, 1, 2, 3)
     size = 4
-    symmetries = (Symmetry("flip", signed_permutation(4, (1, 3)), signed_permutation(2, (1,)), signed_permutation(2, (1,))),)
+    symmetries = (
+        Symmetry(
+            "flip",
+            signed_permutation(4, (1, 3)),
+            signed_permutation(2, (1,)),
+            signed_permutation(2, (1,)),
+        ),
+    )
 
     def __init__(self, render_mode: str | None = None):
         super().__init__(render_mode)

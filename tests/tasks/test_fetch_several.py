@@ -24,7 +24,9 @@ def apply(change: SignedPermutation, x: np.ndarray) -> np.ndarray:
     return x[list(change.order)] * change.sign + change.shift
 
 
-def play(env: several.Several, seed: int, steps: int, action: SignedPermutation | None = None) -> list[Any]:
+def play(
+    env: several.Several, seed: int, steps: int, action: SignedPermutation | None = None
+) -> list[Any]:
     """What is seen under random actions, or under their images."""
     rng = np.random.default_rng(seed)
     seen = []

@@ -20,7 +20,9 @@ from stranger_tasks import Line
 POINT = "goalrelay/PointReach-v0"
 WHOLE = Stage("task", columns("achieved_goal", 0, 2), columns("desired_goal", 0, 2), scale=0.05)
 HALF = Stage("half", columns("observation", 0, 1), columns("desired_goal", 1, 2), 0.1, scale=0.05)
-FLIP = Symmetry("flip", signed_permutation(2, (1,)), signed_permutation(2, (1,)), signed_permutation(2, (1,)))
+FLIP = Symmetry(
+    "flip", signed_permutation(2, (1,)), signed_permutation(2, (1,)), signed_permutation(2, (1,))
+)
 
 MODULE = """
 import gymnasium
@@ -96,7 +98,10 @@ def test_all_that_a_user_needs_is_in_the_package_itself() -> None:
         (WHOLE._replace(desired=columns("desired_goal", 2, 4)), "desired has columns (2, 3)"),
         (WHOLE._replace(achieved=Columns("observation", (-1, 0))), "achieved has columns (-1, 0)"),
         (WHOLE._replace(achieved=Columns("observation", ())), "achieved has columns ()"),
-        (HALF._replace(achieved=columns("observation", 0, 2)), "achieved and desired differ in size"),
+        (
+            HALF._replace(achieved=columns("observation", 0, 2)),
+            "achieved and desired differ in size",
+        ),
         (HALF._replace(threshold=None), "'half' needs a threshold"),
         (WHOLE._replace(achieved=columns("observation", 0, 2)), "'task' needs a threshold"),
         (HALF._replace(threshold=-0.1), "threshold and switch must not be below 0"),
@@ -154,14 +159,26 @@ def test_stages_that_are_no_way_to_the_task_are_refused(found: Any, complaint: s
 @pytest.mark.parametrize(
     ("symmetry", "complaint"),
     [
-        (FLIP._replace(observation=signed_permutation(3)), "observation has 2 columns, its permutation another number"),
-        (FLIP._replace(goal=signed_permutation(1)), "achieved_goal has 2 columns, its permutation another number"),
-        (FLIP._replace(action=signed_permutation(4)), "action has 2 columns, its permutation another number"),
+        (
+            FLIP._replace(observation=signed_permutation(3)),
+            "observation has 2 columns, its permutation another number",
+        ),
+        (
+            FLIP._replace(goal=signed_permutation(1)),
+            "achieved_goal has 2 columns, its permutation another number",
+        ),
+        (
+            FLIP._replace(action=signed_permutation(4)),
+            "action has 2 columns, its permutation another number",
+        ),
         (
             FLIP._replace(goal=signed_permutation(2)._replace(sign=(1.0,))),
             "achieved_goal has 2 columns, its permutation another number",
         ),
-        (FLIP._replace(observation=signed_permutation(2, swap=((0, 1),))), "mixes columns of stage 'half' with"),
+        (
+            FLIP._replace(observation=signed_permutation(2, swap=((0, 1),))),
+            "mixes columns of stage 'half' with",
+        ),
     ],
 )
 def test_a_symmetry_that_does_not_fit_is_refused(symmetry: Symmetry, complaint: str) -> None:
@@ -175,7 +192,12 @@ EACH = (
     Stage("x", FIRST, X, 0.1),
     Stage("task", SECOND, Y, maintained=(GoalConstraint(FIRST, X),)),
 )
-SWAP = Symmetry("y first", signed_permutation(2, swap=((0, 1),)), signed_permutation(2, swap=((0, 1),)), signed_permutation(2))
+SWAP = Symmetry(
+    "y first",
+    signed_permutation(2, swap=((0, 1),)),
+    signed_permutation(2, swap=((0, 1),)),
+    signed_permutation(2),
+)
 
 
 def test_the_constraints_of_the_last_stage_may_be_the_whole_goal_piece_by_piece() -> None:
@@ -190,12 +212,27 @@ def test_the_constraints_of_the_last_stage_may_be_the_whole_goal_piece_by_piece(
     [
         (EACH[1]._replace(maintained=()), "'task' needs a threshold"),
         (EACH[1]._replace(maintained=(GoalConstraint(FIRST, Y),)), "'task' needs a threshold"),
-        (EACH[1]._replace(maintained=((0, 1),)), "maintained takes constraints; write GoalConstraint(achieved, desired)"),
-        (EACH[1]._replace(maintained=(GoalConstraint(FIRST, columns("desired_goal", 2, 3)),)), "has columns (2,)"),
+        (
+            EACH[1]._replace(maintained=((0, 1),)),
+            "maintained takes constraints; write GoalConstraint(achieved, desired)",
+        ),
+        (
+            EACH[1]._replace(maintained=(GoalConstraint(FIRST, columns("desired_goal", 2, 3)),)),
+            "has columns (2,)",
+        ),
         (EACH[1]._replace(object_permutation="swap"), "'swap' is not a goalrelay.Symmetry"),
-        (EACH[1]._replace(object_permutation=SWAP._replace(action=signed_permutation(2, (0,)))), "leave the action as it is"),
-        (EACH[1]._replace(object_permutation=SWAP._replace(goal=signed_permutation(2, (0,)))), "only change the places of"),
-        (EACH[1]._replace(object_permutation=SWAP._replace(goal=signed_permutation(3))), "achieved_goal has 2 columns"),
+        (
+            EACH[1]._replace(object_permutation=SWAP._replace(action=signed_permutation(2, (0,)))),
+            "leave the action as it is",
+        ),
+        (
+            EACH[1]._replace(object_permutation=SWAP._replace(goal=signed_permutation(2, (0,)))),
+            "only change the places of",
+        ),
+        (
+            EACH[1]._replace(object_permutation=SWAP._replace(goal=signed_permutation(3))),
+            "achieved_goal has 2 columns",
+        ),
     ],
 )
 def test_constraints_and_object_permutations_that_do_not_fit_are_refused(last: Any, complaint: str) -> None:
@@ -260,8 +297,21 @@ def test_images_of_a_body_fit_the_task() -> None:
     plain = BodyFrame((0, 1, 2, 3))
     size = open_task("FetchReach-v4").spec.observation_size
     for image, complaint in (
-        (Symmetry("left", signed_permutation(size), signed_permutation(2), signed_permutation(4)), "achieved_goal has 3 columns"),
-        (Symmetry("left", signed_permutation(size, swap=((0, 5),)), signed_permutation(3), signed_permutation(4)), "mixes positions with"),
+        (
+            Symmetry(
+                "left", signed_permutation(size), signed_permutation(2), signed_permutation(4)
+            ),
+            "achieved_goal has 3 columns",
+        ),
+        (
+            Symmetry(
+                "left",
+                signed_permutation(size, swap=((0, 5),)),
+                signed_permutation(3),
+                signed_permutation(4),
+            ),
+            "mixes positions with",
+        ),
     ):
         body = plain._replace(symmetries=(image,))
         declare("FetchReach-v4", fetch_stages.REACH_A_POINT._replace(body=body))

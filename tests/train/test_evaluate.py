@@ -14,11 +14,19 @@ NEAR = Stage("near", Columns("observation", (0,)), Columns("achieved_goal", (1,)
 
 
 def test_the_interval_holds_the_rate_and_stays_a_probability() -> None:
-    for trials in range(1, 150):
+    for trials in (1, 2, 5, 20, 149):
         for successes in range(trials + 1):
             low, high = wilson(successes, trials)
             assert 0 <= low <= successes / trials + 1e-12
             assert successes / trials - 1e-12 <= high <= 1
+
+
+def test_the_interval_is_wilsons() -> None:
+    # z = 1.959964: (k + z^2 / 2 -+ z sqrt(k (n - k) / n + z^2 / 4)) / (n + z^2)
+    assert wilson(13, 17) == pytest.approx((0.527382, 0.904450), abs=1e-6)
+    assert wilson(0, 20) == pytest.approx((0.0, 0.161125), abs=1e-6)
+    assert wilson(20, 20) == pytest.approx((0.838875, 1.0), abs=1e-6)
+    assert wilson(18.9999999, 20.0) == wilson(19, 20), "a rate times its episodes"
 
 
 def test_the_interval_does_not_prefer_success_to_failure() -> None:

@@ -1,5 +1,6 @@
 """A saved policy acts the same wherever it is loaded, and loading it runs no code."""
 
+import dataclasses
 import itertools
 import json
 import pickle
@@ -12,6 +13,7 @@ import numpy as np
 import pytest
 
 import goalrelay
+from goalrelay.cli import main as cli
 from goalrelay.errors import UsageError
 from goalrelay.learners.networks import MLP
 from goalrelay.learners.normalizer import Moments
@@ -106,7 +108,7 @@ def at_random(sizes: list[int], rng: np.random.Generator) -> tuple[MLP, Moments]
 
 @pytest.mark.parametrize("best", range(3))
 def test_a_policy_gives_discrete_actions_as_the_task_counts_them(
-    best: int, tmp_path: Path
+    best: int, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     simulator = open_task(FROM_ONE)
     actor = MLP((np.zeros((2, 3), "f"),), (np.eye(3, dtype="f")[best],))
@@ -116,6 +118,19 @@ def test_a_policy_gives_discrete_actions_as_the_task_counts_them(
     policy.save(tmp_path)
     seen, _ = simulator.env.reset(seed=0)
     assert policy(seen) == goalrelay.load(tmp_path)(seen) == best + 1
+    # Whoever counts actions from 0 acts in another task.
+    interface = simulator.interface._replace(first_action=0)
+    dataclasses.replace(policy, interface=interface).save(tmp_path)
+    words = ["demos", "generate", FROM_ONE, "--policy", str(tmp_path), "--out", str(tmp_path / "d")]
+    assert cli.main(words) == 2
+    assert "does not fit" in capsys.readouterr().err
+    about = json.loads((tmp_path / "policy.json").read_text())
+    del about["first_action"]  # as older files are
+    (tmp_path / "policy.json").write_text(json.dumps(about))
+    assert goalrelay.load(tmp_path)(seen) == best
+    words = ["demos", "generate", FROM_ONE, "--policy", str(tmp_path), "--out", str(tmp_path / "d")]
+    assert cli.main(words) == 2  # its actions are another task's
+    assert "does not fit" in capsys.readouterr().err
 
 
 def test_a_run_on_actions_from_one_is_trained_tested_and_exported(tmp_path: Path) -> None:

@@ -15,6 +15,7 @@ import goalrelay
 from conftest import SMALL
 from goalrelay.train import config as experiments
 from goalrelay.train import session
+from goalrelay.train.checkpoint import cycles
 from goalrelay.errors import Diverged, UsageError
 from goalrelay.train.evaluate import Evaluation
 from goalrelay.files import read_json
@@ -139,8 +140,8 @@ def test_a_run_folder_holds_what_it_promises(small_run: session.Result) -> None:
 def test_the_last_two_checkpoints_are_kept(tmp_path: Path) -> None:
     settings = SMALL | {"save.every": 0}
     run = goalrelay.train("her", POINT, episodes=6, out=tmp_path / "r", settings=settings)
-    kept = sorted(int(p.name) for p in (run.folder / "checkpoint").iterdir() if p.name.isdigit())
-    assert kept == [5, 6]
+    kept = {path.name for path in (run.folder / "checkpoint").iterdir()}
+    assert kept == {"5.safetensors", "6.safetensors"}
 
 
 def test_tensorboard_events_are_written(tmp_path: Path) -> None:
@@ -153,9 +154,7 @@ def test_a_damaged_newest_checkpoint_falls_back_to_the_one_before(tmp_path: Path
     settings = SMALL | {"save.every": 0}
     whole = goalrelay.train("her", POINT, episodes=10, out=tmp_path / "a", settings=settings)
     broken = goalrelay.train("her", POINT, episodes=6, out=tmp_path / "b", settings=settings)
-    for file in (broken.folder / "checkpoint" / "6").rglob("*"):
-        if file.is_file():
-            file.write_bytes(b"damage")
+    (broken.folder / "checkpoint" / "6.safetensors").write_bytes(b"damage")
     goalrelay.resume(broken.folder, steps=10 * 25)
     assert progress(broken.folder) == progress(whole.folder)
 
@@ -171,9 +170,7 @@ def test_minutes_end_a_run_and_may_be_added_to(tmp_path: Path) -> None:
 
 def test_only_damaged_checkpoints_are_an_error_in_one_line(tmp_path: Path) -> None:
     run = goalrelay.train("her", POINT, episodes=5, out=tmp_path / "r", settings=SMALL)
-    for file in (run.folder / "checkpoint" / "5").rglob("*"):
-        if file.is_file():
-            file.write_bytes(b"damage")
+    (run.folder / "checkpoint" / "5.safetensors").write_bytes(b"damage")
     with pytest.raises(UsageError, match=r"no checkpoint in .* can be read"):
         goalrelay.resume(run.folder)
 
@@ -203,10 +200,7 @@ def start_endless(folder: Path) -> subprocess.Popen[str]:
         [sys.executable, "-c", code, str(folder)], stdout=subprocess.PIPE, text=True
     )
     for _ in range(600):
-        checkpoints = folder / "checkpoint"
-        if checkpoints.exists() and any(
-            p.name.isdigit() and int(p.name) >= 3 for p in checkpoints.iterdir()
-        ):
+        if any(cycle >= 3 for cycle in cycles(folder / "checkpoint")):
             return process
         time.sleep(0.1)
     process.kill()
@@ -219,7 +213,6 @@ def episodes_saved(folder: Path) -> int:
     saved = run.restore(trainer.saved())
     assert saved is not None
     trainer.close()
-    run.close()
     return int(saved["counters"]["episodes"])
 
 

@@ -18,7 +18,7 @@ import numpy as np
 from goalrelay.data.buffer import ReplayBuffer
 from goalrelay.data.priority import Name as PriorityName
 from goalrelay.methods.exploration import Exploration
-from goalrelay.types import ActionTarget, Batch, Observation, Snapshot, Spec, Steps, Task
+from goalrelay.types import ActionTarget, Batch, Episode, Observation, Snapshot, Spec, Steps, Task
 
 Act = Callable[[Observation], np.ndarray]
 """The action at a timestep of one episode; a hierarchy adds its sub-goal behind it."""
@@ -110,6 +110,10 @@ class Method(ABC):
     def subgoal_position(self, observation: Observation, decision: np.ndarray) -> np.ndarray | None:
         """Position [P] in the world that a hierarchy's sub-goal asks for, for films."""
         return None
+
+    def completed(self, demonstration: Episode) -> Episode:
+        """A demonstration with what the method stores behind each action."""
+        return demonstration
 
     @property
     def extra_action_size(self) -> int:

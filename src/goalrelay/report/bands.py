@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
+from scipy import stats
 
 from goalrelay import settings
 from goalrelay.errors import UsageError
@@ -40,8 +41,9 @@ NOT_LEARNING = (
     *("collect.threads", "evaluate.", "save."),
 )
 """Options, or their beginnings, in which the runs of one group may differ."""
-ENOUGH_RUNS, RESAMPLES = 3, 2000
-"""Runs from which on the interval is a bootstrap over them, and how often it draws."""
+ENOUGH_RUNS, RESAMPLES, BATCH = 3, 2000, 200
+"""Runs from which on the interval is a bootstrap over them; how often it draws, and how often in
+one array."""
 MOST_POINTS = 500
 """Positions of a mean; more are thinned to evenly spaced ones."""
 
@@ -83,6 +85,8 @@ class Run(NamedTuple):
     progress: list[Row]
     label: str
     """What the reader calls it; empty: by its method and options."""
+    removed: dict[str, Any]
+    """Options that it had and this version does not have, with their values."""
 
 
 def read_runs(folders: Sequence[Path | str]) -> list[Run]:
@@ -109,10 +113,16 @@ def read_runs(folders: Sequence[Path | str]) -> list[Run]:
         if not below:
             raise UsageError(f"no runs in {folder}: no folder in it has a config.json")
         found |= below
-    return [
-        Run(path, RunFolder.open(path).experiment(), _table(path / "progress.csv"), label)
-        for path, label in found.values()
-    ]
+    return [_read(path, label) for path, label in found.values()]
+
+
+def _read(path: Path, label: str) -> Run:
+    folder = RunFolder.open(path)
+    table = _table(path / "progress.csv")
+    removed = folder.removed()
+    if folder.note():  # other code: never averaged with what has the same options
+        removed["note"] = folder.note()
+    return Run(path, folder.experiment(), table, label, removed)
 
 
 def grouped(runs: Sequence[Run]) -> dict[str, dict[str, list[Run]]]:
@@ -124,11 +134,11 @@ def grouped(runs: Sequence[Run]) -> dict[str, dict[str, list[Run]]]:
     differing = {kind: _differing(group) for kind, group in kinds.items()}
     panels: dict[str, dict[str, list[Run]]] = {}
     for run in runs:
-        options, kind = _learning(run.experiment), _kind(run.experiment)
+        options, kind = _learning(run), _kind(run.experiment)
         differences = [
             f", {name}={options[name]}"
             for name, usual in differing.get(kind, {}).items()
-            if str(options[name]) != usual
+            if name in options and str(options[name]) != usual
         ]
         label = run.label or kind + "".join(differences)
         panels.setdefault(_title(run.experiment), {}).setdefault(label, []).append(run)
@@ -188,11 +198,22 @@ def aggregate(curves: Sequence[Curve], rate: bool = False) -> Band:
     return Band(grid, mean, low, high, held, len(curves))
 
 
-def _bootstrap(values: np.ndarray) -> np.ndarray:
-    """[runs, M] -> [2, M]: the 2.5% and 97.5% points of means of runs drawn with replacement."""
-    runs = len(values)
-    drawn = np.random.default_rng(0).multinomial(runs, np.full(runs, 1 / runs), RESAMPLES)
-    return np.percentile(drawn / runs @ values, [2.5, 97.5], axis=0)
+def _bootstrap(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """[runs, M] -> two of [M]: the 95% percentile bootstrap of the mean over runs (Efron 1979).
+
+    SciPy's, and not rliable's: for one task its stratified bootstrap is this one, and rliable
+    brings arch, statsmodels, pandas and seaborn, ten packages in all.
+    """
+    found = stats.bootstrap(
+        (values,),
+        np.mean,
+        n_resamples=RESAMPLES,
+        batch=BATCH,
+        axis=0,
+        method="percentile",
+        rng=np.random.default_rng(0),
+    ).confidence_interval
+    return found.low, found.high
 
 
 def _run_folders(folder: Path) -> Iterator[Path]:
@@ -214,9 +235,9 @@ def _kind(experiment: AnyExperiment) -> str:
     return f"{experiment.method_name} + {experiment.learner_name}{preset}"
 
 
-def _learning(experiment: AnyExperiment) -> dict[str, Any]:
+def _learning(run: Run) -> dict[str, Any]:
     """The options that decide what is learned of a task, by name, dotted where that is needed."""
-    named = {name: value for name, _, value in settings.options(experiment)}
+    named = {name: value for name, _, value in settings.options(run.experiment)} | run.removed
     last = Counter(name.rpartition(".")[2] for name in named)
     return {
         name.rpartition(".")[2] if last[name.rpartition(".")[2]] == 1 else name: value
@@ -227,9 +248,10 @@ def _learning(experiment: AnyExperiment) -> dict[str, Any]:
 
 def _differing(group: Sequence[Run]) -> dict[str, str | None]:
     """Options that are not the same in all runs of one kind; what most variants have there."""
-    learning = [_learning(run.experiment) for run in group]
-    names = [name for name in learning[0] if any(o[name] != learning[0][name] for o in learning)]
-    variants = {tuple(str(options[name]) for name in names) for options in learning}
+    learning = [_learning(run) for run in group]
+    every = dict.fromkeys(name for options in learning for name in options)
+    names = [n for n in every if any(o.get(n) != learning[0].get(n) for o in learning)]
+    variants = {tuple(str(options.get(name)) for name in names) for options in learning}
     usual: dict[str, str | None] = {}
     for i, name in enumerate(names):
         value, count = Counter(variant[i] for variant in variants).most_common(1)[0]

@@ -94,7 +94,7 @@ def steered(
         UsageError: the task is not MuJoCo's, or no window can be opened.
     """
     found = simulation(task.env)
-    instead = "`goalrelay demos record` lets an expert or a policy play without one"
+    instead = "`goalrelay demos generate` lets an expert or a policy play without one"
     if found is None:
         raise UsageError(f"teleop steers MuJoCo tasks, and '{task.id}' is none; {instead}")
     check_display("teleop", instead)

@@ -44,7 +44,7 @@ def build(experiment: AnyExperiment) -> Parts:
     _check_fit(experiment, simulator)
     cls = methods.find(experiment.method_name)
     method = cls(experiment.method, simulator.task, experiment.learner.gamma)
-    experiment = dataclasses.replace(experiment, method=method.config, **_budget(experiment))
+    experiment = _filled_in(experiment, method)
     demonstrations = None
     if experiment.demos.data:
         demonstrations = _demonstrations(experiment, simulator, method)
@@ -70,10 +70,16 @@ def store(buffer: ReplayBuffer, method: Method, episodes: list[Episode]) -> Step
     return buffer.add(episodes, [weigh(episode, success) for episode in episodes])
 
 
-def _budget(experiment: AnyExperiment) -> dict[str, int]:
-    """The budget of steps that a run without any budget has."""
+def _filled_in(experiment: AnyExperiment, method: Method) -> AnyExperiment:
+    """The experiment with the numbers that the task decides, so that `config.json` has them."""
     given = (experiment.steps, experiment.episodes, experiment.minutes)
-    return {"steps": DEFAULT_STEPS} if given == (None, None, None) else {}
+    steps = DEFAULT_STEPS if given == (None, None, None) else experiment.steps
+    learner = experiment.learner
+    if getattr(learner, "target_entropy", 0.0) is None and len(method.levels) == 1:
+        learner = dataclasses.replace(
+            learner, target_entropy=-float(method.levels[0].spec.action_size)
+        )
+    return dataclasses.replace(experiment, method=method.config, learner=learner, steps=steps)
 
 
 def _agents(experiment: AnyExperiment, method: Method) -> tuple[Agent, ...]:
@@ -99,16 +105,11 @@ def _demonstrations(
     experiment: AnyExperiment, simulator: Simulator, method: Method
 ) -> ReplayBuffer:
     """A buffer of its own for what a demonstrator did."""
-    if len(method.levels) > 1:
-        raise UsageError(
-            f"--demos.data: the method {experiment.method_name} cannot learn from demonstrations, "
-            "which have no sub-goals; relay and her can"
-        )
     episodes = load(experiment.demos.data, simulator, experiment.demos.episodes)
     rows = sum(episode.length + 1 for episode in episodes)
     spec = simulator.spec
-    buffer = ReplayBuffer(spec, max(rows, spec.horizon), demonstrated=True)
-    store(buffer, method, episodes)
+    buffer = ReplayBuffer(spec, max(rows, spec.horizon), method.extra_action_size, True)
+    store(buffer, method, [method.completed(episode) for episode in episodes])
     return buffer
 
 

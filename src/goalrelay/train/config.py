@@ -7,9 +7,7 @@ lay single options over it; `config.json` in the run folder is its JSON.
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Annotated, Any, Generic, Literal, TypeVar
-
-import tyro
+from typing import Any, Generic, Literal, TypeVar
 
 from goalrelay import learners, methods
 from goalrelay.errors import UsageError
@@ -21,8 +19,13 @@ LearnerConfig = TypeVar("LearnerConfig")
 DEFAULT_STEPS = 1_000_000
 FORMAT = 1
 """Of `config.json`: it changes when the options do."""
-NOT_OPTIONS = ("versions", "commit")
-"""What else `config.json` holds."""
+ALIASES = {"hiro": ("hierarchy", "hiro")}
+"""Method -> method and preset that it stands for."""
+GONE = {"demos": "demonstrations are options of every method: relay TASK --demos.data FOLDER"}
+"""Methods of an earlier version, and what does the same now."""
+NOT_OPTIONS = ("versions", "commit", "resumed_at", "note", "removed")
+"""What else `config.json` holds: where the run comes from, the commits at which it was resumed, a
+remark, and options of an earlier version that this one does not have, with the values that ran."""
 
 
 @dataclass(frozen=True)
@@ -98,11 +101,11 @@ class Save:
 class Experiment(Generic[MethodConfig, LearnerConfig]):
     """Everything that decides what a run will do."""
 
-    method_name: Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="METHOD")]
+    method_name: str
     """How to learn; `goalrelay methods` lists them."""
-    task: Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="TASK")]
+    task: str
     """What to learn: a Gymnasium id or package.module:TaskId; `goalrelay tasks` lists some."""
-    learner_name: Annotated[str, tyro.conf.arg(name="learner")]
+    learner_name: str
     """The update rule: ddpg, td3, sac, or dqn for discrete actions."""
     preset: str
     """A named set of values to start from."""
@@ -149,6 +152,11 @@ def make(
     Raises:
         UsageError: an unknown method, learner or preset, with the nearest match.
     """
+    if method_name in ALIASES:
+        method_name, alias_preset = ALIASES[method_name]
+        preset = alias_preset if preset == "default" else preset
+    if method_name in GONE:
+        raise UsageError(f"there is no method '{method_name}' any more; {GONE[method_name]}")
     method = methods.find(method_name)
     if preset not in method.PRESETS:
         near = suggest(preset, method.PRESETS)

@@ -35,13 +35,17 @@ class Evaluation(NamedTuple):
         return self.mean_return if math.isnan(self.success) else self.success
 
 
-def wilson(successes: float, trials: int, z: float = 1.959964) -> tuple[float, float]:
-    """The Wilson score interval of a rate (Wilson 1927), 95% by default."""
-    rate = successes / trials
-    centre = rate + z * z / (2 * trials)
-    spread = z * math.sqrt(rate * (1 - rate) / trials + z * z / (4 * trials * trials))
-    scale = 1 + z * z / trials
-    return max(0.0, (centre - spread) / scale), min(1.0, (centre + spread) / scale)
+def wilson(successes: float, trials: float) -> tuple[float, float]:
+    """The 95% Wilson score interval of a rate (Wilson 1927).
+
+    Args:
+        successes: how many; rounded, since a mean over runs need not be whole.
+        trials: how many; rounded as well.
+    """
+    from scipy.stats import binomtest  # here: it takes as long to import as all the rest
+
+    interval = binomtest(round(successes), round(trials)).proportion_ci(method="wilson")
+    return float(interval.low), float(interval.high)
 
 
 def diagnosed(spec: Spec) -> list[str]:

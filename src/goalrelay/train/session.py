@@ -1,4 +1,4 @@
-"""A training with everything around it: run folder, logs, checkpoints, display, Ctrl-C.
+"""A training with everything around it: run folder, logs, checkpoints, observer, Ctrl-C.
 
 `train` starts a run and `resume` goes on with one; the command line and the Python API are both
 these two functions. The learning itself is `loop.run_loop`.
@@ -19,7 +19,6 @@ import jax
 import numpy as np
 
 from goalrelay.data.rollout import Collector
-from goalrelay.display import Display
 from goalrelay.errors import Diverged
 from goalrelay.settings import replace_at
 from goalrelay.tasks.goal_task import open_task
@@ -30,6 +29,7 @@ from goalrelay.train.evaluate import evaluate as evaluate_policy
 from goalrelay.train.folder import RunFolder, default_folder
 from goalrelay.train.logbook import Logbook
 from goalrelay.train.loop import Counters, Stop, Trainer, run_loop
+from goalrelay.train.observer import Observer
 from goalrelay.train.policy import BEST, LAST, Policy, load
 
 
@@ -63,7 +63,7 @@ def train(
     until: float | None = None,
     out: str | Path | None = None,
     settings: Mapping[str, Any] | None = None,
-    display: Display | None = None,
+    observer: Observer | None = None,
 ) -> Result:
     """Learn a task.
 
@@ -79,7 +79,7 @@ def train(
         until: success rate at which to stop.
         out: run folder; runs/TASK/METHOD/seed-S by default.
         settings: any other option by dotted name, such as {"learner.gamma": 0.95}.
-        display: what shows the progress; silent by default.
+        observer: what shows the progress; silent by default.
 
     Raises:
         UsageError: a value that cannot work, named.
@@ -89,17 +89,17 @@ def train(
     given = {"steps": steps, "episodes": episodes, "minutes": minutes, "seed": seed, "until": until}
     for name, value in (given | dict(settings or {})).items():
         experiment = replace_at(experiment, name, value)
-    return start(experiment, Path(out) if out else None, display or Display())
+    return start(experiment, Path(out) if out else None, observer or Observer())
 
 
-def start(experiment: AnyExperiment, out: Path | None, display: Display) -> Result:
+def start(experiment: AnyExperiment, out: Path | None, observer: Observer) -> Result:
     """Begin a run of an experiment in a new folder."""
     experiments.check(experiment)
     use_compilation_cache()
     trainer = Trainer(experiment)  # before the folder: a refused task leaves nothing behind
     experiment = trainer.experiment  # with what the task decides filled in
     folder = RunFolder.create(out or default_folder(experiment), experiment)
-    return _Session(trainer, folder, display).run()
+    return _Session(trainer, folder, observer).run()
 
 
 def resume(
@@ -108,7 +108,7 @@ def resume(
     steps: int | None = None,
     minutes: float | None = None,
     until: float | None = None,
-    display: Display | None = None,
+    observer: Observer | None = None,
 ) -> Result:
     """Go on with a run from its newest checkpoint, exactly as if it had not stopped.
 
@@ -117,7 +117,7 @@ def resume(
         steps: a new budget of environment steps in all, instead of the run's own.
         minutes: a new budget of minutes in all, instead of the run's own.
         until: a new success rate at which to stop, instead of the run's own.
-        display: what shows the progress; silent by default.
+        observer: what shows the progress; silent by default.
 
     Raises:
         UsageError: not a run folder, or nothing in it can be read.
@@ -125,7 +125,7 @@ def resume(
     """
     use_compilation_cache()
     folder = RunFolder.open(Path(run))
-    experiment = folder.experiment()
+    experiment = folder.resumable()
     if steps is not None or minutes is not None:
         experiment = dataclasses.replace(experiment, steps=steps, episodes=None, minutes=minutes)
     if until is not None:
@@ -136,7 +136,7 @@ def resume(
     if saved is not None:
         trainer.restore(saved)
     folder.set_experiment(experiment)
-    return _Session(trainer, folder, display or Display()).run()
+    return _Session(trainer, folder, observer or Observer()).run()
 
 
 def evaluate(
@@ -166,8 +166,8 @@ def evaluate(
 class _Session:
     """A trainer with its folder, logs and observer, for as long as one process works on it."""
 
-    def __init__(self, trainer: Trainer, folder: RunFolder, display: Display):
-        self.trainer, self.folder, self.display = trainer, folder, display
+    def __init__(self, trainer: Trainer, folder: RunFolder, observer: Observer):
+        self.trainer, self.folder, self.observer = trainer, folder, observer
         experiment, counters = trainer.experiment, trainer.counters
         config = experiments.to_json(experiment)
         start = counters.cycle, counters.steps
@@ -178,7 +178,7 @@ class _Session:
     def run(self) -> Result:
         """Learn until something stops it; leave a folder that can be resumed."""
         trainer = self.trainer
-        self.display.start(trainer, self.folder.path)
+        self.observer.start(trainer, self.folder.path)
         try:
             with _interruptible() as interrupted:
                 stop = run_loop(trainer, interrupted, self._evaluated, self._cycled)
@@ -191,9 +191,8 @@ class _Session:
                 f"{self.folder.path / 'checkpoint'}"
             ) from None
         finally:
-            self.display.close()
+            self.observer.close()
             self.logbook.close()
-            self.folder.close()
             trainer.close()
         return self._result(stop)
 
@@ -220,7 +219,7 @@ class _Session:
         self.logbook.write(progress | means, position | self._speeds(counters))
         if is_best:
             policy.save(self.folder.path, BEST)
-        self.display.evaluation(counters, evaluation)
+        self.observer.evaluation(counters, evaluation)
 
     def _speeds(self, now: Counters) -> dict[str, float]:
         """Seconds so far, and rates since the row before."""
@@ -233,7 +232,7 @@ class _Session:
         }
 
     def _cycled(self) -> None:
-        self.display.cycle(self.trainer.counters, self.trainer.budget_fraction())
+        self.observer.cycle(self.trainer.counters, self.trainer.budget_fraction())
         if time.monotonic() - self.last_save >= self.trainer.experiment.save.every:
             self._save()
 

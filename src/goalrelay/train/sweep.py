@@ -1,4 +1,4 @@
-"""Many runs from one file: variants, a grid of values, seeds; several at a time; one table.
+"""Many runs from one file: variants, tasks, a grid of values, seeds; several at a time; one table.
 
     method = "relay"                  # the words of `goalrelay train`
     task = "FetchPush-v4"
@@ -11,42 +11,57 @@
     "learner.polyak" = [0.75, 0.95]
 
     [variants.default]                # and of each of these, with what it changes
-    [variants.one-step]
-    "method.n_step" = 1
+    [variants.uniform]
+    "method.priority" = "uniform"
 
-A variant may also change `method`, `task`, `learner` and `preset`. Every run has a process, and
-cores, of its own; its folder is OUT/VARIANT/seed-S. What is there already is gone on with, what is
-finished is left alone: `table.csv` holds a row for each finished run.
+    [tasks.FetchPush]                 # and of each of these
+    [tasks.FetchSlide]
+    task = "FetchSlide-v4"
+
+Every run has a process, and cores, of its own. A run that is there is resumed, a finished one is
+left alone; `table.csv` holds a row for each run that ended. docs/sweeps.md describes every key.
 """
 
 import itertools
+import math
 import multiprocessing
 import os
+import re
+import shlex
+import shutil
 import signal
+import subprocess
+import sys
 import tomllib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from goalrelay.display import Display
 from goalrelay.errors import Diverged, UsageError
+from goalrelay.files import write_json
 from goalrelay.settings import replace_at, suggest
 from goalrelay.train import config as experiments
 from goalrelay.train import session
 from goalrelay.train.config import AnyExperiment
 from goalrelay.train.folder import RunFolder
 from goalrelay.train.logbook import read_table, write_table
+from goalrelay.train.observer import Observer
 
 HEAD = ("method", "task", "learner", "preset")
-KEYS = (*HEAD, "seeds", "options", "grid", "variants")
-SHOWN = {
-    "success": ".2f",
-    "mean_return": ",.1f",
-    "episodes": ",.0f",
-    "steps": ",.0f",
-    "seconds": ",.0f",
-}
+TABLES = ("options", "grid", "variants", "tasks", "prepare")
+TEXTS = ("about", "notes", "published")
+"""For pages about the sweep (benchmarks/tables.py); no run depends on them."""
+KEYS = (*HEAD, "seeds", "folder", "others", "results", *TABLES, *TEXTS)
+PREPARED = Path("runs/demonstrations")
+"""Where the steps of `prepare` leave what they make."""
+KEPT = ("config.json", "progress.csv", "timing.csv", "others.json")
+"""Small files of a run that are copied to `results`."""
+OTHERS_SEED = 12345
+"""Seed of the episodes of `others`; no test during a run sees them."""
+COMMAND = (sys.executable, "-m", "goalrelay.cli")
+SHOWN = {"success": ".2f", "mean_return": ",.1f"}
+SHOWN |= dict.fromkeys(("episodes", "steps", "seconds"), ",.0f")
 """Columns of the summary, and how they are written."""
 
 
@@ -54,12 +69,22 @@ class Planned(NamedTuple):
     """One run of a sweep."""
 
     variant: str
+    """Variant and task, as the summary names them."""
+    name: str
+    """Its folder in the sweep's."""
     experiment: AnyExperiment
 
-    @property
-    def name(self) -> str:
-        """Its folder in the sweep's."""
-        return f"{self.variant}/seed-{self.experiment.seed}"
+
+class Plan(NamedTuple):
+    """A sweep file, read and checked."""
+
+    runs: list[Planned]
+    prepare: Mapping[str, str] = {}
+    """Name -> words of a `goalrelay` command that makes it, in order."""
+    others: int = 0
+    """Episodes on which the best policy of each finished run is tested once more."""
+    results: Path | None = None
+    """Where the small files of each run are copied."""
 
 
 class Row(NamedTuple):
@@ -81,11 +106,43 @@ class Row(NamedTuple):
         return self.ended in ("until", "budget")
 
 
-def read(path: Path) -> list[Planned]:
+def read(
+    path: Path,
+    seeds: Sequence[int] = (),
+    tasks: Sequence[str] = (),
+    variants: Sequence[str] = (),
+) -> Plan:
     """The runs of a sweep file, all of them checked.
+
+    Args:
+        path: the file.
+        seeds: instead of those of the file.
+        tasks: only these of its tasks.
+        variants: only these of its variants.
 
     Raises:
         UsageError: naming the file, and what in it cannot work.
+    """
+    plan = load(path)
+    try:
+        for key, chosen in (("tasks", tasks), ("variants", variants)):
+            plan[key] = {name: _entry(plan, key, name) for name in chosen or plan[key]}
+        runs = list(_planned(plan, seeds))
+        names = [planned.name for planned in runs]
+        twice = [name for name in names if names.count(name) > 1]
+        if twice:
+            raise UsageError(f"two runs would be {twice[0]}")
+    except UsageError as error:
+        raise UsageError(f"{path}: {error}") from None
+    results = Path(plan["results"]) if "results" in plan else None
+    return Plan(runs, plan["prepare"], plan["others"], results)
+
+
+def load(path: Path) -> dict[str, Any]:
+    """The keys of a sweep file; every table is there, if empty.
+
+    Raises:
+        UsageError: not a sweep file.
     """
     try:
         plan = tomllib.loads(path.read_text())
@@ -93,36 +150,47 @@ def read(path: Path) -> list[Planned]:
         raise UsageError(f"no such file: {path}") from None
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise UsageError(f"cannot read {path}: {error}") from None
-    try:
-        runs = list(_planned(plan))
-        names = [planned.name for planned in runs]
-        twice = [name for name in names if names.count(name) > 1]
-        if twice:
-            raise UsageError(f"two runs would be {twice[0]}")
-    except UsageError as error:
-        raise UsageError(f"{path}: {error}") from None
-    return runs
-
-
-def _planned(plan: dict[str, Any]) -> Iterator[Planned]:
     for key in plan:
         if key not in KEYS:
-            raise UsageError(f"unknown key '{key}'{suggest(key, KEYS)}")
-    for key in ("options", "grid", "variants"):
+            raise UsageError(f"{path}: unknown key '{key}'{suggest(key, KEYS)}")
+    for key in TABLES:
         if not isinstance(plan.setdefault(key, {}), dict):
-            raise UsageError(f"'{key}' must be a table")
-    seeds = plan.get("seeds", [0])
-    if not isinstance(seeds, list) or not seeds or any(type(seed) is not int for seed in seeds):
-        raise UsageError("'seeds' must be a list of whole numbers")
-    for name, change in (plan["variants"] or {"default": {}}).items():
-        if not isinstance(change, dict):
-            raise UsageError(f"variant '{name}' must be a table")
-        if "/" in name or name.startswith("."):
-            raise UsageError(f"variant '{name}' cannot be the name of a folder")
-        for point in _points(plan["grid"]):
-            variant = "_".join((name, *map(_word, point, point.values())))
-            for seed in seeds:
-                yield Planned(variant, _experiment(plan, point | change, seed))
+            raise UsageError(f"{path}: '{key}' must be a table")
+    plan = {"folder": "{label}/seed-{seed}", "others": 0, "seeds": [0]} | plan
+    for key, kind in (("folder", str), ("results", str), ("others", int)):
+        if not isinstance(plan.get(key, kind()), kind):
+            raise UsageError(f"{path}: '{key}' must be a {'text' if kind is str else 'number'}")
+    return plan
+
+
+def _entry(plan: dict[str, Any], key: str, name: str) -> dict[str, Any]:
+    """What one variant or task changes."""
+    kind = key.removesuffix("s")
+    if name not in plan[key]:
+        raise UsageError(f"no {kind} '{name}'{suggest(name, plan[key])}")
+    if not isinstance(plan[key][name], dict):
+        raise UsageError(f"{kind} '{name}' must be a table")
+    if "/" in name or name.startswith("."):
+        raise UsageError(f"{kind} '{name}' cannot be the name of a folder")
+    return plan[key][name]
+
+
+def _planned(plan: dict[str, Any], only: Sequence[int]) -> Iterator[Planned]:
+    variants = plan["variants"] or {("" if plan["tasks"] else "default"): {}}
+    tasks = plan["tasks"] or {"": {}}
+    for variant, point, task in itertools.product(variants, _points(plan["grid"]), tasks):
+        change = variants[variant] | tasks[task]
+        word = "_".join([*filter(None, [variant]), *map(_word, point, point.values())])
+        label = "/".join(filter(None, [word, task]))
+        seeds = change.get("seeds", plan["seeds"])
+        if not isinstance(seeds, list) or not seeds or any(type(seed) is not int for seed in seeds):
+            raise UsageError("'seeds' must be a list of whole numbers")
+        for seed in only or seeds:
+            try:
+                name = plan["folder"].format(variant=word, task=task, label=label, seed=seed)
+            except (KeyError, IndexError, ValueError):
+                raise UsageError("'folder' may name {variant}, {task} and {seed}") from None
+            yield Planned(label, name, _experiment(plan, point | change, seed))
 
 
 def _word(name: str, value: Any) -> str:
@@ -132,12 +200,11 @@ def _word(name: str, value: Any) -> str:
     return f"{name.rpartition('.')[2]}-{shown}"
 
 
-def _points(grid: dict[str, Any]) -> Iterator[dict[str, Any]]:
+def _points(grid: dict[str, Any]) -> list[dict[str, Any]]:
     for name, values in grid.items():
         if not isinstance(values, list) or not values:
             raise UsageError(f"grid '{name}' must be a list of values")
-    for combination in itertools.product(*grid.values()):
-        yield dict(zip(grid, combination, strict=True))
+    return [dict(zip(grid, values, strict=True)) for values in itertools.product(*grid.values())]
 
 
 def _experiment(plan: dict[str, Any], change: dict[str, Any], seed: int) -> AnyExperiment:
@@ -147,14 +214,39 @@ def _experiment(plan: dict[str, Any], change: dict[str, Any], seed: int) -> AnyE
         if not isinstance(words.get(key, 0), str | None):
             raise UsageError(f"'{key}' must be given, and be a name")
     experiment = experiments.make(*(words[key] for key in HEAD))
-    changes = {key: value for key, value in change.items() if key not in HEAD}
+    changes = {key: value for key, value in change.items() if key not in (*HEAD, "seeds", *TEXTS)}
     for name, value in (plan["options"] | changes | {"seed": seed}).items():
+        value = _filled(value, plan["prepare"]) if isinstance(value, str) else value
         experiment = replace_at(experiment, name.replace("-", "_"), value)
     experiments.check(experiment)
     return experiment
 
 
-def run(plan: Sequence[Planned], out: Path, jobs: int, report: Callable[[Row], None]) -> list[Row]:
+def _filled(text: str, prepare: Mapping[str, str]) -> str:
+    """A text with `{name}` replaced by the folder that is prepared under that name."""
+
+    def folder(match: re.Match[str]) -> str:
+        if match[1] not in prepare:
+            raise UsageError(f"nothing is prepared as '{match[1]}'{suggest(match[1], prepare)}")
+        return str(PREPARED / match[1])
+
+    return re.sub(r"\{([\w-]+)\}", folder, text)
+
+
+def _prepare(steps: Mapping[str, str]) -> None:
+    """Make what is not there yet; a step that was interrupted begins anew."""
+    for name, command in steps.items():
+        folder, part = PREPARED / name, PREPARED / f"{name}.part"
+        if not folder.exists():
+            shutil.rmtree(part, ignore_errors=True)
+            words = shlex.split(_filled(command, steps))
+            ended = subprocess.run([*COMMAND, *words, "--out", str(part)])
+            if ended.returncode:
+                raise UsageError(f"'{name}' could not be prepared by: goalrelay {command}")
+            part.rename(folder)
+
+
+def run(plan: Plan, out: Path, jobs: int, report: Callable[[Row], None]) -> list[Row]:
     """Make all runs, as many at a time as there are jobs; the rows of those that ended.
 
     Args:
@@ -167,34 +259,38 @@ def run(plan: Sequence[Planned], out: Path, jobs: int, report: Callable[[Row], N
         UsageError: a run there was begun with other options, or the folder cannot be written.
     """
     table = out / "table.csv"
-    done = {f"{row.variant}/seed-{row.seed}": row for row in _rows(table)}
-    for planned in plan:
+    done = {(row.variant, row.seed): row for row in _rows(table)}
+    for planned in plan.runs:
         _check_same(planned, out / planned.name)
     try:
         out.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise UsageError(f"--out {out} cannot be written: {error.strerror}") from error
-    open_runs = [p for p in plan if p.name not in done or not done[p.name].finished]
+    finished = {key for key, row in done.items() if row.finished}
+    open_runs = [p for p in plan.runs if (p.variant, p.experiment.seed) not in finished]
+    if open_runs:
+        _prepare(plan.prepare)
+    chosen = {(p.variant, p.experiment.seed) for p in plan.runs}
     context = multiprocessing.get_context("spawn")
     cores = context.SimpleQueue()
     for share in _shares(jobs):
         cores.put(share)
-    rows = [done[p.name] for p in plan if p.name in done and p not in open_runs]
     with ProcessPoolExecutor(
         jobs, context, initializer=_begin, initargs=(cores,), max_tasks_per_child=1
     ) as pool:
-        waiting: set[Future[Row]] = {pool.submit(_run, p, out / p.name) for p in open_runs}
+        waiting: set[Future[Row]] = {pool.submit(_run, p, plan, out) for p in open_runs}
         try:
             while waiting:
                 ended, waiting = wait(waiting, return_when=FIRST_COMPLETED)
                 for future in ended:
-                    rows.append(future.result())
-                    write_table(table, [row._asdict() for row in sorted(rows)])
-                    report(rows[-1])
+                    row = future.result()
+                    done[row.variant, row.seed] = row
+                    write_table(table, [row._asdict() for row in sorted(done.values())])
+                    report(row)
         except KeyboardInterrupt:  # the runs got it too: they save, and stop
             pool.shutdown(cancel_futures=True)
             raise
-    return rows
+    return [row for key, row in done.items() if key in chosen]
 
 
 def _check_same(planned: Planned, folder: Path) -> None:
@@ -215,7 +311,7 @@ def _shares(jobs: int) -> list[set[int]]:
     return [shares[i % len(shares)] if shares else set() for i in range(jobs)]
 
 
-_cores: Any = None
+_cores: Any = None  # in a run's process: shares of cores that are free
 
 
 def _begin(cores: Any) -> None:
@@ -225,8 +321,9 @@ def _begin(cores: Any) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
-def _run(planned: Planned, folder: Path) -> Row:
+def _run(planned: Planned, plan: Plan, out: Path) -> Row:
     """One run from its start, or from where it stopped, to its end."""
+    folder, seed = out / planned.name, planned.experiment.seed
     mine = _cores.get()
     try:
         if mine:
@@ -234,23 +331,35 @@ def _run(planned: Planned, folder: Path) -> Row:
         if (folder / "config.json").exists():
             result = session.resume(folder)
         else:
-            result = session.start(planned.experiment, folder, Display())
+            result = session.start(planned.experiment, folder, Observer())
+        tested = result.evaluation
+        figures = (tested.success, tested.mean_return) if tested else (math.nan, math.nan)
+        counts = result.episodes, result.steps, result.seconds
+        row = Row(planned.variant, seed, result.reason, *figures, *counts)
+        if row.finished and plan.others:
+            _test_once_more(folder, plan.others)
     except (UsageError, Diverged, RuntimeError) as error:
-        nan = float("nan")
-        return Row(planned.variant, planned.experiment.seed, str(error), nan, nan, 0, 0, nan)
+        row = Row(planned.variant, seed, str(error), math.nan, math.nan, 0, 0, math.nan)
     finally:
         _cores.put(mine)
-    tested = result.evaluation
-    return Row(
-        planned.variant,
-        planned.experiment.seed,
-        result.reason,
-        tested.success if tested else float("nan"),
-        tested.mean_return if tested else float("nan"),
-        result.episodes,
-        result.steps,
-        result.seconds,
-    )
+    if plan.results:
+        _copy(folder, plan.results / planned.name)
+    return row
+
+
+def _test_once_more(folder: Path, episodes: int) -> None:
+    """Write what the best policy scores on episodes that no test saw to others.json."""
+    if not (folder / "others.json").exists():
+        figures = session.evaluate(folder, episodes=episodes, seed=OTHERS_SEED)._asdict()
+        plain = {name: None if value != value else value for name, value in figures.items()}
+        write_json(folder / "others.json", plain)
+
+
+def _copy(folder: Path, results: Path) -> None:
+    """Copy the small files of a run, those that it has."""
+    for file in filter(Path.exists, (folder / name for name in KEPT)):
+        results.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(file, results / file.name)
 
 
 def _rows(table: Path) -> list[Row]:

@@ -21,10 +21,11 @@ from goalrelay.methods.base import Act, Method
 from goalrelay.methods.exploration import annealed
 from goalrelay.methods.hierarchy.acting import ExploringAct, HierarchyAct
 from goalrelay.methods.hierarchy.config import PRESETS, Config
+from goalrelay.methods.hierarchy.demonstrated import with_subgoals
 from goalrelay.methods.hierarchy.high import HighLevel
 from goalrelay.methods.hierarchy.low import LowLevel
 from goalrelay.methods.hierarchy.subgoals import SubgoalSpace
-from goalrelay.types import Observation, Snapshot, Task
+from goalrelay.types import Episode, Observation, Snapshot, Task
 
 
 class Hierarchy(Method):
@@ -51,6 +52,10 @@ class Hierarchy(Method):
         exploration = annealed(self._config.exploration, snapshot.success)
         config = dataclasses.replace(self._config, exploration=exploration)
         return ExploringAct(config, self._space, snapshot, self.task.spec, rng)
+
+    def completed(self, demonstration: Episode) -> Episode:
+        """A demonstration with sub-goals that its steps achieved."""
+        return with_subgoals(self._space, self._config.subgoal_steps, demonstration)
 
     def subgoal_position(self, observation: Observation, decision: np.ndarray) -> np.ndarray | None:
         """Position [P] in the world that the sub-goal asks for; None if it is not a position."""

@@ -12,7 +12,7 @@ at the end of the c steps or later.
 import numpy as np
 
 from goalrelay.data.buffer import ReplayBuffer
-from goalrelay.data.relabel import GoalRule, relabel, stage_objective, whole
+from goalrelay.data.relabel import GoalRule, achieved_later, relabel, stage_objective, whole
 from goalrelay.methods.base import Level, in_cycle
 from goalrelay.methods.hierarchy.cells import shifted
 from goalrelay.methods.hierarchy.config import Config
@@ -82,13 +82,22 @@ class HighLevel(Level):
             (config.variant.reward_scale * transitions.reward).astype(np.float32),
             transitions.discount,
             space.high_input(after, transitions.next_goal),
-            action_target=target,
+            self._demonstrated(buffer, start, transitions.goal),
+            target,
         )
         return in_cycle(batch, shape), figures
 
     def inputs(self, buffer: ReplayBuffer, steps: Steps, rng: np.random.Generator) -> np.ndarray:
         """The inputs of steps [N]."""
         return self._space.high_input(buffer.observation[steps.row], buffer.desired[steps.row])
+
+    def _demonstrated(
+        self, buffer: ReplayBuffer, start: Steps, goal: np.ndarray
+    ) -> np.ndarray | None:
+        """Where a demonstrator went on to reach the goal [B], 1 or 0; None of the agent's steps."""
+        if not buffer.demonstrated:
+            return None
+        return achieved_later(buffer, start, self._objective, goal).astype(np.float32)
 
     def _corrected(
         self, buffer: ReplayBuffer, snapshot: Snapshot, start: Steps, rng: np.random.Generator

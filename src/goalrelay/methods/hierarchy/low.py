@@ -68,6 +68,7 @@ class LowLevel(Level):
             reward.astype(np.float32),
             transitions.discount,
             space.low_input(after, next_subgoal),
+            np.ones(len(steps.row), np.float32) if buffer.demonstrated else None,
         )
         kept = ~transitions.hindsight
         distance = -float(transitions.reward[kept].mean()) if kept.any() else float("nan")
