@@ -282,12 +282,6 @@ def test_the_q_filter_protects_from_a_bad_demonstrator(tmp_path: Path) -> None:
         ("her", REACH, {"demos__share": 2.0}, "--demos.share"),
         ("her", REACH, {"demos__weight": -1.0}, "--demos.weight"),
         ("her", REACH, {"demos__episodes": 0}, "--demos.episodes"),
-        (
-            "hierarchy",
-            REACH,
-            {"method__subgoal_columns": (0, 1), "method__subgoal_range": (1.0, 1.0)},
-            "--demos.data: the method hierarchy cannot learn from demonstrations",
-        ),
     ],
 )
 def test_mistakes_are_said_in_one_line_and_leave_nothing_behind(

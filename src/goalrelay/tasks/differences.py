@@ -3,8 +3,8 @@
 A policy that moves an object needs to know where the object is relative to the hand. Fetch's
 observation holds that difference; panda-gym's does not. `lacking` finds the differences that no
 columns of the observation hold, on a few timesteps. The network is shown them besides the
-observation (see `encoding`). `check_hidden` refuses a declaration of `absolute` that would hide a
-position whose difference to the others is not shown.
+observation (see `methods.relay.inputs`). `check_hidden` refuses `position_columns` that would hide
+a position whose difference to the others is not shown.
 """
 
 import itertools
@@ -76,16 +76,16 @@ def check_hidden(
             continue
         if all(_is_hidden(part, hidden, timesteps) for part in (one, other)):
             raise UsageError(
-                f"{where}: absolute hides {_named(one)} and {_named(other)}, which have different "
-                "sizes, so no difference between them can be shown; give both the same columns or "
-                "leave one out of absolute"
+                f"{where}: position_columns hides {_named(one)} and {_named(other)}, which have "
+                "different sizes, so no difference between them can be shown; give both the same "
+                "columns or leave one out of position_columns"
             )
     for column in hidden:
         if not _is_known(column, stages, hidden, timesteps):
             raise UsageError(
-                f"{where}: absolute hides column {column} of the observation, which is no position "
-                "that a stage is about, and no difference to one is shown; leave it out of "
-                "absolute, or add the difference to the observation"
+                f"{where}: position_columns hides column {column} of the observation, which is no "
+                "position that a stage is about, and no difference to one is shown; leave it out "
+                "of position_columns, or add the difference to the observation"
             )
 
 

@@ -1,10 +1,10 @@
-"""Episodes are facts: what was seen, done and achieved, in order, from a seed alone."""
+"""An episode is what happened: observed, done and achieved, in order, from a seed alone."""
 
 import numpy as np
 import pytest
 
 from goalrelay.data.rollout import Begin, Collector, rollout
-from goalrelay.methods.exploration import Exploration, annealed, explore, random_action
+from goalrelay.methods.exploration import random_action
 from goalrelay.tasks.goal_task import open_task
 from goalrelay.types import Observation, Spec
 
@@ -25,19 +25,19 @@ def test_an_episode_replays_to_itself() -> None:
     np.testing.assert_array_equal(again.observation, episode.observation[0])
     total = 0.0
     for t, action in enumerate(episode.action):
-        moment, reward, *_ = task.step(action)
+        timestep, reward, *_ = task.step(action)
         total += reward
-        np.testing.assert_array_equal(moment.observation, episode.observation[t + 1])
-        np.testing.assert_array_equal(moment.achieved, episode.achieved[t + 1])
-        np.testing.assert_array_equal(moment.desired, episode.desired[t + 1])
+        np.testing.assert_array_equal(timestep.observation, episode.observation[t + 1])
+        np.testing.assert_array_equal(timestep.achieved, episode.achieved[t + 1])
+        np.testing.assert_array_equal(timestep.desired, episode.desired[t + 1])
     assert total == episode.total_reward
 
 
 def test_an_episode_ends_where_the_task_ends_it() -> None:
     task = open_task(BITS, ["n=5"])
 
-    def flip_what_differs(moment: Observation) -> np.ndarray:
-        return np.asarray(np.argmax(moment.achieved != moment.desired), np.int32)
+    def flip_what_differs(timestep: Observation) -> np.ndarray:
+        return np.asarray(np.argmax(timestep.achieved != timestep.desired), np.int32)
 
     episode = rollout(task, lambda _: flip_what_differs, seed=1)
     differing = int((episode.achieved[0] != episode.desired[0]).sum())
@@ -76,45 +76,8 @@ def test_exploration_is_not_the_noise_the_environment_started_from() -> None:
 def test_a_crash_names_the_task_and_the_episode() -> None:
     task = open_task(POINT)
 
-    def crash(moment: Observation) -> np.ndarray:
+    def crash(timestep: Observation) -> np.ndarray:
         raise ValueError("the arm fell off")
 
     with pytest.raises(RuntimeError, match=r"PointReach-v0' failed .* seed 9, step 0: the arm"):
         rollout(task, lambda _: crash, seed=9)
-
-
-@pytest.mark.parametrize(
-    ("anneal", "success", "scale"),
-    [(1.0, 0.0, 1.0), (1.0, 0.25, 0.75), (1.0, 1.0, 0.0), (0.8, 0.5, 0.6), (0.0, 1.0, 1.0)],
-)
-def test_noise_shrinks_as_tests_succeed(anneal: float, success: float, scale: float) -> None:
-    config = Exploration(0.2, 0.3, anneal=anneal, random_steps=7)
-    shrunk = annealed(config, success)
-    assert (shrunk.noise, shrunk.random) == pytest.approx((0.2 * scale, 0.3 * scale))
-    assert (shrunk.anneal, shrunk.random_steps) == (anneal, 7)
-
-
-@pytest.mark.parametrize("score", [-np.inf, np.nan, -30.0, 250.0])
-def test_noise_is_as_configured_while_no_rate_of_success_is_known(score: float) -> None:
-    config = Exploration(0.2, 0.3, anneal=1.0)
-    assert annealed(config, score) == config
-
-
-def test_gaussian_noise_has_its_deviation_and_random_actions_their_share() -> None:
-    spec = open_task(POINT).spec
-    rng = np.random.default_rng(0)
-    still = np.zeros(2, np.float32)
-    noisy = np.stack([explore(Exploration(0.2, 0.0), spec, still, rng) for _ in range(4000)])
-    assert noisy.std() == pytest.approx(0.2, rel=0.05)
-    mixed = np.stack([explore(Exploration(0.0, 0.3), spec, still, rng) for _ in range(4000)])
-    assert (mixed != 0).any(axis=1).mean() == pytest.approx(0.3, abs=0.03)
-    assert np.abs(mixed).max() <= 1
-    loud = np.stack([explore(Exploration(5.0, 0.0), spec, still, rng) for _ in range(100)])
-    assert np.abs(loud).max() == 1
-    discrete = open_task(BITS, ["n=5"]).spec
-    chosen = [
-        int(explore(Exploration(0.2, 0.5), discrete, np.asarray(2, np.int32), rng))
-        for _ in range(4000)
-    ]
-    assert np.mean(np.array(chosen) == 2) == pytest.approx(0.5 + 0.5 / 5, abs=0.03)
-    assert set(chosen) == set(range(5))

@@ -4,16 +4,18 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import gymnasium
 import numpy as np
 import pytest
 
 import goalrelay
 from goalrelay.errors import UsageError
-from goalrelay.tasks import decomposition, fetch_stages
+from goalrelay.tasks import fetch_stages, structure
 from goalrelay.tasks.structure import TaskStructure, about, declare, columns, signed_permutation
 from goalrelay.tasks.goal_task import open_task
 from goalrelay.types import BodyFrame, GoalConstraint, Columns, Stage, Symmetry
 from relay_task import CARRY, Carry
+from stranger_tasks import Line
 
 POINT = "goalrelay/PointReach-v0"
 WHOLE = Stage("task", columns("achieved_goal", 0, 2), columns("desired_goal", 0, 2), scale=0.05)
@@ -41,10 +43,10 @@ gymnasium.register("Other-v0", Environment, max_episode_steps=5)
 
 @pytest.fixture(autouse=True)
 def nothing_declared() -> Iterator[None]:
-    before = dict(decomposition._declared)
+    before = dict(structure._declared)
     yield
-    decomposition._declared.clear()
-    decomposition._declared.update(before)
+    structure._declared.clear()
+    structure._declared.update(before)
 
 
 @pytest.fixture
@@ -61,7 +63,7 @@ def test_stages_on_a_users_environment_are_known_to_the_learner(users_tasks: Non
 
 def test_symmetries_and_hidden_columns_on_an_environment_are_known_too() -> None:
     task = open_task(CARRY)
-    assert (task.spec.stages, task.spec.position_columns) == (Carry.stages, Carry.absolute)
+    assert (task.spec.stages, task.spec.position_columns) == (Carry.stages, Carry.position_columns)
     assert task.symmetries == Carry.symmetries
 
 
@@ -83,7 +85,7 @@ def test_what_was_declared_stands_over_what_comes_with_the_library() -> None:
 
 
 def test_all_that_a_user_needs_is_in_the_package_itself() -> None:
-    for name in ("Stage", "GoalConstraint", "part", "declare", "TaskStructure", "Symmetry"):
+    for name in ("Stage", "GoalConstraint", "columns", "declare", "TaskStructure", "Symmetry"):
         assert name in goalrelay.__all__
         assert hasattr(goalrelay, name), name
 
@@ -91,7 +93,7 @@ def test_all_that_a_user_needs_is_in_the_package_itself() -> None:
 @pytest.mark.parametrize(
     ("stage", "complaint"),
     [
-        (WHOLE._replace(achieved=(0, 1)), "achieved is not a part; write columns(source, start"),
+        (WHOLE._replace(achieved=(0, 1)), "achieved is not goalrelay.Columns; write columns(source, start"),
         (WHOLE._replace(achieved=columns("achieved_goal", 0, 3)), "achieved has columns (0, 1, 2)"),
         (WHOLE._replace(desired=columns("desired_goal", 2, 4)), "desired has columns (2, 3)"),
         (WHOLE._replace(achieved=Columns("observation", (-1, 0))), "achieved has columns (-1, 0)"),
@@ -123,7 +125,7 @@ def test_a_stage_that_does_not_fit_is_refused_in_one_line(stage: Any, complaint:
 def test_an_unknown_source_is_refused_and_the_known_ones_named() -> None:
     source: Any = "goal"
     declare(POINT, TaskStructure((WHOLE._replace(desired=Columns(source, (0, 1))),)))
-    expect_refusal("desired is a part of observation, achieved_goal, desired_goal")
+    expect_refusal("desired has columns of observation, achieved_goal, desired_goal")
 
 
 def expect_refusal(complaint: str, where: str = ", stage '") -> None:
@@ -137,7 +139,7 @@ def expect_refusal(complaint: str, where: str = ", stage '") -> None:
 def test_actions_are_no_source_of_goals() -> None:
     source: Any = "action"
     declare(POINT, TaskStructure((HALF._replace(achieved=Columns(source, (0,))), WHOLE)))
-    expect_refusal("achieved is a part of observation, achieved_goal, desired_goal, not action")
+    expect_refusal("achieved has columns of observation, achieved_goal, desired_goal, not action")
 
 
 @pytest.mark.parametrize(
@@ -159,19 +161,19 @@ def test_stages_that_are_no_way_to_the_task_are_refused(found: Any, complaint: s
     [
         (
             FLIP._replace(observation=signed_permutation(3)),
-            "observation has 2 columns, its turn another number",
+            "observation has 2 columns, its permutation another number",
         ),
         (
             FLIP._replace(goal=signed_permutation(1)),
-            "achieved_goal has 2 columns, its turn another number",
+            "achieved_goal has 2 columns, its permutation another number",
         ),
         (
             FLIP._replace(action=signed_permutation(4)),
-            "action has 2 columns, its turn another number",
+            "action has 2 columns, its permutation another number",
         ),
         (
             FLIP._replace(goal=signed_permutation(2)._replace(sign=(1.0,))),
-            "achieved_goal has 2 columns, its turn another number",
+            "achieved_goal has 2 columns, its permutation another number",
         ),
         (
             FLIP._replace(observation=signed_permutation(2, swap=((0, 1),))),
@@ -198,7 +200,7 @@ SWAP = Symmetry(
 )
 
 
-def test_the_pairs_of_the_last_stage_may_be_the_whole_goal_piece_by_piece() -> None:
+def test_the_constraints_of_the_last_stage_may_be_the_whole_goal_piece_by_piece() -> None:
     declare(POINT, TaskStructure((EACH[0], EACH[1]._replace(object_permutation=SWAP))))
     last = open_task(POINT).spec.stages[-1]
     assert last.constraints == (GoalConstraint(SECOND, Y), GoalConstraint(FIRST, X))
@@ -212,7 +214,7 @@ def test_the_pairs_of_the_last_stage_may_be_the_whole_goal_piece_by_piece() -> N
         (EACH[1]._replace(maintained=(GoalConstraint(FIRST, Y),)), "'task' needs a threshold"),
         (
             EACH[1]._replace(maintained=((0, 1),)),
-            "also takes pairs; write GoalConstraint(achieved, desired)",
+            "maintained takes constraints; write GoalConstraint(achieved, desired)",
         ),
         (
             EACH[1]._replace(maintained=(GoalConstraint(FIRST, columns("desired_goal", 2, 3)),)),
@@ -233,21 +235,46 @@ def test_the_pairs_of_the_last_stage_may_be_the_whole_goal_piece_by_piece() -> N
         ),
     ],
 )
-def test_pairs_and_views_that_do_not_fit_are_refused(last: Any, complaint: str) -> None:
+def test_constraints_and_object_permutations_that_do_not_fit_are_refused(last: Any, complaint: str) -> None:
     declare(POINT, TaskStructure((EACH[0], last)))
     expect_refusal(complaint)
 
 
-@pytest.mark.parametrize("absolute", [(2,), (-1,), (0, 5)])
-def test_hidden_columns_must_be_of_the_observation(absolute: tuple[int, ...]) -> None:
-    declare(POINT, TaskStructure((WHOLE,), (), absolute))
-    expect_refusal("absolute names columns that the observation does not have", ": ")
+@pytest.mark.parametrize("hidden", [(2,), (-1,), (0, 5)])
+def test_hidden_columns_must_be_of_the_observation(hidden: tuple[int, ...]) -> None:
+    declare(POINT, TaskStructure((WHOLE,), (), hidden))
+    expect_refusal("position_columns names columns that the observation does not have", ": ")
 
 
-@pytest.mark.parametrize("reach", [(1.0,), (1.0, 0.0)])
-def test_a_reach_is_told_for_each_hidden_column(reach: tuple[float, ...]) -> None:
-    declare(POINT, TaskStructure((WHOLE,), (), (0, 1), reach))
-    expect_refusal("reach is a positive number for each column of absolute", ": ")
+@pytest.mark.parametrize("limits", [(1.0,), (1.0, 0.0)])
+def test_a_subgoal_range_is_given_for_each_position_column(limits: tuple[float, ...]) -> None:
+    declare(POINT, TaskStructure((WHOLE,), (), (0, 1), limits))
+    expect_refusal("subgoal_range is a positive number for each of position_columns", ": ")
+
+
+@pytest.mark.parametrize("goal", [(0,), (0, 2), (-1, 0)])
+def test_the_position_in_a_goal_has_a_column_for_each_position_column(
+    goal: tuple[int, ...],
+) -> None:
+    declare(POINT, TaskStructure((WHOLE,), (), (0, 1), goal_position_columns=goal))
+    expect_refusal("goal_position_columns names a column of the desired goal for each", ": ")
+
+
+@pytest.mark.parametrize(
+    ("old", "new"), [("absolute", "position_columns"), ("reach", "subgoal_range")]
+)
+def test_a_name_of_an_earlier_version_is_refused_and_the_new_one_named(old: str, new: str) -> None:
+    class Earlier(Line):
+        """It declares under the old name what is ignored under that name now."""
+
+    setattr(Earlier, old, (0,))
+    maker: Any = Earlier
+    gymnasium.register("Earlier-v0", maker, max_episode_steps=5)
+    with pytest.raises(UsageError, match=f"the attribute {old} is called {new} now"):
+        try:
+            open_task("Earlier-v0")
+        finally:
+            gymnasium.registry.pop("Earlier-v0")
 
 
 @pytest.mark.parametrize(
@@ -283,7 +310,7 @@ def test_images_of_a_body_fit_the_task() -> None:
                 signed_permutation(3),
                 signed_permutation(4),
             ),
-            "mixes places with",
+            "mixes positions with",
         ),
     ):
         body = plain._replace(symmetries=(image,))
@@ -295,7 +322,7 @@ def test_images_of_a_body_fit_the_task() -> None:
 def test_a_body_is_somewhere() -> None:
     body = BodyFrame((0, 1, 2, 3))
     declare("FetchReach-v4", fetch_stages.REACH_A_POINT._replace(body=body, position_columns=(0,)))
-    with pytest.raises(UsageError, match="absolute must be columns of x, y or x, y, z"):
+    with pytest.raises(UsageError, match="with a body, position_columns must be x, y or x, y, z"):
         open_task("FetchReach-v4")
 
 
@@ -355,18 +382,18 @@ def test_stock_fetch_tasks_have_stages_and_others_none(task_id: str, names: list
 
 def test_the_hand_reaches_for_the_block_where_the_observation_says_they_are() -> None:
     task = open_task("FetchPush-v4")
-    moment, raw = task.reset(5), task.env.unwrapped
+    timestep, raw = task.reset(5), task.env.unwrapped
     data: Any = raw
     grip = data._utils.get_site_xpos(data.model, data.data, "robot0:grip")
     block = data._utils.get_site_xpos(data.model, data.data, "object0")
     reach, whole = task.spec.stages
-    np.testing.assert_allclose(moment.observation[list(reach.achieved.columns)], grip, atol=1e-6)
-    np.testing.assert_allclose(moment.achieved[list(reach.desired.columns)], block, atol=1e-6)
+    np.testing.assert_allclose(timestep.observation[list(reach.achieved.columns)], grip, atol=1e-6)
+    np.testing.assert_allclose(timestep.achieved[list(reach.desired.columns)], block, atol=1e-6)
     assert (whole.achieved.source, whole.desired.source) == ("achieved_goal", "desired_goal")
     assert (reach.threshold, reach.switch, whole.threshold) == (0.05, 0.05, None)
     task.close()
 
 
-def test_a_turn_says_what_flips_what_trades_places_and_about_which_centre() -> None:
+def test_a_signed_permutation_says_what_flips_what_trades_places_and_about_which_centre() -> None:
     change = about(signed_permutation(4, flip=(1, 2), swap=((0, 3),)), {1: 0.75, 3: 9.0})
     assert change == ((3, 1, 2, 0), (1.0, -1.0, -1.0, 1.0), (0.0, 1.5, 0.0, 0.0))

@@ -71,8 +71,8 @@ def test_a_users_goal_task_works_by_module_and_id() -> None:
     assert task.spec.horizon == 5
     assert task.spec.reward_range is None
     task.reset(0)
-    moment, reward, *_ = task.step(np.zeros(2, np.float32))
-    assert moment.desired.shape == (2,)
+    timestep, reward, *_ = task.step(np.zeros(2, np.float32))
+    assert timestep.desired.shape == (2,)
     assert reward == 0.0
 
 
@@ -151,8 +151,8 @@ def test_a_flat_task_stores_its_reward_as_what_was_achieved() -> None:
     task = open_task("InvertedDoublePendulum-v5")
     assert (task.spec.achieved_size, task.spec.goal_size) == (1, 0)
     task.reset(0)
-    moment, reward, *_ = task.step(np.zeros(1, np.float32))
-    assert task.reward(moment.achieved[None], moment.desired[None]) == pytest.approx([reward])
+    timestep, reward, *_ = task.step(np.zeros(1, np.float32))
+    assert task.reward(timestep.achieved[None], timestep.desired[None]) == pytest.approx([reward])
 
 
 @pytest.mark.parametrize("start", [-7, 0, 1, 200])
@@ -165,10 +165,10 @@ def test_discrete_actions_are_counted_from_0_and_executed_as_the_task_has_them(s
     gymnasium.register("Numbered-v0", maker, max_episode_steps=5)
     task = open_task("Numbered-v0")
     gymnasium.registry.pop("Numbered-v0")
-    native = [task.native(np.asarray(action, np.int32)) for action in range(3)]
+    native = [task.interface.native(np.asarray(action, np.int32)) for action in range(3)]
     assert native == [start, start + 1, start + 2]
     kind = np.uint8 if start > 0 else np.int64
-    np.testing.assert_array_equal(task.normalized(np.array(native, kind)), [0, 1, 2])
+    np.testing.assert_array_equal(task.interface.normalized(np.array(native, kind)), [0, 1, 2])
     task.reset(0)
     before, after = (task.step(np.asarray(action, np.int32))[0] for action in (0, 2))
     assert after.achieved > before.achieved

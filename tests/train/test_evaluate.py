@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from goalrelay.train.evaluate import diagnose, diagnosed, summarize, wilson
-from goalrelay.types import Episode, Columns, Spec, Stage
+from goalrelay.types import Columns, Episode, Spec, Stage
 
 PLAIN = Spec(1, 2, 2, 1, False, 5, (-1.0, 0.0))
 TASK = Stage("task", Columns("achieved_goal", (0, 1)), Columns("desired_goal", (0, 1)), switch=1.0)
@@ -48,7 +48,7 @@ def test_the_interval_of_an_evaluation_counts_its_episodes() -> None:
     assert (result.low, result.high) == pytest.approx(wilson(19, 20))
 
 
-def test_the_distance_is_straight_and_from_the_last_moment() -> None:
+def test_the_distance_is_straight_and_from_the_last_timestep() -> None:
     # (5, 6) - (2, 2) = (3, 4), which is 5 long; the second episode is 1 away.
     result = summarize(
         [ended(0.0, [5.0, 6.0], [2.0, 2.0]), ended(1.0, [1.0, 0.0], [0.0, 0.0])], PLAIN
@@ -63,11 +63,11 @@ def test_a_task_without_goals_has_no_distance() -> None:
     assert result.score == result.mean_return == -1.0
 
 
-def test_a_diagnosis_tells_where_episodes_got_to_at_any_moment() -> None:
+def test_a_diagnosis_tells_where_episodes_got_to_at_any_time() -> None:
     # The object moves by 4 and then is 1 from its goal; the other lies still, 5 away.
     there = ended(0.0, [4.0, 0.0], [5.0, 0.0])
     still = ended(0.0, [0.0, 0.0], [3.0, 4.0])
-    # The part that stage `near` brings to the object's second number, 0, is 2 away at the start.
+    # What stage `near` brings to the object's second number, 0, is 2 away at the start.
     near = there._replace(observation=np.array([[2.0], [9.0]], np.float32))
     far = still._replace(observation=np.array([[-3.0], [2.1]], np.float32))
     spec = PLAIN._replace(stages=(NEAR, TASK))

@@ -23,6 +23,7 @@ from goalrelay.train.logbook import read_table
 from goalrelay.train.folder import RunFolder
 from goalrelay.settings import replace_at
 from goalrelay.train.loop import AGAIN, CONFIRM, TEST, Trainer
+from corridor_task import CORRIDOR
 from relay_task import CARRY
 
 POINT = "goalrelay/PointReach-v0"
@@ -45,6 +46,7 @@ def same_parameters(a: Path, b: Path, name: str = "policy-last.safetensors") -> 
         ("her", "goalrelay/BitFlip-v0", {"learner": "dqn"}),
         ("flat", "Pendulum-v1", {}),
         ("relay", CARRY, {}),
+        ("hierarchy", CORRIDOR, {}),
     ],
 )
 def test_stop_and_resume_equals_an_unbroken_run(
@@ -54,10 +56,15 @@ def test_stop_and_resume_equals_an_unbroken_run(
     if method == "flat":
         settings |= {"collect.updates_per": "step", "collect.updates": 0.15}
     if method == "relay":
-        settings |= {"method.symmetries": ("flip",), "method.guidance.after": "mixed"}
-        settings |= {"method.guidance.jump_start": 6, "method.guidance.jump_start_episodes": 20}
-        settings |= {"method.exploration.anneal": 1.0, "evaluate.average": 0.5}
-    length = 200 if task == "Pendulum-v1" else 25 if task == POINT else 12
+        settings |= {"method.symmetry_augmentation": ("flip",)}
+        settings |= {"method.variant.after": "mixed", "method.guidance.guide": "jump-start"}
+        settings |= {"method.variant.jump_start": 6, "method.variant.jump_start_episodes": 20}
+        settings |= {"method.exploration.anneal": 1.0, "evaluate.ema_decay": 0.5}
+    if method == "hierarchy":
+        settings |= {"method.exploration.random_steps": 200, "method.subgoal_steps": 5}
+        settings |= {"method.correction": "off-policy", "replay.capacity": 2000}
+        settings |= {"collect.updates_per": "step", "collect.updates": 1}
+    length = {"Pendulum-v1": 200, POINT: 25, CORRIDOR: 50}.get(task, 12)
     whole, broken = tmp_path / "whole", tmp_path / "broken"
     more = more | {"seed": 11, "settings": settings}
     goalrelay.train(method, task, steps=24 * length, out=whole, **more)
@@ -77,19 +84,19 @@ def test_a_run_of_relay_logs_its_diagnosis(tmp_path: Path) -> None:
         assert 0 < float(row["innr"]) <= 1
 
 
-def test_what_is_tested_and_exported_is_a_running_mean_of_the_weights() -> None:
-    settings = SMALL | {"evaluate.average": 0.75}
+def test_what_is_evaluated_and_exported_is_a_running_mean_of_the_weights() -> None:
+    settings = SMALL | {"evaluate.ema_decay": 0.75}
     experiment = experiments.make("her", POINT)
     for name, value in settings.items():
         experiment = replace_at(experiment, name, value)
     trainer = Trainer(experiment)
-    mean = new = trainer.newest().actors[0]
+    mean = new = trainer.agents[0].actor()
     for _ in range(3):
         trainer.cycle()
-        new = trainer.newest().actors[0]
+        new = trainer.agents[0].actor()
         mean = jax.tree.map(lambda old, now: 0.75 * old + 0.25 * now, mean, new)
-    tested = jax.tree.leaves(trainer.policy().actors[0])
-    for shown, expected in zip(tested, jax.tree.leaves(mean), strict=True):
+    evaluated = jax.tree.leaves(trainer.policy().actors[0])
+    for shown, expected in zip(evaluated, jax.tree.leaves(mean), strict=True):
         np.testing.assert_allclose(shown, expected, rtol=1e-5, atol=1e-7)
     assert any(not np.allclose(a, b) for a, b in zip(mean.weights, new.weights, strict=True))
     trainer.close()
@@ -266,7 +273,7 @@ def test_an_explosion_stops_the_run_and_keeps_the_last_good_checkpoint(
     saved = run.restore(trainer.saved())
     assert saved is not None
     assert saved["counters"]["episodes"] == 9
-    assert all(np.isfinite(np.asarray(x)).all() for x in jax.tree.leaves(saved["levels"]))
+    assert all(np.isfinite(np.asarray(x)).all() for x in jax.tree.leaves(saved["agents"]))
     trainer.close()
 
 
@@ -281,21 +288,21 @@ def test_until_stops_when_the_success_is_confirmed_twice(tmp_path: Path) -> None
     assert run.evaluation.success >= 0.9
 
 
-def test_one_lucky_test_does_not_stop_a_run(
+def test_one_lucky_evaluation_does_not_stop_a_run(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    shares = iter([0.2, 0.9, 0.7, 0.9, 0.9, 0.8, 0.9, 0.95, 1.0])  # one, two, three and three tests
-    asked, test = [], Trainer.test
+    shares = iter([0.2, 0.9, 0.7, 0.9, 0.9, 0.8, 0.9, 0.95, 1.0])  # one, two, three and three of them
+    asked, evaluate = [], Trainer.evaluate
 
     def scripted(self: Trainer, policy: Any, episodes: int, stream: int = TEST) -> Evaluation:
         asked.append((self.counters.episodes, episodes, stream))
-        return test(self, policy, episodes, stream)._replace(success=next(shares))
+        return evaluate(self, policy, episodes, stream)._replace(success=next(shares))
 
-    monkeypatch.setattr(Trainer, "test", scripted)
+    monkeypatch.setattr(Trainer, "evaluate", scripted)
     settings = SMALL | {"evaluate.confirm": 6}
     run = goalrelay.train("her", POINT, until=0.9, out=tmp_path / "r", settings=settings)
-    tests = [(4, TEST)], [(4, TEST), (6, CONFIRM)], *[[(4, TEST), (6, CONFIRM), (6, AGAIN)]] * 2
-    assert asked == [(5 * n, *each) for n, made in enumerate(tests, 1) for each in made]
+    evaluations = [(4, TEST)], [(4, TEST), (6, CONFIRM)], *[[(4, TEST), (6, CONFIRM), (6, AGAIN)]] * 2
+    assert asked == [(5 * n, *each) for n, made in enumerate(evaluations, 1) for each in made]
     assert run.reason == "until"
     assert run.episodes == 20
     reported = [float(row["eval_success"]) for row in read_table(tmp_path / "r" / "progress.csv")]

@@ -56,9 +56,9 @@ def test_every_layer_starts_from_numbers_of_its_own() -> None:
     assert (other.weights[0] != network.weights[0]).all()
 
 
-def test_a_small_end_is_small_in_its_last_layer_only() -> None:
+def test_a_small_final_layer_is_small_in_that_layer_only() -> None:
     plain = mlp(jax.random.key(4), (9, 400, 300), "fan_in")
-    small = mlp(jax.random.key(4), (9, 400, 300), "small_end")
+    small = mlp(jax.random.key(4), (9, 400, 300), "small_final_layer")
     for one, other in ((plain.weights, small.weights), (plain.biases, small.biases)):
         np.testing.assert_array_equal(one[0], other[0])
         np.testing.assert_allclose(other[1], 0.003 * 400**0.5 * one[1], rtol=1e-5)
