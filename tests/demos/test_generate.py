@@ -23,7 +23,7 @@ def push() -> Simulator:
     return open_task(PUSH)
 
 
-def play(task: Task, seeds: range, **disturbance: float):
+def play(task: Simulator, seeds: range, **disturbance: float):
     return list(generate(task, expert_of(task), seeds, Disturbance(**disturbance)))
 
 

@@ -338,7 +338,7 @@ def test_plotting_leaves_matplotlib_as_it_was(tmp_path: Path) -> None:
             "progress.csv is damaged: its episodes do not increase",
         ),
         ("config.json", "{", "cannot read .*config.json"),
-        ("config.json", "{}", "config.json lacks"),
+        ("config.json", "{}", "it has no format number"),
     ],
 )
 def test_a_damaged_run_is_named(

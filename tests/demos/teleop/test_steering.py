@@ -28,7 +28,7 @@ def reach() -> Iterator[Simulator]:
     task.close()
 
 
-def hand(task: Task, pad: Gamepad | None = None, speed: float = 0.5) -> Hand:
+def hand(task: Simulator, pad: Gamepad | None = None, speed: float = 0.5) -> Hand:
     return Hand(task, Keys(), pad or Gamepad(), speed)
 
 
