@@ -20,9 +20,7 @@ def episode(number: int, length: int) -> Episode:
     times = np.arange(length + 1)
     achieved = np.stack([np.full(length + 1, number), times, -times], 1).astype(np.float32)
     action = (100 * number + np.arange(length, dtype=np.float32))[:, None]
-    return Episode(
-        achieved[:, :2], achieved, achieved + 0.5, action, number % 2 == 0, 0.0, 0.0
-    )
+    return Episode(achieved[:, :2], achieved, achieved + 0.5, action, number % 2 == 0, 0.0, 0.0)
 
 
 def filled(lengths: Sequence[int], capacity: int = CAPACITY) -> ReplayBuffer:

@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from numbered_episodes import LENGTHS, SPEC, episode, filled
 
 from goalrelay.data.buffer import ReplayBuffer
 from goalrelay.data.priority import informative
@@ -24,6 +23,7 @@ from goalrelay.data.rollout import rollout
 from goalrelay.methods.exploration import random_action
 from goalrelay.tasks.goal_task import open_task
 from goalrelay.types import Columns, RewardFunction, Stage, Steps, Task, Transitions
+from numbered_episodes import LENGTHS, SPEC, episode, filled
 
 SEEDS = st.integers(0, 2**32 - 1)
 rng_of = np.random.default_rng
@@ -279,9 +279,7 @@ def test_the_stored_end_stands_only_at_the_last_step_of_an_episode_that_the_task
     steps = buffer.steps()
     for ratio in (0.0, 1.0):
         transitions = relabelled(buffer, steps, GoalRule("final", ratio))
-        np.testing.assert_array_equal(
-            transitions.discount == 0, [False, False, True, False, False]
-        )
+        np.testing.assert_array_equal(transitions.discount == 0, [False, False, True, False, False])
 
 
 def test_the_fraction_relabelled_is_the_ratio() -> None:

@@ -7,7 +7,20 @@ from typing import Any
 import jax
 import numpy as np
 import pytest
-from test_updates import FREE, LIMITED, RANGE, SMALL, SPEC, A, B, D, assert_same, batches, pick, scaled
+from test_updates import (
+    FREE,
+    LIMITED,
+    RANGE,
+    SMALL,
+    SPEC,
+    A,
+    B,
+    D,
+    assert_same,
+    batches,
+    pick,
+    scaled,
+)
 
 import reference
 from goalrelay.learners import ddpg

@@ -7,7 +7,20 @@ import numpy as np
 import optax
 import pytest
 from test_ddpg import SMOOTH, assert_equal, double_precision, doubled
-from test_updates import DISCRETE, FREE, IDENTITY, LIMITED, RANGE, SMALL, A, D, assert_same, batches, pick, scaled
+from test_updates import (
+    DISCRETE,
+    FREE,
+    IDENTITY,
+    LIMITED,
+    RANGE,
+    SMALL,
+    A,
+    D,
+    assert_same,
+    batches,
+    pick,
+    scaled,
+)
 
 import reference
 from goalrelay.learners import dqn

@@ -5,11 +5,11 @@ from typing import Any
 import jax
 import numpy as np
 import pytest
-from numbered_episodes import CAPACITY, SPEC, episode, filled
 
 from goalrelay.data.buffer import ReplayBuffer
 from goalrelay.methods import flat, her
 from goalrelay.types import Batch, Observation, Snapshot, Task
+from numbered_episodes import CAPACITY, SPEC, episode, filled
 
 NOBODY = Snapshot(())
 
