@@ -184,12 +184,13 @@ def is_hindsight(goal: np.ndarray) -> np.ndarray:
     return goal[:, 0] % 1 == 0
 
 
-TIMES: dict[str, Callable[[int, int, int, int], bool]] = {
-    "future": lambda goal, time, length, span: min(time + span, length) <= goal <= length,
-    "final": lambda goal, time, length, span: goal == length,
-    "episode": lambda goal, time, length, span: 0 <= goal <= length,
+TIMES: dict[str, Callable[[int, int, int], bool]] = {
+    "future": lambda goal, end, length: end <= goal <= length,
+    "final": lambda goal, end, length: end <= goal == length,
+    "episode": lambda goal, end, length: min(0, end) <= goal <= length,
 }
-"""For each strategy within the episode, when a hindsight goal may have been achieved."""
+"""For each strategy within the episode, when a hindsight goal may have been achieved; `end` is
+when the transition ends."""
 
 
 @settings(max_examples=150, deadline=None)
@@ -220,7 +221,7 @@ def test_every_transition_follows_from_what_happened_and_the_goal_that_it_was_gi
                 assert 1 <= when <= lengths[number]
             else:
                 assert number == buffer.observation[row, 0]
-                assert TIMES[strategy](when, time, length, span)
+                assert TIMES[strategy](when, time + span, length)
         elif not moves:  # pursued at this or at another stored step
             assert actual > 0 and tuple(goal) in held
         else:

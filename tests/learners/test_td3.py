@@ -15,16 +15,18 @@ from test_updates import (
     A,
     B,
     D,
+    batch_of,
     batches,
     line,
     normal,
     pick,
+    rule_of,
     scaled,
 )
 
 import reference
 from goalrelay.learners import td3
-from goalrelay.learners.agent import UpdateRule, run_cycle
+from goalrelay.learners.agent import run_cycle
 from goalrelay.learners.config import UpdateContext
 from goalrelay.learners.networks import MLP, to_numpy
 from goalrelay.types import Batch
@@ -106,7 +108,7 @@ def test_targets_may_move_once_a_cycle() -> None:
             doubled(batches(4)),
             jax.random.key(7),
         )
-        state, metrics = run_cycle(UpdateRule(td3, config, NARROW), state, IDENTITY, batch, key)
+        state, metrics = run_cycle(rule_of(td3, config, NARROW), state, IDENTITY, batch, key)
         losses = []
         for group, group_key in enumerate(jax.random.split(key, 2)):
             for j, step_key in enumerate(jax.random.split(group_key, 2)):
@@ -182,7 +184,7 @@ def test_an_update_by_hand() -> None:
         critic_optimizer=optax.adam(1.0).init(critics),
     )
     numbers = ([[[1]]], [[[0.5]]], [[-1]], [[0.9]], [[[2]]])
-    batch = Batch(*(np.array(x, np.float32) for x in numbers))
+    batch = batch_of(*numbers)
     after, metrics = UPDATE(config, FREE, state, batch, jax.random.key(0))
     assert float(metrics["critic_loss"]) == pytest.approx(121.25, rel=1e-5)
     assert float(metrics["q"]) == pytest.approx(1.5)

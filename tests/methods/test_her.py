@@ -134,7 +134,11 @@ def test_a_task_that_promises_no_range_gives_the_same_steps_goals_and_figures(
 
 def test_an_episode_of_evaluation_has_no_noise_and_one_of_training_has() -> None:
     still = np.zeros(1, np.float32)
-    snapshot = Snapshot((lambda inputs, rng: still,))
+
+    def network(inputs: np.ndarray, rng: np.random.Generator | None) -> np.ndarray:
+        return still
+
+    snapshot = Snapshot((network,))
     of = her.Her(her.Config(), TASK, 0.9)
     one = episode(0, 6)
     shown = Observation(one.observation[0], one.achieved[0], one.desired[0])
