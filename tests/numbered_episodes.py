@@ -16,13 +16,11 @@ LENGTHS = st.lists(st.integers(1, HORIZON), min_size=1, max_size=40)
 
 
 def episode(number: int, length: int) -> Episode:
-    """Achieved [number, time, -time]; desired goals are half a unit beyond; the task ends even ones."""
+    """Achieved [number, time, -time]; desired goals are 1/2 beyond; the task ends even ones."""
     times = np.arange(length + 1)
     achieved = np.stack([np.full(length + 1, number), times, -times], 1).astype(np.float32)
     action = (100 * number + np.arange(length, dtype=np.float32))[:, None]
-    return Episode(
-        achieved[:, :2], achieved, achieved + 0.5, action, number % 2 == 0, 0.0, 0.0
-    )
+    return Episode(achieved[:, :2], achieved, achieved + 0.5, action, number % 2 == 0, 0.0, 0.0)
 
 
 def filled(lengths: Sequence[int], capacity: int = CAPACITY) -> ReplayBuffer:

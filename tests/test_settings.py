@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from goalrelay.train import config as experiments
 from goalrelay import learners, methods
 from goalrelay.errors import UsageError
 from goalrelay.settings import options, replace_at, validate
+from goalrelay.train import config as experiments
 
 EVERY = [
     (method, learner, preset)
@@ -73,7 +73,9 @@ def test_options_that_were_changed_survive_json(method: str, learner: str) -> No
 def test_a_config_with_an_option_of_another_version_is_refused() -> None:
     values = experiments.to_json(experiments.make("her", "FetchReach-v4"))
     values["learner"]["gama"] = 0.5
-    with pytest.raises(UsageError, match=r"unknown option 'learner\.gama'; did you mean 'learner.gamma'\?"):
+    with pytest.raises(
+        UsageError, match=r"unknown option 'learner\.gama'; did you mean 'learner.gamma'\?"
+    ):
         experiments.restore(values)
 
 

@@ -7,11 +7,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from goalrelay.errors import UsageError
 from goalrelay.data.buffer import ReplayBuffer
+from goalrelay.errors import UsageError
 from goalrelay.types import Columns, Observation, Steps
 from numbered_episodes import CAPACITY, HORIZON, LENGTHS, ROWS, SPEC, episode, filled
-
 
 
 def held(buffer: ReplayBuffer) -> list[int]:

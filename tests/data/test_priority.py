@@ -6,13 +6,13 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from numbered_episodes import CAPACITY, LENGTHS, SPEC, episode, filled
 
 from goalrelay.data.buffer import ReplayBuffer
 from goalrelay.data.priority import Priority, check, draw, energy, informative, uniform
 from goalrelay.data.relabel import innr, stage_objective, whole
 from goalrelay.errors import UsageError
 from goalrelay.types import Episode, Steps, Task
+from numbered_episodes import CAPACITY, LENGTHS, SPEC, episode, filled
 
 SEEDS = st.integers(0, 2**32 - 1)
 ALL = tuple(range(SPEC.achieved_size))
@@ -35,7 +35,9 @@ def with_path(path: np.ndarray, goal: tuple[float, ...] = (0.0, 0.0, 0.0)) -> Ep
     """An episode that achieved these positions while it was asked for the goal."""
     achieved = path.astype(np.float32)
     action, desired = np.zeros((len(path) - 1, 1)), np.tile(goal, (len(path), 1))
-    return Episode(achieved[:, :2], achieved, desired.astype("f"), action.astype("f"), False, 0.0, 0.0)
+    return Episode(
+        achieved[:, :2], achieved, desired.astype("f"), action.astype("f"), False, 0.0, 0.0
+    )
 
 
 def walk(seed: int, length: int, stride: float) -> np.ndarray:

@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from numbered_episodes import LENGTHS, SPEC, episode, filled
 
 from goalrelay.data.buffer import ReplayBuffer
 from goalrelay.data.priority import informative
@@ -24,6 +23,7 @@ from goalrelay.data.rollout import rollout
 from goalrelay.methods.exploration import random_action
 from goalrelay.tasks.goal_task import open_task
 from goalrelay.types import Columns, RewardFunction, Stage, Steps, Task, Transitions
+from numbered_episodes import LENGTHS, SPEC, episode, filled
 
 SEEDS = st.integers(0, 2**32 - 1)
 rng_of = np.random.default_rng
@@ -184,12 +184,13 @@ def is_hindsight(goal: np.ndarray) -> np.ndarray:
     return goal[:, 0] % 1 == 0
 
 
-TIMES: dict[str, Callable[[int, int, int, int], bool]] = {
-    "future": lambda goal, time, length, span: min(time + span, length) <= goal <= length,
-    "final": lambda goal, time, length, span: goal == length,
-    "episode": lambda goal, time, length, span: 0 <= goal <= length,
+TIMES: dict[str, Callable[[int, int, int], bool]] = {
+    "future": lambda goal, end, length: end <= goal <= length,
+    "final": lambda goal, end, length: end <= goal == length,
+    "episode": lambda goal, end, length: min(0, end) <= goal <= length,
 }
-"""For each strategy within the episode, when a hindsight goal may have been achieved."""
+"""For each strategy within the episode, when a hindsight goal may have been achieved; `end` is
+when the transition ends."""
 
 
 @settings(max_examples=150, deadline=None)
@@ -220,7 +221,7 @@ def test_every_transition_follows_from_what_happened_and_the_goal_that_it_was_gi
                 assert 1 <= when <= lengths[number]
             else:
                 assert number == buffer.observation[row, 0]
-                assert TIMES[strategy](when, time, length, span)
+                assert TIMES[strategy](when, time + span, length)
         elif not moves:  # pursued at this or at another stored step
             assert actual > 0 and tuple(goal) in held
         else:
@@ -279,9 +280,7 @@ def test_the_stored_end_stands_only_at_the_last_step_of_an_episode_that_the_task
     steps = buffer.steps()
     for ratio in (0.0, 1.0):
         transitions = relabelled(buffer, steps, GoalRule("final", ratio))
-        np.testing.assert_array_equal(
-            transitions.discount == 0, [False, False, True, False, False]
-        )
+        np.testing.assert_array_equal(transitions.discount == 0, [False, False, True, False, False])
 
 
 def test_the_fraction_relabelled_is_the_ratio() -> None:

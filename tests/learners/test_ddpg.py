@@ -7,11 +7,26 @@ from typing import Any
 import jax
 import numpy as np
 import pytest
-from test_updates import FREE, LIMITED, RANGE, SMALL, SPEC, A, B, D, assert_same, batches, pick, scaled
+from test_updates import (
+    FREE,
+    LIMITED,
+    RANGE,
+    SMALL,
+    SPEC,
+    A,
+    B,
+    D,
+    assert_same,
+    batch_of,
+    batches,
+    pick,
+    rule_of,
+    scaled,
+)
 
 import reference
 from goalrelay.learners import ddpg
-from goalrelay.learners.agent import UpdateRule, run_cycle
+from goalrelay.learners.agent import run_cycle
 from goalrelay.learners.config import UpdateContext, clip_target, value_range
 from goalrelay.learners.networks import MLP, to_numpy
 from goalrelay.learners.normalizer import Moments, normalize
@@ -50,7 +65,7 @@ def test_actor_and_critic_step_at_rates_of_their_own_over_three_cycles() -> None
     config = ddpg.Config(actor_lr=3e-3, critic_lr=5e-4, action_l2=0.5, **SMOOTH)
     rng = np.random.default_rng(8)
     mean, spread = np.full(D, 0.3), rng.uniform(0.5, 2.0, D)
-    rule = UpdateRule(ddpg, config, LIMITED)
+    rule = rule_of(ddpg, config, LIMITED)
     moments = Moments(mean, spread, np.float64(1.5), np.float64(1.0))
     with double_precision():
         state = ddpg.init(config, SPEC, D, jax.random.key(1))
@@ -144,7 +159,7 @@ def test_a_network_with_one_hidden_unit_by_hand() -> None:
         target_critic=state.critic._replace(**critic),
     )
     numbers = ([[[1]]], [[[0.5]]], [[0]], [[0.5]], [[[1]]])
-    batch = Batch(*(np.array(x, np.float32) for x in numbers))
+    batch = batch_of(*numbers)
     after, metrics = UPDATE(config, FREE, state, batch, jax.random.key(0))
     assert float(metrics["critic_loss"]) == pytest.approx(9.0, rel=1e-6)
     assert float(metrics["actor_loss"]) == pytest.approx(-6.0 + 0.5, rel=1e-6)

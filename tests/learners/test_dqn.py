@@ -7,11 +7,25 @@ import numpy as np
 import optax
 import pytest
 from test_ddpg import SMOOTH, assert_equal, double_precision, doubled
-from test_updates import DISCRETE, FREE, IDENTITY, LIMITED, RANGE, SMALL, A, D, assert_same, batches, pick, scaled
+from test_updates import (
+    DISCRETE,
+    FREE,
+    IDENTITY,
+    LIMITED,
+    RANGE,
+    SMALL,
+    A,
+    D,
+    assert_same,
+    batches,
+    pick,
+    rule_of,
+    scaled,
+)
 
 import reference
 from goalrelay.learners import dqn
-from goalrelay.learners.agent import UpdateRule, run_cycle
+from goalrelay.learners.agent import run_cycle
 from goalrelay.learners.networks import MLP, to_numpy
 from goalrelay.types import Batch
 
@@ -28,7 +42,7 @@ def start(config: dqn.Config) -> dqn.State:
 @pytest.mark.parametrize("target_move", ["update", "cycle"])
 def test_a_cycle_equals_its_equations(target_move: Any) -> None:
     config = dqn.Config(target_move=target_move, critic_lr=5e-3, **SMOOTH)
-    rule = UpdateRule(dqn, config, FREE)
+    rule = rule_of(dqn, config, FREE)
     losses, values = [], []
     with double_precision():
         state = start(config)

@@ -39,7 +39,9 @@ def test_the_q_filter_leaves_out_what_the_actor_does_better() -> None:
 
 
 def test_an_equally_good_demonstrator_is_not_imitated() -> None:
-    loss = with_imitation(Imitation(weight=1.0), np.float32(3), ACTION, BATCH, lambda a: 0 * a[:, 0])
+    loss = with_imitation(
+        Imitation(weight=1.0), np.float32(3), ACTION, BATCH, lambda a: 0 * a[:, 0]
+    )
     assert float(loss) == 3
 
 

@@ -14,16 +14,18 @@ from test_updates import (
     A,
     B,
     D,
+    batch_of,
     batches,
     line,
     normal,
     pick,
+    rule_of,
     scaled,
 )
 
 import reference
 from goalrelay.learners import sac
-from goalrelay.learners.agent import UpdateRule, run_cycle
+from goalrelay.learners.agent import run_cycle
 from goalrelay.learners.config import UpdateContext
 from goalrelay.learners.networks import MLP, to_numpy
 from goalrelay.types import Batch
@@ -99,7 +101,7 @@ def test_a_cycle_draws_fresh_noise_for_every_update_and_aims_at_minus_one_a_dime
     with double_precision():
         state = sac.init(config, SPEC, D, jax.random.key(3))
         expected, batch, key = reference.Sac(state, config), doubled(batches(3)), jax.random.key(9)
-        state, _ = run_cycle(UpdateRule(sac, config, FREE), state, IDENTITY, batch, key)
+        state, _ = run_cycle(rule_of(sac, config, FREE), state, IDENTITY, batch, key)
         for i, update_key in enumerate(jax.random.split(key, 3)):
             next_noise, noise = (normal(k, (B, A)) for k in jax.random.split(update_key))
             expected.update(*pick(batch, i), n1=next_noise, n2=noise)
@@ -151,7 +153,7 @@ def test_an_update_by_hand() -> None:
         critic_optimizer=optax.adam(1.0).init(critics),
     )
     numbers = ([[[1]]], [[[0.5]]], [[-1]], [[0.9]], [[[2]]])
-    batch = Batch(*(np.array(x, np.float32) for x in numbers))
+    batch = batch_of(*numbers)
     key = jax.random.key(4)
     after, metrics = UPDATE(config, FREE, state, batch, key)
     n2, n = (normal(k, (1, 1))[0, 0] for k in jax.random.split(key))

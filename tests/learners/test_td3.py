@@ -15,16 +15,18 @@ from test_updates import (
     A,
     B,
     D,
+    batch_of,
     batches,
     line,
     normal,
     pick,
+    rule_of,
     scaled,
 )
 
 import reference
 from goalrelay.learners import td3
-from goalrelay.learners.agent import UpdateRule, run_cycle
+from goalrelay.learners.agent import run_cycle
 from goalrelay.learners.config import UpdateContext
 from goalrelay.learners.networks import MLP, to_numpy
 from goalrelay.types import Batch
@@ -101,8 +103,12 @@ def test_targets_may_move_once_a_cycle() -> None:
     assert config.policy_delay == 2
     with double_precision():
         state = start(config)
-        expected, batch, key = reference.Td3(state, config, RANGE), doubled(batches(4)), jax.random.key(7)
-        state, metrics = run_cycle(UpdateRule(td3, config, NARROW), state, IDENTITY, batch, key)
+        expected, batch, key = (
+            reference.Td3(state, config, RANGE),
+            doubled(batches(4)),
+            jax.random.key(7),
+        )
+        state, metrics = run_cycle(rule_of(td3, config, NARROW), state, IDENTITY, batch, key)
         losses = []
         for group, group_key in enumerate(jax.random.split(key, 2)):
             for j, step_key in enumerate(jax.random.split(group_key, 2)):
@@ -164,7 +170,9 @@ def test_an_update_by_hand() -> None:
     # Adam's first step lowers each number of Q_1 by 0.001; mu(1) = tanh(1) = 0.761594 and
     # Q_1(1, mu) = 0.999 * 1.761594 - 0.001 = 1.758833, the actor's loss but for the sign.
     # The actor's gradient is then -0.999 * (1 - mu^2) < 0: its bias rises by its rate.
-    config = td3.Config(policy_delay=1, target_noise=0.0, action_l2=0.0, actor_lr=0.01, critic_lr=0.001)
+    config = td3.Config(
+        policy_delay=1, target_noise=0.0, action_l2=0.0, actor_lr=0.01, critic_lr=0.001
+    )
     state = td3.init(td3.Config(hidden=(1,)), SPEC, 1, jax.random.key(0))
     actor, critics = line(1.0, 0.0, 1), (line(1.0, 0.0, 2), line(2.0, 0.0, 2))
     state = state._replace(
@@ -176,7 +184,7 @@ def test_an_update_by_hand() -> None:
         critic_optimizer=optax.adam(1.0).init(critics),
     )
     numbers = ([[[1]]], [[[0.5]]], [[-1]], [[0.9]], [[[2]]])
-    batch = Batch(*(np.array(x, np.float32) for x in numbers))
+    batch = batch_of(*numbers)
     after, metrics = UPDATE(config, FREE, state, batch, jax.random.key(0))
     assert float(metrics["critic_loss"]) == pytest.approx(121.25, rel=1e-5)
     assert float(metrics["q"]) == pytest.approx(1.5)

@@ -38,6 +38,17 @@ def batches(count: int, discrete: bool = False, seed: int = 0) -> Batch:
     )
 
 
+def batch_of(*fields: list[Any]) -> Batch:
+    """Inputs, actions, rewards, discounts and next inputs, in single precision."""
+    arrays: Any = (np.array(field, np.float32) for field in fields)
+    return Batch(*arrays)
+
+
+def rule_of(learner: Any, config: Any, context: UpdateContext) -> UpdateRule:
+    """A learner's module with its options."""
+    return UpdateRule(learner, config, context)
+
+
 def pick(batch: Batch, i: int) -> Any:
     """Batch i in float64 (actions of DQN stay integers)."""
     return tuple(x[i] if x.dtype == np.int32 else x[i].astype(np.float64) for x in batch[:5])
@@ -88,7 +99,7 @@ def test_a_cycle_normalises_scans_and_moves_the_targets(target_move: Any) -> Non
         np.float32(1.5),
         np.float32(2.0),
     )
-    rule = UpdateRule(ddpg, config, LIMITED)
+    rule = rule_of(ddpg, config, LIMITED)
     state, metrics = run_cycle(rule, state, moments, batch, jax.random.key(0))
     seen = batch._replace(
         inputs=normalize(moments, batch.inputs), next_inputs=normalize(moments, batch.next_inputs)
@@ -112,7 +123,7 @@ def test_td3_equals_its_equations_with_two_critic_steps_for_an_actor_step() -> N
     state = td3.init(config, SPEC, D, jax.random.key(2))
     state = state._replace(target_actor=scaled(state.target_actor, 3.0))
     expected, batch = reference.Td3(state, config, RANGE), batches(4)
-    rule = UpdateRule(td3, replace(config, target_move="update"), LIMITED)
+    rule = rule_of(td3, replace(config, target_move="update"), LIMITED)
     key = jax.random.key(7)
     state, _ = run_cycle(rule, state, IDENTITY, batch, key)
     noises = []
@@ -213,9 +224,7 @@ def test_a_ddpg_target_by_hand() -> None:
         actor_optimizer=_fresh(state.actor, config.actor_lr),
         critic_optimizer=_fresh(state.critic, config.critic_lr),
     )
-    batch = Batch(
-        *(np.array(x, np.float32) for x in ([[[1]]], [[[0.5]]], [[-1]], [[0.9]], [[[2]]]))
-    )
+    batch = batch_of([[[1]]], [[[0.5]]], [[-1]], [[0.9]], [[[2]]])
     after, metrics = ddpg.update(config, FREE, state, batch, jax.random.key(0))
     assert float(metrics["critic_loss"]) == pytest.approx(27.04, rel=1e-5)
     assert float(metrics["q"]) == pytest.approx(1.5)

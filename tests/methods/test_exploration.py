@@ -37,8 +37,7 @@ def test_gaussian_noise_has_its_deviation_and_random_actions_their_share() -> No
     loud = np.stack([explore(Exploration(5.0, 0.0), POINT, still, rng) for _ in range(100)])
     assert np.abs(loud).max() == 1
     chosen = [
-        int(explore(Exploration(0.2, 0.5), BITS, np.asarray(2, np.int32), rng))
-        for _ in range(4000)
+        int(explore(Exploration(0.2, 0.5), BITS, np.asarray(2, np.int32), rng)) for _ in range(4000)
     ]
     assert np.mean(np.array(chosen) == 2) == pytest.approx(0.5 + 0.5 / 5, abs=0.03)
     assert set(chosen) == set(range(5))

@@ -7,13 +7,13 @@ import numpy as np
 import pytest
 from gymnasium import spaces
 
+from goalrelay.errors import UsageError
 from goalrelay.methods.relay.config import Config, Variant
 from goalrelay.methods.relay.inputs import StageInputs
-from goalrelay.errors import UsageError
-from goalrelay.tasks.symmetry import StepArrays, mirror
-from goalrelay.tasks.structure import columns, signed_permutation
 from goalrelay.tasks.differences import check_hidden
 from goalrelay.tasks.goal_task import open_task
+from goalrelay.tasks.structure import columns, signed_permutation
+from goalrelay.tasks.symmetry import StepArrays, mirror
 from goalrelay.types import Difference, Observation, Spec, Stage, Symmetry
 from relay_task import CARRY, Carry
 from two_blocks import BLOCK, HAND, SPEC, STAGES
@@ -112,12 +112,16 @@ def test_a_difference_that_is_hidden_is_lacking() -> None:
 
 
 def test_a_column_that_nothing_else_tells_of_may_not_be_hidden() -> None:
-    with pytest.raises(UsageError, match="position_columns hides column 4 of the observation, which is"):
+    with pytest.raises(
+        UsageError, match="position_columns hides column 4 of the observation, which is"
+    ):
         open_task("LampTable-v0")
 
 
 def test_a_hand_that_no_stage_is_about_may_not_be_hidden() -> None:
-    with pytest.raises(UsageError, match="position_columns hides column 0 of the observation, which is"):
+    with pytest.raises(
+        UsageError, match="position_columns hides column 0 of the observation, which is"
+    ):
         open_task("WholeTable-v0")
 
 

@@ -62,14 +62,14 @@ def test_the_observation_has_its_columns(name: str, count: int) -> None:
         np.testing.assert_allclose(seen[b + 12 : b + 15], turning, atol=1e-12)
     np.testing.assert_allclose(seen[end : end + 3], env.grip_velocity(), atol=1e-12)
     np.testing.assert_array_equal(seen[end + 3 : end + 5], env.finger_velocity())
-    for k, (i, j) in enumerate(several.constraints(count)):
+    for k, (i, j) in enumerate(several.pairs(count)):
         between = seen[end + 5 + 3 * k : end + 8 + 3 * k]
         np.testing.assert_array_equal(between, env.positions[i] - env.positions[j])
 
 
 def test_two_blocks_have_the_columns_of_rher() -> None:
     assert [several.size(count) for count in COUNTS] == [25, 43, 64, 88, 115, 145]
-    assert several.constraints(3) == [(0, 1), (0, 2), (1, 2)]
+    assert several.pairs(3) == [(0, 1), (0, 2), (1, 2)]
 
 
 def test_a_horizon_grows_with_the_blocks() -> None:

@@ -97,7 +97,7 @@ def test_contact_is_looked_for_where_the_shoulder_can_touch_the_body() -> None:
         env.step(np.array((-1, 1, 0, 0), np.float32))
         for pair in env.data.contact.geom:
             met.add(frozenset(short(env.model.geom(g).name) for g in pair))
-    assert met & contacts.WATCHED[0].constraints
+    assert met & contacts.WATCHED[0].pairs
 
 
 def short(name: str) -> str:
@@ -142,7 +142,7 @@ def test_watched_parts_stay_apart_while_their_joints_are_within_range() -> None:
     for watch in contacts.WATCHED:
         low, high = ranges.get(watch.joint, (-np.inf, np.inf))
         ranges[watch.joint] = max(low, watch.low), min(high, watch.high)
-    watched = frozenset().union(*(watch.constraints for watch in contacts.WATCHED))
+    watched = frozenset().union(*(watch.pairs for watch in contacts.WATCHED))
     for names in colliding(2000, ranges):
         assert names not in watched
 

@@ -11,9 +11,9 @@ import pytest
 import goalrelay
 from goalrelay.errors import UsageError
 from goalrelay.tasks import fetch_stages, structure
-from goalrelay.tasks.structure import TaskStructure, about, declare, columns, signed_permutation
 from goalrelay.tasks.goal_task import open_task
-from goalrelay.types import BodyFrame, GoalConstraint, Columns, Stage, Symmetry
+from goalrelay.tasks.structure import TaskStructure, about, columns, declare, signed_permutation
+from goalrelay.types import BodyFrame, Columns, GoalConstraint, Stage, Symmetry
 from relay_task import CARRY, Carry
 from stranger_tasks import Line
 
@@ -93,7 +93,10 @@ def test_all_that_a_user_needs_is_in_the_package_itself() -> None:
 @pytest.mark.parametrize(
     ("stage", "complaint"),
     [
-        (WHOLE._replace(achieved=(0, 1)), "achieved is not goalrelay.Columns; write columns(source, start"),
+        (
+            WHOLE._replace(achieved=(0, 1)),
+            "achieved is not goalrelay.Columns; write columns(source, start",
+        ),
         (WHOLE._replace(achieved=columns("achieved_goal", 0, 3)), "achieved has columns (0, 1, 2)"),
         (WHOLE._replace(desired=columns("desired_goal", 2, 4)), "desired has columns (2, 3)"),
         (WHOLE._replace(achieved=Columns("observation", (-1, 0))), "achieved has columns (-1, 0)"),
@@ -235,7 +238,9 @@ def test_the_constraints_of_the_last_stage_may_be_the_whole_goal_piece_by_piece(
         ),
     ],
 )
-def test_constraints_and_object_permutations_that_do_not_fit_are_refused(last: Any, complaint: str) -> None:
+def test_constraints_and_object_permutations_that_do_not_fit_are_refused(
+    last: Any, complaint: str
+) -> None:
     declare(POINT, TaskStructure((EACH[0], last)))
     expect_refusal(complaint)
 

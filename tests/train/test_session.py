@@ -13,17 +13,17 @@ import pytest
 
 import goalrelay
 from conftest import SMALL
+from corridor_task import CORRIDOR
+from goalrelay.errors import Diverged, UsageError
+from goalrelay.files import read_json
+from goalrelay.settings import replace_at
 from goalrelay.train import config as experiments
 from goalrelay.train import session
 from goalrelay.train.checkpoint import cycles
-from goalrelay.errors import Diverged, UsageError
 from goalrelay.train.evaluate import Evaluation
-from goalrelay.files import read_json
-from goalrelay.train.logbook import read_table
 from goalrelay.train.folder import RunFolder
-from goalrelay.settings import replace_at
+from goalrelay.train.logbook import read_table
 from goalrelay.train.loop import AGAIN, CONFIRM, TEST, Trainer
-from corridor_task import CORRIDOR
 from relay_task import CARRY
 
 POINT = "goalrelay/PointReach-v0"
@@ -291,7 +291,9 @@ def test_until_stops_when_the_success_is_confirmed_twice(tmp_path: Path) -> None
 def test_one_lucky_evaluation_does_not_stop_a_run(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    shares = iter([0.2, 0.9, 0.7, 0.9, 0.9, 0.8, 0.9, 0.95, 1.0])  # one, two, three and three of them
+    shares = iter(
+        [0.2, 0.9, 0.7, 0.9, 0.9, 0.8, 0.9, 0.95, 1.0]
+    )  # one, two, three and three of them
     asked, evaluate = [], Trainer.evaluate
 
     def scripted(self: Trainer, policy: Any, episodes: int, stream: int = TEST) -> Evaluation:
@@ -301,12 +303,23 @@ def test_one_lucky_evaluation_does_not_stop_a_run(
     monkeypatch.setattr(Trainer, "evaluate", scripted)
     settings = SMALL | {"evaluate.confirm": 6}
     run = goalrelay.train("her", POINT, until=0.9, out=tmp_path / "r", settings=settings)
-    evaluations = [(4, TEST)], [(4, TEST), (6, CONFIRM)], *[[(4, TEST), (6, CONFIRM), (6, AGAIN)]] * 2
+    evaluations = (
+        [(4, TEST)],
+        [(4, TEST), (6, CONFIRM)],
+        *[[(4, TEST), (6, CONFIRM), (6, AGAIN)]] * 2,
+    )
     assert asked == [(5 * n, *each) for n, made in enumerate(evaluations, 1) for each in made]
     assert run.reason == "until"
     assert run.episodes == 20
     reported = [float(row["eval_success"]) for row in read_table(tmp_path / "r" / "progress.csv")]
     assert reported == [0.2, 0.7, 0.8, 1.0]
+
+
+def test_a_name_that_train_does_not_know_is_refused(tmp_path: Path) -> None:
+    typed: dict[str, Any] = {"step": 100}
+    with pytest.raises(UsageError, match="train takes no 'step'; did you mean 'steps'"):
+        goalrelay.train("her", POINT, out=tmp_path / "r", **typed)
+    assert not (tmp_path / "r").exists()
 
 
 def test_until_needs_a_task_with_success(tmp_path: Path) -> None:

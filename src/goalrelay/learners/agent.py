@@ -20,6 +20,12 @@ from goalrelay.learners.normalizer import Moments, normalize
 from goalrelay.types import Array, Batch, Spec
 
 
+def start_keys(seed: int, levels: int) -> list[Array]:
+    """What decides how the networks of each level start: keys that differ."""
+    key = jax.random.key(seed)
+    return [key, *(jax.random.fold_in(key, level) for level in range(1, levels))]
+
+
 class Learned(Protocol):
     """What an agent must know of a method's level (`methods.base.Level`)."""
 

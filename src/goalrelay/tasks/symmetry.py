@@ -1,7 +1,7 @@
 """Symmetric copies of steps: a mirror image that is as true as what happened.
 
-A symmetry changes whole arrays column by column (`types.SignedPermutation`); a stage's goal changes as what the
-stage achieves does. Rewards stay as they are: a symmetry keeps distances.
+A symmetry changes whole arrays column by column (`types.SignedPermutation`). A stage's goal changes
+as what the stage achieves does. Rewards stay as they are: a symmetry keeps distances.
 """
 
 from collections.abc import Iterable, Sequence

@@ -3,8 +3,6 @@
 import dataclasses
 from typing import NamedTuple
 
-import jax
-
 from goalrelay import learners, methods
 from goalrelay.data.buffer import ReplayBuffer
 from goalrelay.data.priority import WEIGHTS
@@ -12,7 +10,7 @@ from goalrelay.data.relabel import stage_objective, whole
 from goalrelay.data.rollout import Collector
 from goalrelay.demos.load import load
 from goalrelay.errors import UsageError
-from goalrelay.learners.agent import Agent
+from goalrelay.learners.agent import Agent, start_keys
 from goalrelay.learners.imitation import Imitation
 from goalrelay.methods.base import Method
 from goalrelay.tasks.goal_task import Simulator, open_task
@@ -84,20 +82,14 @@ def _filled_in(experiment: AnyExperiment, method: Method) -> AnyExperiment:
 
 def _agents(experiment: AnyExperiment, method: Method) -> tuple[Agent, ...]:
     """A learner for each level; their networks start apart."""
-    key, demos = jax.random.key(experiment.seed), experiment.demos
-    imitation = Imitation()
+    demos, imitation = experiment.demos, Imitation()
     if demos.data:
         imitation = Imitation(demos.weight, demos.policy_weight, demos.q_filter)
     learner = learners.find(experiment.learner_name)
+    keys = start_keys(experiment.seed, len(method.levels))
     return tuple(
-        Agent(
-            level,
-            learner,
-            experiment.learner,
-            imitation,
-            jax.random.fold_in(key, number) if number else key,
-        )
-        for number, level in enumerate(method.levels)
+        Agent(level, learner, experiment.learner, imitation, key)
+        for level, key in zip(method.levels, keys, strict=True)
     )
 
 

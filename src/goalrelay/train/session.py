@@ -13,14 +13,14 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
-from typing import Any
+from typing import Any, TypedDict, Unpack
 
 import jax
 import numpy as np
 
 from goalrelay.data.rollout import Collector
-from goalrelay.errors import Diverged
-from goalrelay.settings import replace_at
+from goalrelay.errors import Diverged, UsageError
+from goalrelay.settings import replace_at, suggest
 from goalrelay.tasks.goal_task import open_task
 from goalrelay.train import config as experiments
 from goalrelay.train.config import AnyExperiment
@@ -50,20 +50,33 @@ class Result:
     """The newest policy; the best one is in the folder."""
 
 
+class Options(TypedDict, total=False):
+    """What else `train` takes, by name."""
+
+    steps: int | None
+    """Environment steps after which to stop (1,000,000 without any budget)."""
+    episodes: int | None
+    """Training episodes after which to stop."""
+    minutes: float | None
+    """Wall-clock time after which to stop."""
+    seed: int
+    """One seed gives one curve; 0 by default."""
+    until: float | None
+    """Success rate at which to stop."""
+    settings: Mapping[str, Any] | None
+    """Any other option by dotted name, such as {"learner.gamma": 0.95}."""
+    observer: Observer | None
+    """What shows the progress; silent by default."""
+
+
 def train(
     method: str,
     task: str,
     *,
     learner: str | None = None,
     preset: str = "default",
-    steps: int | None = None,
-    episodes: int | None = None,
-    minutes: float | None = None,
-    seed: int = 0,
-    until: float | None = None,
     out: str | Path | None = None,
-    settings: Mapping[str, Any] | None = None,
-    observer: Observer | None = None,
+    **options: Unpack[Options],
 ) -> Result:
     """Learn a task.
 
@@ -72,22 +85,20 @@ def train(
         task: a Gymnasium id, or package.module:TaskId.
         learner: ddpg, td3, sac or dqn; the preset's by default.
         preset: a named set of values to start from.
-        steps: environment steps after which to stop (1,000,000 without any budget).
-        episodes: training episodes after which to stop.
-        minutes: wall-clock time after which to stop.
-        seed: one seed gives one curve.
-        until: success rate at which to stop.
         out: run folder; runs/TASK/METHOD/seed-S by default.
-        settings: any other option by dotted name, such as {"learner.gamma": 0.95}.
-        observer: what shows the progress; silent by default.
+        options: `steps`, `episodes`, `minutes`, `seed`, `until`, `settings`, `observer`; see
+            `Options`.
 
     Raises:
         UsageError: a value that cannot work, named.
         Diverged: learning exploded; the last good checkpoint is kept.
     """
     experiment = experiments.make(method, task, learner, preset)
-    given = {"steps": steps, "episodes": episodes, "minutes": minutes, "seed": seed, "until": until}
-    for name, value in (given | dict(settings or {})).items():
+    for name in options:
+        if name not in Options.__annotations__:
+            raise UsageError(f"train takes no '{name}'{suggest(name, Options.__annotations__)}")
+    settings, observer = options.pop("settings", None), options.pop("observer", None)
+    for name, value in {**options, **(settings or {})}.items():
         experiment = replace_at(experiment, name, value)
     return start(experiment, Path(out) if out else None, observer or Observer())
 

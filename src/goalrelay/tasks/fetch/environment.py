@@ -14,7 +14,7 @@ import abc
 import copy
 import math
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, NamedTuple
 
 import gymnasium
 import numpy as np
@@ -45,6 +45,16 @@ TINY = 8.9e-16
 """Below this a rotation is a gimbal lock (four times the rounding error, as the stock tasks)."""
 
 
+class Picture(NamedTuple):
+    """How an environment is drawn."""
+
+    render_mode: str | None = None
+    """`rgb_array`, `depth_array` or `human`"""
+    width: int = 480
+    """pixels"""
+    height: int = 480
+
+
 class Environment(gymnasium.Env[Any, Any], abc.ABC):
     """Base of the Fetch tasks.
 
@@ -54,9 +64,7 @@ class Environment(gymnasium.Env[Any, Any], abc.ABC):
         blocked: whether the fingers are held closed.
         threshold: distance at which a goal counts as reached, m.
         reward_type: `sparse` (-1 or 0) or `dense` (minus the sum of the distances).
-        render_mode: `rgb_array`, `depth_array` or `human`.
-        width: of pictures, pixels.
-        height: of pictures, pixels.
+        picture: fields of `Picture`.
 
     Raises:
         UsageError: an unknown reward_type.
@@ -80,22 +88,21 @@ class Environment(gymnasium.Env[Any, Any], abc.ABC):
         blocked: bool = False,
         threshold: float = THRESHOLD,
         reward_type: Literal["sparse", "dense"] = "sparse",
-        render_mode: str | None = None,
-        width: int = 480,
-        height: int = 480,
+        **picture: Any,
     ):
         if reward_type not in ("sparse", "dense"):
             raise UsageError(f"reward_type is sparse or dense, not '{reward_type}'")
         self.reward_type = reward_type
-        self.render_mode = render_mode
+        drawn = Picture(**picture)
+        self.render_mode = drawn.render_mode
         self.distance_threshold = threshold
         self.begin = begin
         self.model = copy.copy(begin.model)  # a reset may move static bodies
-        self.model.vis.global_.offwidth, self.model.vis.global_.offheight = width, height
+        self._size = drawn.width, drawn.height
+        self.model.vis.global_.offwidth, self.model.vis.global_.offheight = self._size
         self.data = mujoco.MjData(self.model)
         self.objects = tuple(objects)
         self.goal = np.zeros(3 * max(1, len(objects)))
-        self._size = (width, height)
         self._renderer: MujocoRenderer | None = None
         self._blocked = blocked
         self._contacts = Contacts(self.model, self.data)
