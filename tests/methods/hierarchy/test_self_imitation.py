@@ -1,162 +1,177 @@
-"""What has worked, against loops over every moment."""
+"""Self-imitation: sub-goals lead where episodes went that reached the goal."""
 
-from collections import defaultdict
+from typing import Any
 
 import numpy as np
 import pytest
+from point_worlds import (
+    GOAL,
+    RANGE,
+    SPEC,
+    C,
+    World,
+    add,
+    anywhere,
+    arrived,
+    corridor,
+    experience,
+    in_corridor,
+    trips,
+)
+from random_walks import GAMMA, as_it_did, constant, drawn, plain
 
-from goalrelay.methods import hiro
-from goalrelay.methods.hierarchy import high, landmarks, proven
-from goalrelay.data.relabel import Rules
 from goalrelay.data.buffer import ReplayBuffer
-from goalrelay.types import Episode, Steps, Spec
+from goalrelay.data.relabel import stage_objective, whole
+from goalrelay.methods.hierarchy.config import Config
+from goalrelay.methods.hierarchy.self_imitation import SelfImitation
+from goalrelay.methods.hierarchy.subgoals import SubgoalSpace
+from goalrelay.types import Batch, Snapshot, Spec, Task
 
-SPEC = Spec(4, 2, 2, 2, False, 40, (-1.0, 0.0), position_columns=(0, 1), subgoal_range=(5.0, 2.0))
-REACH = np.array([5.0, 2.0])
-PERIOD, GAMMA, NEAR = 3, 0.9, 1.5
-CONFIG = hiro.Config(period=PERIOD, landmarks=3.0, proven=True, correction="none")
-
-
-def near(achieved: np.ndarray, desired: np.ndarray) -> np.ndarray:
-    return (np.linalg.norm(achieved - desired, axis=-1) < NEAR).astype("f") - 1
-
-
-RULES = Rules(SPEC, near, lambda *_: np.zeros(0, bool), GAMMA)
+Way = list[tuple[float, float]]
+START = (0.12, 0.12)
+LEFT: Way = [START, (-1, 1), GOAL]
+RIGHT: Way = [START, (1, 1), GOAL]
+WEIGHT = 3.0
 
 
-@pytest.fixture
-def replay() -> ReplayBuffer:
-    """Walks toward two goals; some end there, some come by, some do not."""
-    rng, replay = np.random.default_rng(0), ReplayBuffer(SPEC, 2000, 2)
-    for number in range(24):
-        length = int(rng.integers(20, 41))
-        goal = np.array([[4.0, 1.0], [-3.0, 2.0]][number % 2], "f")
-        aim = goal if number % 3 else -goal
-        walk = np.cumsum(rng.standard_normal((length + 1, 2)) * 0.2 + aim / length, axis=0)
-        if number % 3 == 1:
-            walk[length // 2 :] += goal - walk[-1]  # it is there at the end
-        seen = np.concatenate([walk, rng.standard_normal((length + 1, 2))], axis=1).astype("f")
-        desired = np.tile(goal, (length + 1, 1))
-        decided = rng.standard_normal((length, 4)).astype("f")
-        episode = Episode(seen, seen[:, :2], desired, decided, False, 0.0, 0.0)
-        replay.add([episode], [np.ones(length)])
-    return replay
+def reward(achieved: np.ndarray, desired: np.ndarray) -> np.ndarray:
+    return (np.linalg.norm(achieved - desired, axis=-1) < 0.3).astype("f") - 1
 
 
-def value_by_loops(replay: ReplayBuffer, row: int, time: int, length: int) -> float:
-    rows = range(row - time + 1, row - time + length + 1)
-    there = [near(replay.achieved[r], replay.desired[r]) == 0 for r in rows]
-    if not there[-1]:
-        return 0.0
-    return GAMMA ** (max(1 + there.index(True) - time, 0) / PERIOD)
+TASK = Task(SPEC, reward, as_it_did)
+CONFIG = plain(subgoal_steps=C, planner_weight=WEIGHT, self_imitation=True)
+ZERO = constant([0.0, 0.0])
 
 
-def led_by_loops(replay: ReplayBuffer, row: int, time: int, length: int) -> np.ndarray:
-    side = landmarks.CELL * REACH
-    place = replay.observation[row, :2]
-    for look in range(1, proven.PERIODS + 1):
-        place = replay.observation[row + min(look * PERIOD, length - time), :2]
-        if np.linalg.norm((place - replay.observation[row, :2]) / side) >= proven.FAR:
-            break
-    return place / side
+def went(
+    count: int, way: Way, seed: int = 0, world: World = anywhere, steps: int = 40
+) -> list[np.ndarray]:
+    return trips(np.random.default_rng(seed), world, count, way, steps)
 
 
-def test_worth_and_where_steps_led_agree_with_loops(replay: ReplayBuffer) -> None:
-    index = replay.steps()
-    steps = list(zip(index.row, index.time, index.length, strict=True))
-    values = [value_by_loops(replay, *step) for step in steps]
-    assert 0.1 < np.mean(np.array(values) > 0) < 0.9 and len(set(values)) > 10
-    np.testing.assert_allclose(proven.worth(RULES, PERIOD, replay, index), values, rtol=1e-5)
-    led = proven.went(PERIOD, replay, [0, 1], landmarks.CELL * REACH, index)
-    np.testing.assert_allclose(led, [led_by_loops(replay, *s) for s in steps], rtol=1e-5)
+def shown(
+    buffer: ReplayBuffer, here: tuple[float, float] = START, goal: tuple[float, float] = GOAL
+) -> tuple[np.ndarray, np.ndarray]:
+    """Where those near a place are drawn [10, 2], and the weights [10]."""
+    places = [np.array(here) + 0.01 * np.array([[number, 0]] * 2) for number in range(-4, 6)]
+    asking = add(buffer, places, goal)
+    objective = stage_objective(TASK, whole(SPEC), GAMMA, C)
+    copy = SelfImitation(C, WEIGHT, SubgoalSpace(Config(), SPEC), [0, 1], objective)
+    goals = np.tile(np.array(goal, "f"), (len(places), 1))
+    found = copy.subgoal_targets(buffer, asking, goals, np.random.default_rng(1))
+    assert (np.abs(found.action) <= 1).all()
+    return buffer.observation[asking.row] + RANGE * found.action, found.weight
 
 
-def by_loops(replay: ReplayBuffer, index: Steps) -> dict[tuple[bytes, bytes], np.ndarray]:
-    """Where each cell's best way toward each goal's cell leads, m."""
-    side = landmarks.CELL * REACH
-    seen = replay.transitions / len(index.row)
-    ways = defaultdict(lambda: defaultdict(list))
-    for row, time, length in zip(index.row, index.time, index.length, strict=True):
-        cell, goal = (
-            np.floor(x[:2] / side) for x in (replay.observation[row], replay.desired[row])
-        )
-        led = led_by_loops(replay, row, time, length)
-        value = value_by_loops(replay, row, time, length)
-        ways[cell.tobytes(), goal.tobytes()][np.floor(led).tobytes()].append((value, led * side))
-    found = {}
-    for pair, led in ways.items():
-        came = sum(value > 0 for moments in led.values() for value, _ in moments)
-        if seen * came < proven.ENOUGH:
-            continue
-        most = max(
-            led.values(),
-            key=lambda moments: sum(v for v, _ in moments) / (seen * len(moments) + proven.DOUBT),
-        )
-        found[pair] = np.mean([place for value, place in most if value], axis=0)
-    return found
+def test_sub_goals_lead_where_successful_episodes_went() -> None:
+    """Through the corridor: not where failures went, which are many."""
+    good = went(400, [(0, 0), (2, 0), (2, 2), GOAL], world=corridor, steps=80)
+    bad = went(400, [(0, 0), GOAL], world=corridor)
+    assert arrived(np.stack(good)).all() and not arrived(np.stack(bad)).any()
+    buffer = experience(good + bad)
+    for here, across, up in (((0, 0), 0.2, 0.0), ((2, 1), 0.0, 0.2), ((1, 2), -0.2, 0.0)):
+        to, weight = shown(buffer, (here[0] + START[0], here[1] + START[1]))
+        known = weight > 0
+        assert known.mean() > 0.8
+        assert in_corridor(to[known]).all()
+        along = to[known] - np.array(here) - START
+        assert (along @ np.array([across, up]) > 0.04 * 0.5).all()
 
 
-def test_sub_goals_are_drawn_to_where_those_went_who_came_to_the_goal(
-    replay: ReplayBuffer, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(landmarks, "MOMENTS", 400)
-    monkeypatch.setattr(proven, "ENOUGH", 5)
-    monkeypatch.setattr(proven, "DOUBT", 3)
-    start = replay.steps()
-    goals = np.array([[4.0, 1.0], [-3.0, 2.0], [9.0, 9.0]], "f")  # nobody wanted the last
-    desired = goals[np.arange(len(start.row)) % 3]
-    pull = proven.pull(CONFIG, RULES, replay, start, desired, np.random.default_rng(1))
-    found = by_loops(replay, replay.sample(400, np.random.default_rng(1)))
-    side = landmarks.CELL * REACH
-    for i, row in enumerate(start.row):
-        here = replay.observation[row, :2]
-        pair = np.floor(here / side).tobytes(), np.floor(desired[i] / side).tobytes()
-        assert pull.weight[i] == (3.0 * proven.SURE if pair in found else 0.0)
-        wanted = (found[pair] - here) / REACH if pair in found else np.zeros(2)
-        np.testing.assert_allclose(pull.action[i], wanted.clip(-1, 1), atol=1e-5)
-    assert 0.1 < (pull.weight > 0).mean() < 0.6
+def test_only_after_enough_successes() -> None:
+    bad = went(200, [(0, 0), (0, -2)])
+    few, many = (shown(experience(bad + went(count, LEFT)))[1] for count in (2, 100))
+    assert not few.any()
+    assert (many > WEIGHT).mean() > 0.8  # more than the planner's
+    assert len(set(many[many > 0])) == 1
 
 
-def test_nothing_is_proven_before_somebody_came(replay: ReplayBuffer) -> None:
-    never = RULES._replace(reward=lambda achieved, _: np.full(len(achieved), -1, "f"))
-    start = replay.steps()
-    desired = replay.desired[start.row]
-    pull = proven.pull(CONFIG, never, replay, start, desired, np.random.default_rng(1))
-    assert not pull.weight.any()
-    _, figures = high.sample(CONFIG, never, replay, (2, 20), np.random.default_rng(0))
-    assert figures["proven"] == 0
+def test_nothing_is_imitated_before_somebody_reached_the_goal() -> None:
+    buffer = experience(went(300, [(0, 0), (0, -2)]))
+    assert not shown(buffer)[1].any()
+    batch, figures = drawn(1, CONFIG, buffer, TASK, shape=(2, 50))
+    assert figures["imitated_fraction"] == 0
+    assert batch.action_target is not None
+    assert (batch.action_target.weight == WEIGHT).all()
 
 
-def test_what_is_proven_stands_before_the_map(
-    replay: ReplayBuffer, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(proven, "ENOUGH", 5)
-    shape = (5, 100)
+@pytest.mark.parametrize(("better", "worse"), [(LEFT, RIGHT), (RIGHT, LEFT)])
+def test_the_quicker_of_two_ways_is_imitated(better: Way, worse: Way) -> None:
+    detour = [*worse[:2], (2 * worse[1][0], 3), GOAL]
+    buffer = experience(went(800, better, steps=60) + went(800, detour, 1, steps=60))
+    to, weight = shown(buffer)
+    assert (weight > 0).mean() > 0.8
+    assert (to[weight > 0, 0] * better[1][0] > 0).all()
 
-    def drawn(config: hiro.Config) -> tuple[np.ndarray, float]:
-        batch, figures = high.sample(config, RULES, replay, shape, np.random.default_rng(0))
-        assert batch.pull is not None
-        assert set(np.unique(batch.pull.weight)) <= {3, 3 * proven.SURE}
-        assert (batch.pull.weight > 3).mean() == pytest.approx(figures["proven"])
-        return batch.pull.action, figures["proven"]
 
-    mapped, none = drawn(hiro.Config(period=PERIOD, landmarks=3.0, correction="none"))
-    changed, some = drawn(CONFIG)
-    assert none == 0 and 0.1 < some < 0.9
-    differs = (np.abs(mapped - changed) > 1e-6).any(axis=-1).mean()
-    assert 0 < differs <= some
+@pytest.mark.parametrize(("better", "worse"), [(LEFT, RIGHT), (RIGHT, LEFT)])
+def test_the_surer_of_two_ways_is_imitated(better: Way, worse: Way) -> None:
+    """Of those who went the other way some came to the goal too."""
+    lost = [*worse[:2], (worse[1][0], -2)]
+    buffer = experience(went(800, better) + went(400, worse, 1) + went(400, lost, 2))
+    to, weight = shown(buffer)
+    assert (weight > 0).mean() > 0.8
+    assert (to[weight > 0, 0] * better[1][0] > 0).all()
+
+
+def test_who_only_passes_the_goal_has_not_reached_it() -> None:
+    by = went(200, [*LEFT, (2, 2)], steps=60)
+    assert arrived(np.stack(by)).mean() > 0.9
+    assert not shown(experience(by))[1].any()
+    assert shown(experience(by + went(200, LEFT)))[1].any()
+
+
+def test_success_at_another_goal_shows_nothing() -> None:
+    buffer = experience(went(200, LEFT))
+    assert shown(buffer)[1].any()
+    assert not shown(buffer, goal=(2.0, 2.0))[1].any()
+    assert not shown(buffer, here=(3.0, 0.0))[1].any()  # nor where nobody was
+
+
+def test_each_goal_has_episodes_of_its_own() -> None:
+    buffer = ReplayBuffer(SPEC, 40_000, 2)
+    add(buffer, went(200, LEFT), GOAL)
+    add(buffer, went(200, [START, (1, -1), (0, -2)]), (0, -2))
+    for goal, sign in ((GOAL, 1), ((0, -2), -1)):
+        to, weight = shown(buffer, goal=goal)
+        assert (weight > 0).any()
+        assert (to[weight > 0, 1] * sign > 0).all()
+
+
+def figures_of(config: Config, spec: Spec, buffer: ReplayBuffer) -> tuple[Batch, float]:
+    task, snapshot = TASK._replace(spec=spec), Snapshot((ZERO, ZERO))
+    batch, figures = drawn(1, config, buffer, task, snapshot, (5, 100))
+    return batch, figures["imitated_fraction"]
+
+
+def test_what_is_imitated_stands_before_the_plan() -> None:
+    buffer = experience(went(100, LEFT) + went(100, [(0, 0), (2, -1), (3, 0)], 1))
+    batch, some = figures_of(CONFIG, SPEC, buffer)
+    assert batch.action_target is not None
+    weight = batch.action_target.weight
+    lowest, highest = np.unique(weight)
+    assert lowest == WEIGHT < highest
+    assert 0.1 < some < 0.9
+    assert (weight > WEIGHT).mean() == pytest.approx(some)
+    # Where something is imitated the target is that of `shown`, elsewhere the planner's.
+    planned, none = figures_of(plain(subgoal_steps=C, planner_weight=WEIGHT), SPEC, buffer)
+    assert none == 0 and planned.action_target is not None
+    starts = np.linalg.norm(batch.inputs[..., :2], axis=-1) < 0.1
+    to = batch.action_target.action[starts & (weight > WEIGHT)]
+    assert len(to) and (to[:, 0] < 0).all()  # to the left, as LEFT went
 
 
 @pytest.mark.parametrize(
-    ("config", "spec"),
+    ("options", "spec"),
     [
-        (hiro.Config(landmarks=3.0), SPEC),
-        (hiro.Config(proven=True), SPEC),
-        (CONFIG, SPEC._replace(reward_range=None)),
+        ({"self_imitation": False}, SPEC),
+        ({"self_imitation": False, "planner_weight": 0.0}, SPEC),
+        ({}, SPEC._replace(reward_range=None)),  # nothing says that one is there
+        ({}, SPEC._replace(goal_position_columns=())),
     ],
 )
-def test_it_needs_a_map_and_rewards_that_say_when_one_is_there(
-    config: hiro.Config, spec: Spec
-) -> None:
-    assert proven.known(CONFIG, SPEC)
-    assert not proven.known(config, spec)
+def test_it_needs_a_planner_and_sparse_rewards(options: Any, spec: Spec) -> None:
+    buffer = experience(went(200, LEFT))
+    assert figures_of(CONFIG, SPEC, buffer)[1] > 0
+    config = plain(**{"subgoal_steps": C, "planner_weight": WEIGHT, "self_imitation": True} | options)
+    assert figures_of(config, spec, buffer)[1] == 0
