@@ -136,7 +136,7 @@ def test_hierarchies_start_on_every_kind_of_ant_task(task: str, tmp_path: Path) 
 
 
 def test_a_task_without_positions_is_told_what_to_name(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match="--method.subgoal-columns and --method.subgoal-range"):
+    with pytest.raises(UsageError, match=r"--method\.subgoal-columns and --method\.subgoal-range"):
         goalrelay.train("hierarchy", "Pendulum-v1", episodes=1, out=tmp_path / "r")
 
 

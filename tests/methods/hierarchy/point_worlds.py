@@ -63,7 +63,11 @@ def step(
 
 
 def trips(
-    rng: np.random.Generator, world: World, count: int, waypoints: list[tuple[float, float]], steps: int
+    rng: np.random.Generator,
+    world: World,
+    count: int,
+    waypoints: list[tuple[float, float]],
+    steps: int,
 ) -> list[np.ndarray]:
     """Paths [steps + 1, 2] from the first waypoint along the others."""
     places = np.array(waypoints)

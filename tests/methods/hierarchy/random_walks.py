@@ -1,4 +1,4 @@
-"""Shared by the tests of a hierarchy: random walks in a replay buffer, and HIRO without extensions."""
+"""Shared by the tests of a hierarchy: random walks in a buffer, and HIRO without extensions."""
 
 import dataclasses
 from typing import Any
@@ -62,7 +62,7 @@ SNAPSHOT = Snapshot((linear, linear))
 
 
 def constant(value: list[float]) -> Network:
-    return lambda inputs, rng: np.array(value, np.float32)
+    return lambda *_: np.array(value, np.float32)
 
 
 def episode(rng: np.random.Generator, length: int, terminal: bool = False) -> Episode:

@@ -62,7 +62,10 @@ def test_a_corrected_sub_goal_explains_what_was_done_best() -> None:
 def test_the_correction_changes_nothing_but_the_sub_goals() -> None:
     def others(config: Any) -> set[tuple[bytes, ...]]:
         batch, _ = drawn(1, config, filled())
-        return {tuple(np.asarray(x).tobytes() for x in (i, r, d, n)) for i, _, r, d, n in transitions(batch)}
+        return {
+            tuple(np.asarray(x).tobytes() for x in (i, r, d, n))
+            for i, _, r, d, n in transitions(batch)
+        }
 
     assert others(CONFIG) == others(plain())
 

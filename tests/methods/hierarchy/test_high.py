@@ -127,7 +127,9 @@ def test_five_steps_of_a_goal_that_moves_by_hand() -> None:
     """A point goes 0, 1, 2, .. 5; its goal goes 10, 9, 8, .. 5, where the task ends."""
     spec = SPEC._replace(observation_size=1, achieved_size=1, goal_size=1, action_size=1)
     buffer = ReplayBuffer(spec, 13, 1)
-    seen, goal = (np.arange(6.0, dtype="f")[:, None] * sign + start for sign, start in ((1, 0), (-1, 10)))
+    seen, goal = (
+        np.arange(6.0, dtype="f")[:, None] * sign + start for sign, start in ((1, 0), (-1, 10))
+    )
     buffer.add([Episode(seen, seen, goal, np.zeros((5, 2), "f"), True, 0.0, 0.0)])
     objective = stage_objective(TASK._replace(spec=spec), whole(spec), 0.5, horizon=3)
     steps = buffer.steps()
@@ -283,9 +285,10 @@ def test_the_high_levels_actor_moves_to_its_targets() -> None:
     agent = Agent(level, LEARNER, learner, Imitation(), jax.random.key(0))
     batch, _ = level.sample(filled(), SNAPSHOT, (200, 32), np.random.default_rng(0))
     assert batch.action_target is not None
+    wanted = batch.action_target.action
 
     def away(state: Any) -> float:
-        gap = np.tanh(td3.actor(state)(batch.inputs)) - batch.action_target.action
+        gap = np.tanh(td3.actor(state)(batch.inputs)) - wanted
         return float(np.square(gap).sum(-1).mean())
 
     state, _ = agent.start_updates(agent.state, batch, jax.random.key(1))

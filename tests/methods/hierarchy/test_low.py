@@ -10,11 +10,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from random_walks import (
-    C,
     GAMMA,
     PLAIN,
     SPEC,
     TASK,
+    C,
     drawn,
     episode,
     filled,
@@ -66,7 +66,7 @@ def check(config: Config, buffer: ReplayBuffer, batch: Batch) -> dict[int, Count
     steps = {tuple(buffer.observation[step[0], 2:].tolist()): step for step in stored(buffer)}
     found: dict[int, Counter[str]] = {}
     for transition in transitions(batch):
-        row, time, length, ended = step = steps[tuple(transition[0][-4:-2].tolist())]
+        row, time, length, _ = step = steps[tuple(transition[0][-4:-2].tolist())]
         subgoal = transition[0][-2:]
         wanted = expected(config, buffer, step, subgoal)
         for got, want in zip(transition, wanted, strict=True):

@@ -127,7 +127,7 @@ def test_after_many_failed_attempts_the_path_takes_the_detour() -> None:
 def test_unknown_places_count_as_open(goal: tuple[float, float]) -> None:
     """Nobody has been anywhere: there is no way but a straight one."""
     distance = float(np.linalg.norm(goal))
-    decisions = int(1.5 * distance / (C * STRIDE)) + 2
+    decisions = int(1.5 * distance / (C * STRIDE)) + 4
     paths = led(np.random.default_rng(6), anywhere, [], (0, 0), decisions, 10, goal)
     assert arrived(paths, goal).mean() >= 0.8
 

@@ -114,6 +114,15 @@ def test_the_surer_of_two_ways_is_imitated(better: Way, worse: Way) -> None:
     assert (to[weight > 0, 0] * better[1][0] > 0).all()
 
 
+def test_a_lucky_visit_is_not_imitated_before_many_good_ones() -> None:
+    """Three went right and came to the goal; of 800 who went left most did."""
+    lost = [*LEFT[:2], (-1, -2)]
+    buffer = experience(went(700, LEFT) + went(100, lost, 1) + went(3, RIGHT, 2))
+    to, weight = shown(buffer)
+    assert (weight > 0).mean() > 0.8
+    assert (to[weight > 0, 0] < START[0]).all()
+
+
 def test_who_only_passes_the_goal_has_not_reached_it() -> None:
     by = went(200, [*LEFT, (2, 2)], steps=60)
     assert arrived(np.stack(by)).mean() > 0.9
@@ -145,7 +154,9 @@ def figures_of(config: Config, spec: Spec, buffer: ReplayBuffer) -> tuple[Batch,
 
 
 def test_what_is_imitated_stands_before_the_plan() -> None:
-    buffer = experience(went(100, LEFT) + went(100, [(0, 0), (2, -1), (3, 0)], 1))
+    """Episodes reached the goal by a long way; the straight one, which is planned, is untried."""
+    long_way = [START, (-3, 0.1), (-3, 2), GOAL]
+    buffer = experience(went(100, long_way, steps=100) + went(100, [START, (2, -1), (3, 0)], 1))
     batch, some = figures_of(CONFIG, SPEC, buffer)
     assert batch.action_target is not None
     weight = batch.action_target.weight
@@ -153,12 +164,19 @@ def test_what_is_imitated_stands_before_the_plan() -> None:
     assert lowest == WEIGHT < highest
     assert 0.1 < some < 0.9
     assert (weight > WEIGHT).mean() == pytest.approx(some)
-    # Where something is imitated the target is that of `shown`, elsewhere the planner's.
     planned, none = figures_of(plain(subgoal_steps=C, planner_weight=WEIGHT), SPEC, buffer)
     assert none == 0 and planned.action_target is not None
-    starts = np.linalg.norm(batch.inputs[..., :2], axis=-1) < 0.1
-    to = batch.action_target.action[starts & (weight > WEIGHT)]
-    assert len(to) and (to[:, 0] < 0).all()  # to the left, as LEFT went
+
+    def on_the_way(drawn: Batch) -> np.ndarray:
+        """Steps between the start and the first corner."""
+        x, y = np.moveaxis(drawn.inputs[..., :2], -1, 0)
+        return (x < -0.5) & (x > -2.5) & (y < 0.5)
+
+    copied = on_the_way(batch) & (weight > WEIGHT)
+    others = on_the_way(planned)
+    assert copied.sum() > 10 and others.sum() > 10
+    assert (batch.action_target.action[copied, 0] < 0).mean() > 0.9  # on, to the corner
+    assert (planned.action_target.action[others, 0] < 0).mean() < 0.7  # aside, to the goal
 
 
 @pytest.mark.parametrize(
@@ -173,5 +191,7 @@ def test_what_is_imitated_stands_before_the_plan() -> None:
 def test_it_needs_a_planner_and_sparse_rewards(options: Any, spec: Spec) -> None:
     buffer = experience(went(200, LEFT))
     assert figures_of(CONFIG, SPEC, buffer)[1] > 0
-    config = plain(**{"subgoal_steps": C, "planner_weight": WEIGHT, "self_imitation": True} | options)
+    config = plain(
+        **{"subgoal_steps": C, "planner_weight": WEIGHT, "self_imitation": True} | options
+    )
     assert figures_of(config, spec, buffer)[1] == 0
