@@ -1,4 +1,4 @@
-"""The room in the body's axes: the same whichever way the robot looks."""
+"""The world in the robot's frame: the same whichever way the robot looks."""
 
 from typing import Any
 
@@ -6,18 +6,20 @@ import numpy as np
 import pytest
 from scipy.spatial.transform import Rotation
 
-from goalrelay.methods import hiro
-from goalrelay.methods.hierarchy import egocentric, high, low
-from goalrelay.tasks.symmetry import half, turned
+from goalrelay.methods.hierarchy import Hierarchy, body_frame
+from goalrelay.methods.hierarchy.config import Config, Variant
+from goalrelay.methods.hierarchy.subgoals import SubgoalSpace
 from goalrelay.tasks.ant import maze
 from goalrelay.tasks.ant.turning import TURNED, body
-from goalrelay.types import BodyFrame, Observation, Spec, Symmetry
+from goalrelay.tasks.symmetry import half, turned
+from goalrelay.types import BodyFrame, Observation, Snapshot, Spec, Symmetry, Task
 
 PLAIN = BodyFrame((1, 2, 3, 4), ((5, 7, 6),))
 SPEC = Spec(
     9, 2, 2, 2, False, 13, None, position_columns=(0, 8), subgoal_range=(5.0, 2.0), body=PLAIN
-)
-CONFIG = hiro.Config(egocentric=True)
+)  # fmt: skip
+SPACE = SubgoalSpace(Config(), SPEC)
+WORLD = SubgoalSpace(Config(egocentric=False), SPEC)
 
 
 def about(turn: Rotation, observation: np.ndarray, subgoal: np.ndarray) -> Any:
@@ -29,28 +31,27 @@ def about(turn: Rotation, observation: np.ndarray, subgoal: np.ndarray) -> Any:
     return seen, turn.apply(np.append(subgoal, 0))[:2]
 
 
-def test_what_is_told_is_in_the_bodys_axes() -> None:
+def test_vectors_and_changes_are_shown_in_the_robots_frame() -> None:
     rng = np.random.default_rng(0)
     seen, goals = rng.standard_normal((2, 3, 9)), rng.standard_normal((2, 3, 2))
-    told = egocentric.view(PLAIN, seen, goals)
-    assert told.shape == (2, 3, 9) and egocentric.size(PLAIN) == 9
+    shown = body_frame.in_body(PLAIN, seen, goals)
+    assert shown.shape == (2, 3, 9) and body_frame.size(PLAIN) == 9
     for at in np.ndindex(2, 3):
         lies = Rotation.from_quat(seen[at][[2, 3, 4, 1]])
         vectors = seen[at][[5, 7, 6]], np.append(goals[at], 0), np.array([0, 0, 1])
         expected = np.concatenate([lies.inv().apply(vector) for vector in vectors])
-        np.testing.assert_allclose(told[at], expected, atol=1e-6)
+        np.testing.assert_allclose(shown[at], expected, atol=1e-6)
 
 
-def test_a_turn_of_the_room_changes_nothing() -> None:
+def test_a_turn_of_the_world_about_the_vertical_changes_nothing() -> None:
     rng = np.random.default_rng(1)
     for angle in rng.uniform(-np.pi, np.pi, 20):
         seen, goal = rng.standard_normal(9), rng.standard_normal(2)
         other = about(Rotation.from_rotvec([0, 0, angle]), seen, goal)
-        same = low.seen(CONFIG, SPEC, *other)
-        np.testing.assert_allclose(same, low.seen(CONFIG, SPEC, seen, goal), atol=1e-5)
+        same = SPACE.low_input(*other)
+        np.testing.assert_allclose(same, SPACE.low_input(seen, goal), atol=1e-5)
         if abs(angle) > 0.1:
-            plain = hiro.Config()
-            gap = low.seen(plain, SPEC, *other) - low.seen(plain, SPEC, seen, goal)
+            gap = WORLD.low_input(*other) - WORLD.low_input(seen, goal)
             assert np.abs(gap).max() > 0.01
 
 
@@ -66,10 +67,11 @@ def test_an_ant_that_looks_elsewhere_sees_and_does_the_same(heights: bool) -> No
         pose[3:7] = (turn * Rotation.from_quat(pose[[4, 5, 6, 3]])).as_quat()[[3, 0, 1, 2]]
         pose[:3], motion[:3] = turn.apply(pose[:3]), turn.apply(motion[:3])
         goal = turn.apply(away)[: 3 if heights else 2]
-        moments = [env.step(torque)[0]["observation"] for torque in torques]
-        rest = np.stack(moments)[:, [2, *range(7, 15), *range(18, 30)]]
-        told = [egocentric.view(TURNED, moment.astype("f"), goal) for moment in moments]
-        return np.concatenate([np.stack(told), rest], axis=1)
+        path = np.stack([env.step(torque)[0]["observation"] for torque in torques])
+        rest = path[:, [2, *range(7, 15), *range(18, 30)]]
+        goals = np.tile(goal, (len(path), 1))
+        shown = body_frame.in_body(TURNED, path.astype("f"), goals)
+        return np.concatenate([shown, rest], axis=1)
 
     straight, aside = watched(Rotation.identity()), watched(Rotation.from_rotvec([0, 0, 1.3]))
     assert np.abs(np.diff(straight, axis=0)).max() > 0.1  # it moves
@@ -104,69 +106,69 @@ def test_images_are_eight_and_each_as_often() -> None:
     assert counts.min() > 850
 
 
-def test_what_turns_is_not_seen_besides() -> None:
+def test_what_turns_is_not_shown_besides() -> None:
     seen, goal = np.arange(9.0), np.array([1.0, 2.0])
-    assert low.input_size(CONFIG, SPEC) == 9 and low.seen(CONFIG, SPEC, seen, goal).shape == (9,)
-    shown = hiro.Config(egocentric=True, hide=False)
-    np.testing.assert_array_equal(low.seen(shown, SPEC, seen, goal)[:2], [0, 8])
-    assert low.input_size(shown, SPEC) == 11
+    assert SPACE.low_size() == 9 and SPACE.low_input(seen, goal).shape == (9,)
+    shown = SubgoalSpace(Config(variant=Variant(hide_position=False)), SPEC)
+    np.testing.assert_array_equal(shown.low_input(seen, goal)[:2], [0, 8])
+    assert shown.low_size() == 11
 
 
 @pytest.mark.parametrize(
     ("config", "spec"),
     [
-        (hiro.Config(), SPEC),
-        (CONFIG, SPEC._replace(body=None)),
-        (hiro.Config(egocentric=True, columns=(0, 2), subgoal_range=(1.0,)), SPEC),
+        (Config(egocentric=False), SPEC),
+        (Config(), SPEC._replace(body=None)),
+        (Config(subgoal_columns=(0, 2), subgoal_range=(1.0,)), SPEC),
     ],
 )
-def test_otherwise_the_rooms_axes_are_seen(config: hiro.Config, spec: Spec) -> None:
+def test_otherwise_the_world_frame_is_shown(config: Config, spec: Spec) -> None:
     seen, goal = np.arange(9.0), np.array([1.0, 2.0])
-    np.testing.assert_array_equal(
-        low.seen(config, spec, seen, goal), [1, 2, 3, 4, 5, 6, 7, 1.0, 2.0]
-    )
+    space = SubgoalSpace(config, spec)
+    np.testing.assert_array_equal(space.low_input(seen, goal), [1, 2, 3, 4, 5, 6, 7, 1.0, 2.0])
 
 
 # --- the high level of a task without goals ---
 
 AIMLESS = SPEC._replace(goal_size=0, subgoal_range=(5.0, 5.0))
+FREE = SubgoalSpace(Config(), AIMLESS)
 NOWHERE = np.zeros(0, "f")
 
 
-def test_without_goals_a_turn_of_the_room_changes_nothing_above() -> None:
+def test_without_goals_a_turn_of_the_world_changes_nothing_above() -> None:
     rng = np.random.default_rng(5)
     for angle in rng.uniform(-np.pi, np.pi, 20):
         seen, action = rng.standard_normal(9), rng.uniform(-1, 1, 2)
-        room = Rotation.from_rotvec([0, 0, angle])
-        other, place = about(room, seen, seen[[0, 8]])
+        world = Rotation.from_rotvec([0, 0, angle])
+        other, place = about(world, seen, seen[[0, 8]])
         other[[0, 8]] = place
-        inputs = high.seen(CONFIG, AIMLESS, seen, NOWHERE)
-        assert inputs.shape == (high.input_size(CONFIG, AIMLESS),)
-        np.testing.assert_allclose(high.seen(CONFIG, AIMLESS, other, NOWHERE), inputs, atol=1e-5)
-        meant = high.meant(CONFIG, AIMLESS, seen, action)
-        np.testing.assert_allclose(
-            high.meant(CONFIG, AIMLESS, other, action),
-            room.apply(np.append(meant, 0))[:2],
-            atol=1e-5,
-        )
-        np.testing.assert_allclose(high.said(CONFIG, AIMLESS, seen, meant), action, atol=1e-5)
-        assert np.linalg.norm(meant) == pytest.approx(5 * np.linalg.norm(action), rel=1e-5)
+        inputs = FREE.high_input(seen, NOWHERE)
+        assert inputs.shape == (FREE.high_size(),)
+        np.testing.assert_allclose(FREE.high_input(other, NOWHERE), inputs, atol=1e-5)
+        subgoal = FREE.decode(seen, action)
+        turned_subgoal = world.apply(np.append(subgoal, 0))[:2]
+        np.testing.assert_allclose(FREE.decode(other, action), turned_subgoal, atol=1e-5)
+        np.testing.assert_allclose(FREE.encode(seen, subgoal), action, atol=1e-5)
+        assert np.linalg.norm(subgoal) == pytest.approx(5 * np.linalg.norm(action), rel=1e-5)
 
 
 def test_ahead_is_where_the_body_points() -> None:
     seen = np.zeros(9)
     seen[PLAIN.rotation,] = [np.cos(0.3), 0, 0, np.sin(0.3)]  # 0.6 rad to the left
     np.testing.assert_allclose(
-        high.meant(CONFIG, AIMLESS, seen, np.array([1.0, 0])),
+        FREE.decode(seen, np.array([1.0, 0])),
         5 * np.array([np.cos(0.6), np.sin(0.6)]),
+        rtol=1e-6,
     )
-    act = hiro.play(CONFIG, AIMLESS, (lambda *_: np.zeros(2), lambda *_: np.array([0, 0.5])))
+    policies = (lambda *_: np.zeros(2), lambda *_: np.array([0, 0.5]))
+    task = Task(AIMLESS, lambda achieved, _: achieved[:, 0], lambda *given: given[2])
+    act = Hierarchy(Config(), task, 0.9).act(Snapshot(policies), None)
     decided = act(Observation(seen.astype("f"), np.zeros(2, "f"), NOWHERE))
     np.testing.assert_allclose(decided[2:], 2.5 * np.array([-np.sin(0.6), np.cos(0.6)]), rtol=1e-5)
 
 
-def test_with_goals_the_high_level_has_the_rooms_axes() -> None:
+def test_with_goals_the_high_level_has_the_world_frame() -> None:
     seen, goal = np.arange(9.0), np.array([1.0, 2.0])
-    np.testing.assert_array_equal(high.seen(CONFIG, SPEC, seen, goal), [*seen, *goal])
-    np.testing.assert_array_equal(high.meant(CONFIG, SPEC, seen, goal), [5.0, 4.0])
-    np.testing.assert_array_equal(high.said(CONFIG, SPEC, seen, np.array([5.0, 9.0])), [1, 1])
+    np.testing.assert_array_equal(SPACE.high_input(seen, goal), [*seen, *goal])
+    np.testing.assert_array_equal(SPACE.decode(seen, goal), [5.0, 4.0])
+    np.testing.assert_array_equal(SPACE.encode(seen, np.array([5.0, 9.0])), [1, 1])
