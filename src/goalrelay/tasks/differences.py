@@ -77,16 +77,16 @@ def check_hidden(
             continue
         if all(_is_hidden(position, hidden, timesteps) for position in (one, other)):
             raise UsageError(
-                f"{where}: absolute hides {_name(one)} and {_name(other)}, which have different "
-                "sizes, so no difference between them can be shown; give both the same columns or "
-                "leave one out of absolute"
+                f"{where}: position_columns hides {_name(one)} and {_name(other)}, which have "
+                "different sizes, so no difference between them can be shown; give both the same "
+                "columns or leave one out of position_columns"
             )
     for column in hidden:
         if not _is_recoverable(column, stages, hidden, timesteps):
             raise UsageError(
-                f"{where}: absolute hides column {column} of the observation, which is no position "
-                "that a stage is about, and no difference to one is shown; leave it out of "
-                "absolute, or add the difference to the observation"
+                f"{where}: position_columns hides column {column} of the observation, which is no "
+                "position that a stage is about, and no difference to one is shown; leave it out "
+                "of position_columns, or add the difference to the observation"
             )
 
 

@@ -15,7 +15,7 @@ from goalrelay.types import Stage, Symmetry
 THRESHOLD = 0.05
 """Stock success distance, m."""
 SWITCH = 0.05
-"""The gripper has reached the object within this distance, m. RHER has 0.03; a closed gripper
+"""The gripper has reached the object within this distance, m. RHER has 0.03. A closed gripper at
 the side of a block stays farther away, so the guide would act during the whole push."""
 MIDDLE = {0: 1.3, 1: 0.75, 3: 1.3, 4: 0.75}
 """Column -> coordinate of the middle of the table, m, for columns that hold a position."""
