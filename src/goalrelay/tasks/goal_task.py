@@ -10,10 +10,7 @@ reward is a function of achieved and desired goals for every task, and the rest 
 no second code path.
 """
 
-import contextlib
 import importlib
-import io
-import os
 import sys
 import threading
 import warnings
@@ -29,6 +26,7 @@ from goalrelay.settings import suggest
 from goalrelay.tasks import differences, fetch_stages, stock
 from goalrelay.tasks.interface import GOAL_KEYS, interface_of
 from goalrelay.tasks.specification import check_rewards, read_spec
+from goalrelay.tasks.stock import register_stock
 from goalrelay.tasks.structure import find_structure
 from goalrelay.tasks.structure_checks import check_structure
 from goalrelay.types import Observation, Symmetry, Task
@@ -245,29 +243,6 @@ def open_task(
     return Simulator(env, task_id)
 
 
-def register_stock() -> None:
-    """Register the tasks of gymnasium-robotics with Gymnasium.
-
-    Raises:
-        UsageError: MuJoCo cannot be imported, for example because MUJOCO_GL names a missing driver.
-    """
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        gymnasium.logger.min_level = gymnasium.logger.ERROR
-        with contextlib.redirect_stderr(io.StringIO()):  # prints a notice about other tasks
-            gymnasium_robotics = _import_robotics()
-        gymnasium.register_envs(gymnasium_robotics)
-
-
-def _import_robotics() -> Any:
-    try:
-        return importlib.import_module("gymnasium_robotics")
-    except (AttributeError, ImportError, RuntimeError) as error:
-        chosen = os.environ.get("MUJOCO_GL")
-        hint = f"; unset MUJOCO_GL={chosen} or install what it needs" if chosen else ""
-        raise UsageError(f"MuJoCo cannot be imported: {error}{hint}") from error
-
-
 def known_tasks() -> dict[str, str]:
     """Goal tasks of this installation, ours first: id -> description."""
     register_stock()
@@ -282,8 +257,9 @@ def known_tasks() -> dict[str, str]:
 
 
 def _import_user_module(module: str, task_id: str) -> None:
+    """Import the module that registers a user's task."""
     if "" not in sys.path:
-        sys.path.insert(0, "")  # a module in the folder where the command was typed
+        sys.path.insert(0, "")  # finds modules in the current folder
     try:
         importlib.import_module(module)
     except ModuleNotFoundError as error:
@@ -291,6 +267,7 @@ def _import_user_module(module: str, task_id: str) -> None:
 
 
 def _parse_options(options: Sequence[str]) -> dict[str, Any]:
+    """`name=value` strings as arguments by name."""
     parsed: dict[str, Any] = {}
     for option in options:
         name, equals, text = option.partition("=")
@@ -301,6 +278,7 @@ def _parse_options(options: Sequence[str]) -> dict[str, Any]:
 
 
 def _literal(text: str) -> Any:
+    """A value as int, float, bool or None if it reads as one, else as the string."""
     for kind in (int, float):
         try:
             return kind(text)

@@ -1,4 +1,15 @@
-"""One line about each family of gymnasium-robotics' tasks, for `goalrelay tasks`."""
+"""The tasks of gymnasium-robotics: registration, and one line about each family."""
+
+import contextlib
+import importlib
+import io
+import os
+import warnings
+from typing import Any
+
+import gymnasium
+
+from goalrelay.errors import UsageError
 
 FAMILIES = {
     "FetchReach": "bring the gripper to a point",
@@ -12,6 +23,7 @@ FAMILIES = {
     "PointMaze": "roll a ball through a maze to a position",
     "AntMaze": "walk a four-legged ant through a maze to a position",
 }
+"""First part of an id -> description, for `goalrelay tasks`."""
 
 
 def about(task_id: str) -> str | None:
@@ -19,3 +31,27 @@ def about(task_id: str) -> str | None:
     name = task_id.split("-v")[0]
     matches = [family for family in FAMILIES if name.startswith(family)]
     return FAMILIES[max(matches, key=len)] if matches else None
+
+
+def register_stock() -> None:
+    """Register the tasks of gymnasium-robotics with Gymnasium.
+
+    Raises:
+        UsageError: MuJoCo cannot be imported, for example because MUJOCO_GL names a missing driver.
+    """
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        gymnasium.logger.min_level = gymnasium.logger.ERROR
+        with contextlib.redirect_stderr(io.StringIO()):  # prints a notice about other tasks
+            gymnasium_robotics = _import_robotics()
+        gymnasium.register_envs(gymnasium_robotics)
+
+
+def _import_robotics() -> Any:
+    """Import gymnasium-robotics, which imports MuJoCo."""
+    try:
+        return importlib.import_module("gymnasium_robotics")
+    except (AttributeError, ImportError, RuntimeError) as error:
+        chosen = os.environ.get("MUJOCO_GL")
+        hint = f"; unset MUJOCO_GL={chosen} or install what it needs" if chosen else ""
+        raise UsageError(f"MuJoCo cannot be imported: {error}{hint}") from error

@@ -29,13 +29,8 @@ def draw(layout: Layout, scale: float, point: Point, size: tuple[int, int]) -> n
         point: the environment.
         size: width and height of the picture, pixels.
     """
-    width, height = size
-    step = scale * max((len(layout.plan[0]) - 1) / width, (len(layout.plan) - 1) / height)
-    middle = scale * layout.middle
-    # Coordinates of the pixels, m: x [width], y [height, 1].
-    x = middle[0] + step * (np.arange(width) + 0.5 - width / 2)
-    y = middle[1] - step * (np.arange(height)[:, None] + 0.5 - height / 2)
-    image = np.empty((height, width, 3))
+    x, y = _pixel_positions(layout, scale, size)
+    image = np.empty((len(y), len(x), 3))
     image[:] = scene.WALL[:3]
 
     def paint(mask: np.ndarray, colour: tuple[float, ...], opacity: float = 1.0) -> None:
@@ -65,3 +60,15 @@ def draw(layout: Layout, scale: float, point: Point, size: tuple[int, int]) -> n
     paint(disc(point.position, 0.1 * scale), scene.ANT)
     paint(disc(nose, 0.05 * scale), scene.ANT)
     return (255 * image).round().astype(np.uint8)
+
+
+def _pixel_positions(
+    layout: Layout, scale: float, size: tuple[int, int]
+) -> tuple[np.ndarray, np.ndarray]:
+    """Positions of the pixels, m: x [width], y [height, 1]. The picture shows the whole plan."""
+    width, height = size
+    step = scale * max((len(layout.plan[0]) - 1) / width, (len(layout.plan) - 1) / height)
+    middle = scale * layout.middle
+    x = middle[0] + step * (np.arange(width) + 0.5 - width / 2)
+    y = middle[1] - step * (np.arange(height)[:, None] + 0.5 - height / 2)
+    return x, y

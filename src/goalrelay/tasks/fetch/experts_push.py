@@ -129,17 +129,17 @@ def _push(
     direction = direction / max(left, 1e-9)
     side = np.array((-direction[1], direction[0]))
     gap = grip[:2] - block
-    beside, ahead = float(gap @ side), float(gap @ direction)
+    sideways, ahead = float(gap @ side), float(gap @ direction)
     if not down:
         start = behind(block, direction)
         away = float(np.linalg.norm(start - grip[:2]))
         if grip[2] > LOW + 0.012 or away > 0.012:
             return _approach(grip, start, away), False, False
-    if abs(beside) > LOST or ahead > -0.015:
+    if abs(sideways) > LOST or ahead > -0.015:
         return move_to(grip, np.array((grip[0], grip[1], HIGH))), False, True
     forward = FRICTION * (math.sqrt(1 + 2 * left / FRICTION) - 1)  # then it coasts to the aim
-    forward = min(forward, STRIDE * REACTION) * (1 - 0.7 * abs(beside) / LOST)
-    target = grip[:2] + forward * direction - CORRECTION * beside * side
+    forward = min(forward, STRIDE * REACTION) * (1 - 0.7 * abs(sideways) / LOST)
+    target = grip[:2] + forward * direction - CORRECTION * sideways * side
     return move_to(grip, np.array((target[0], target[1], LOW))), True, False
 
 

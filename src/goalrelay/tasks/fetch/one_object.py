@@ -49,7 +49,7 @@ class OneObject(Environment):
     ):
         self._around, self._goals, self._offset, self._lifted = around, goals, offset, lifted
         super().__init__(Scene(start, ("object0",), blocked), **settings)
-        self._height = float(start.places["object0"][2])
+        self._height = float(start.sites["object0"][2])
 
     def _object_qpos(self) -> int:
         """Address of the object's position in qpos."""

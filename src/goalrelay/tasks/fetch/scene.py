@@ -59,13 +59,13 @@ class Start(NamedTuple):
     """[nv] of MuJoCo"""
     time: float
     """s"""
-    places: dict[str, np.ndarray]
+    sites: dict[str, np.ndarray]
     """[3] position of every named site, m."""
 
     @property
     def grip(self) -> np.ndarray:
         """[3] position between the fingertips, m; the centre of goals and objects."""
-        return self.places[GRIP]
+        return self.sites[GRIP]
 
 
 def load_stock(name: str) -> Spec:
@@ -166,5 +166,5 @@ def compile_start(
     for _ in range(10):
         mujoco.mj_step(model, data, nstep=SUBSTEPS)
     model.exclude_signature[:] = everything  # each environment chooses from these
-    places = {model.site(i).name: data.site_xpos[i].copy() for i in range(model.nsite)}
-    return Start(model, data.qpos.copy(), data.qvel.copy(), data.time, places)
+    sites = {model.site(i).name: data.site_xpos[i].copy() for i in range(model.nsite)}
+    return Start(model, data.qpos.copy(), data.qvel.copy(), data.time, sites)

@@ -127,7 +127,7 @@ class Several(Fetch):
         wide = WIDE if count > PAPER_MOST else AROUND
         half = (PAPER_AROUND,) * 2 if paper else (around,) * 2 if around else (AROUND, wide)
         self._box = _clip_to_table(start.grip[:2] + np.array(((-half[0], -half[1]), half)))
-        self._height = float(start.places["object0"][2])
+        self._height = float(start.sites["object0"][2])
         self._first, self._second = np.triu_indices(count, 1)  # blocks of each pair, [pairs]
         self._steps = 0
         super().__init__(
