@@ -1,4 +1,7 @@
-"""Between a Gymnasium environment and the library: how observations and actions are converted."""
+"""Conversion between the arrays of a Gymnasium environment and those of the library.
+
+Observations become float32 arrays. Actions are normalised to [-1, 1], or counted from 0.
+"""
 
 from typing import Any, NamedTuple
 
@@ -11,22 +14,23 @@ GOAL_KEYS = ("observation", "achieved_goal", "desired_goal")
 
 
 class Interface(NamedTuple):
-    """How a task's observations and actions are converted."""
+    """How the observations and actions of a task are converted."""
 
     low: np.ndarray
-    """[A] the task's own action limits, float32; empty for discrete actions"""
+    """[A] lowest actions of the environment, float32; empty for discrete actions"""
     high: np.ndarray
+    """[A] highest actions"""
     first_action: int
-    """number of the first discrete action; learners count from 0"""
+    """number of the environment's first discrete action; learners count from 0"""
     flat: bool
-    """whether it is a task without goals"""
+    """whether the task has no goals"""
 
     def observation(self, raw: Any, reward: float = 0.0) -> Observation:
-        """What the environment shows, copied: it may overwrite its arrays at the next step.
+        """The library's observation, float32, copied: environments may overwrite their arrays.
 
         Args:
-            raw: a goal task's dictionary, or a flat task's array.
-            reward: of the step before, which a flat task stores as its achieved goal.
+            raw: the dictionary of a goal task, or the array of a flat task.
+            reward: of the last step, which a flat task stores as its achieved goal.
         """
         if self.flat:
             flat = np.array(raw, np.float32).reshape(-1)
@@ -34,11 +38,11 @@ class Interface(NamedTuple):
         return Observation(*(np.array(raw[key], np.float32) for key in GOAL_KEYS))
 
     def native(self, decision: np.ndarray) -> Any:
-        """The action that the environment takes.
+        """The action in the environment's own units.
 
         Args:
-            decision: a normalised action, [A] in [-1, 1] or [] int. Numbers behind it, a
-                hierarchy's sub-goal, are left out.
+            decision: a normalised action, [A] in [-1, 1] or [] int. Further numbers, such as the
+                sub-goal of a hierarchy, are ignored.
         """
         if not len(self.low):
             return self.first_action + int(decision)
@@ -47,7 +51,11 @@ class Interface(NamedTuple):
         return (centre + half * action).astype(np.float32)
 
     def normalized(self, native: np.ndarray) -> np.ndarray:
-        """Actions of the environment, [..., A] or [...] int, as learners know them."""
+        """Actions in the learners' units, [..., A] in [-1, 1] or [...] int32 counted from 0.
+
+        Args:
+            native: actions in the environment's own units, [..., A] or [...] int.
+        """
         if not len(self.low):
             return (np.asarray(native, np.int64) - self.first_action).astype(np.int32)
         centre, half = (self.high + self.low) / 2, (self.high - self.low) / 2
@@ -56,7 +64,7 @@ class Interface(NamedTuple):
 
 
 def interface_of(observation_space: Any, action_space: Any) -> Interface:
-    """The interface of an environment with these spaces."""
+    """The interface of an environment with these Gymnasium spaces."""
     low = high = np.zeros(0, np.float32)
     first = 0
     if isinstance(action_space, spaces.Discrete):

@@ -1,7 +1,9 @@
-"""Symmetric copies of steps: a mirror image that is as true as what happened.
+"""Symmetry augmentation: replay steps are replaced by their mirror images.
 
-A symmetry changes whole arrays column by column (`types.SignedPermutation`). A stage's goal changes
-as what the stage achieves does. Rewards stay as they are: a symmetry keeps distances.
+KER (Lin et al. 2020, arXiv 1909.10707) adds such images to the replay buffer; here drawn steps are
+mirrored. A symmetry changes whole arrays column by column (`types.SignedPermutation`). The goals of
+a stage change like the columns that the stage achieves. Rewards stay the same, because a symmetry
+keeps distances.
 """
 
 from collections.abc import Iterable, Sequence
@@ -23,7 +25,7 @@ class StepArrays(NamedTuple):
     next_goal: np.ndarray
     action: np.ndarray
     target_action: np.ndarray
-    """[B, A] actions to which the policy is drawn at these steps"""
+    """[B, A] actions to which the actor's loss draws the policy at these steps"""
 
 
 def mirror(
@@ -32,10 +34,10 @@ def mirror(
     """Replace each step by its image under each symmetry with probability 1/2, in place.
 
     Args:
-        steps: changed where they lie.
-        stage: whose goals they pursue.
-        symmetries: each is applied on its own, so two of them make four kinds of step.
-        rng: decides.
+        steps: changed in place.
+        stage: the stage whose goals the steps have.
+        symmetries: applied independently, so two of them give four kinds of steps.
+        rng: decides which steps are replaced.
     """
     for symmetry in symmetries:
         goal = of_goal(symmetry, stage)
@@ -55,25 +57,31 @@ def mirror(
 def half(
     arrays: Sequence[np.ndarray], changes: Sequence[SignedPermutation], rng: np.random.Generator
 ) -> None:
-    """Replace each row [B, .] by its image with probability 1/2, in place; the same rows in all."""
-    some = np.flatnonzero(rng.random(len(arrays[0])) < 0.5)
+    """Replace each row by its image with probability 1/2, in place; the same rows in all arrays.
+
+    Args:
+        arrays: [B, .] each.
+        changes: one for each array.
+        rng: decides which rows are replaced.
+    """
+    replaced = np.flatnonzero(rng.random(len(arrays[0])) < 0.5)  # row numbers, [about B / 2]
     for array, change in zip(arrays, changes, strict=True):
-        array[some] = turned(array[some], change)
+        array[replaced] = turned(array[replaced], change)
 
 
 def of_goal(symmetry: Symmetry, stage: Stage) -> SignedPermutation:
-    """How a symmetry changes a stage's goals, pair by pair."""
+    """How a symmetry changes the goals [B, G] of a stage, constraint by constraint."""
     return joined(
         of_columns(
-            symmetry.observation if pair.achieved.source == "observation" else symmetry.goal,
-            pair.achieved.columns,
+            symmetry.observation if c.achieved.source == "observation" else symmetry.goal,
+            c.achieved.columns,
         )
-        for pair in stage.constraints
+        for c in stage.constraints
     )
 
 
 def of_columns(whole: SignedPermutation, columns: tuple[int, ...]) -> SignedPermutation:
-    """What a change does to some columns, which trade places with each other only."""
+    """The change of an array with only these columns, which are exchanged among themselves."""
     return SignedPermutation(
         tuple(columns.index(whole.order[column]) for column in columns),
         tuple(whole.sign[column] for column in columns),
@@ -82,7 +90,7 @@ def of_columns(whole: SignedPermutation, columns: tuple[int, ...]) -> SignedPerm
 
 
 def joined(changes: Iterable[SignedPermutation]) -> SignedPermutation:
-    """What happens to arrays one behind the other."""
+    """The change of arrays that are concatenated along their last axis."""
     order: tuple[int, ...] = ()
     sign: tuple[float, ...] = ()
     shift: tuple[float, ...] = ()
@@ -93,6 +101,6 @@ def joined(changes: Iterable[SignedPermutation]) -> SignedPermutation:
 
 
 def turned(array: np.ndarray, change: SignedPermutation) -> np.ndarray:
-    """The image of rows [B, .]."""
+    """The images of rows: [B, .] -> [B, .]."""
     image = array[:, change.order] * np.array(change.sign, np.float32)
     return image + np.array(change.shift, np.float32)

@@ -5,18 +5,18 @@ RHER's Stack and TStack (https://github.com/kaixindelele/RHER), for 1 to 6 block
 and symmetries are those of `several`.
 
 Blocks start as in `push_n`. The goal of the first block lies on the table, 8 cm from all blocks;
-that of block m is 5 m cm above it. The fingers move. `paper=True` is the published placement.
+that of block m is m times 5 cm above it. The fingers move. `paper=True` is the published placement.
 Success: every block closer than 5 cm to its goal at the last step, of 60 for two blocks
 (`several.horizon`).
 
-Repaired: as in `push_n`; and a block no longer starts where the tower is to stand.
+Repaired: as in `push_n`; also, no block starts at the position of the tower.
 """
 
 from typing import Any
 
 import numpy as np
 
-from goalrelay.tasks.fetch import experts_n, several
+from goalrelay.tasks.fetch import experts_stack, several
 from goalrelay.tasks.fetch.experts import Expert
 from goalrelay.tasks.fetch.scene import BLOCK
 
@@ -38,5 +38,5 @@ class Environment(several.Several):
 
 
 def expert() -> Expert:
-    """A script that solves an episode, for tests and as a yardstick."""
-    return experts_n.stack()
+    """A controller for one episode: stack one block after the other."""
+    return experts_stack.stack()
