@@ -25,7 +25,7 @@ from goalrelay.data.relabel import stage_objective, whole
 from goalrelay.methods.hierarchy.config import Config
 from goalrelay.methods.hierarchy.self_imitation import SelfImitation
 from goalrelay.methods.hierarchy.subgoals import SubgoalSpace
-from goalrelay.types import Batch, Snapshot, Spec, Task
+from goalrelay.types import ActionTarget, Batch, Snapshot, Spec, Steps, Task
 
 Way = list[tuple[float, float]]
 START = (0.12, 0.12)
@@ -153,30 +153,34 @@ def figures_of(config: Config, spec: Spec, buffer: ReplayBuffer) -> tuple[Batch,
     return batch, figures["imitated_fraction"]
 
 
-def test_what_is_imitated_stands_before_the_plan() -> None:
-    """Episodes reached the goal by a long way; the straight one, which is planned, is untried."""
-    long_way = [START, (-3, 0.1), (-3, 2), GOAL]
-    buffer = experience(went(100, long_way, steps=100) + went(100, [START, (2, -1), (3, 0)], 1))
+def test_some_steps_are_imitated_and_the_others_planned() -> None:
+    buffer = experience(went(100, LEFT) + went(100, [START, (2, -1), (3, 0)], 1))
     batch, some = figures_of(CONFIG, SPEC, buffer)
     assert batch.action_target is not None
-    weight = batch.action_target.weight
-    lowest, highest = np.unique(weight)
+    lowest, highest = np.unique(batch.action_target.weight)
     assert lowest == WEIGHT < highest
     assert 0.1 < some < 0.9
-    assert (weight > WEIGHT).mean() == pytest.approx(some)
-    planned, none = figures_of(plain(subgoal_steps=C, planner_weight=WEIGHT), SPEC, buffer)
-    assert none == 0 and planned.action_target is not None
+    assert (batch.action_target.weight > WEIGHT).mean() == pytest.approx(some)
 
-    def on_the_way(drawn: Batch) -> np.ndarray:
-        """Steps between the start and the first corner."""
-        x, y = np.moveaxis(drawn.inputs[..., :2], -1, 0)
-        return (x < -0.5) & (x > -2.5) & (y < 0.5)
 
-    copied = on_the_way(batch) & (weight > WEIGHT)
-    others = on_the_way(planned)
-    assert copied.sum() > 10 and others.sum() > 10
-    assert (batch.action_target.action[copied, 0] < 0).mean() > 0.9  # on, to the corner
-    assert (planned.action_target.action[others, 0] < 0).mean() < 0.7  # aside, to the goal
+def test_what_is_imitated_stands_before_the_plan(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Episodes below y = 1 are imitated here, by going back and down."""
+    back = np.array([-0.25, -0.5], "f")
+
+    def imitate(
+        self: SelfImitation, buffer: ReplayBuffer, steps: Steps, goals: np.ndarray, rng: Any
+    ) -> ActionTarget:
+        some = buffer.observation[steps.row, 1] < 1
+        return ActionTarget(np.tile(back, (len(some), 1)), 7 * some.astype("f"))
+
+    monkeypatch.setattr(SelfImitation, "subgoal_targets", imitate)
+    batch, _ = figures_of(CONFIG, SPEC, experience(went(100, LEFT)))
+    assert batch.action_target is not None
+    some = batch.inputs[..., 1] < 1
+    assert 0.1 < some.mean() < 0.9
+    np.testing.assert_array_equal(batch.action_target.weight, np.where(some, 7, WEIGHT))
+    np.testing.assert_array_equal(batch.action_target.action[some], np.tile(back, (some.sum(), 1)))
+    assert (batch.action_target.action[~some] != back).any(axis=1).all()
 
 
 @pytest.mark.parametrize(
