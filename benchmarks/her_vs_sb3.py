@@ -71,7 +71,7 @@ def sb3_side() -> tuple[Callable[[int], None], Progress, int]:
     import gymnasium
     import numpy as np
 
-    from goalrelay.tasks.goal_task import register_stock
+    from goalrelay.tasks.stock import register_stock
 
     register_stock()
     sb3: Any = importlib.import_module("stable_baselines3")

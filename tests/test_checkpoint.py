@@ -6,9 +6,9 @@ from typing import Any
 import numpy as np
 import pytest
 
+from goalrelay.errors import UsageError
 from goalrelay.train import checkpoint
 from goalrelay.train.checkpoint import cycles, restore, save
-from goalrelay.errors import UsageError
 
 
 def state(value: float, rows: int = 3) -> dict[str, Any]:

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from goalrelay.train import session
 from goalrelay.cli import demos as cli_demos
 from goalrelay.cli import main as cli
+from goalrelay.train import session
 from relay_task import CARRY
 
 POINT = "goalrelay/PointReach-v0"
@@ -67,7 +67,10 @@ QUICK += ["--evaluate.confirm", "4", "--collect.updates", "4", "--save.no-tensor
         (["train", "relay", "goalrelay/BitFlip-v0", "--learner", "dqn"], "declares no stages"),
         (["train", "relay", "Pendulum-v1"], "has no goals for hindsight; use the method flat"),
         (["train", "rely", CARRY], "unknown method 'rely'; did you mean 'relay'?"),
-        (["train", "relay", CARRY, "--method.shares", "1"], "it is gone: method.stage_weights says it"),
+        (
+            ["train", "relay", CARRY, "--method.shares", "1"],
+            "it is gone: method.stage_weights says it",
+        ),
         (
             ["train", "relay", CARRY, "--method.guidance.lead", "1"],
             "unknown option --method.guidance.lead; it is called method.guidance.imitation now",
@@ -78,7 +81,10 @@ QUICK += ["--evaluate.confirm", "4", "--collect.updates", "4", "--save.no-tensor
             "--method.symmetry-augmentation: this",
         ),
         (["train", "relay", CARRY, "--method.priority", "energy"], "--method.priority energy"),
-        (["train", "relay", CARRY, "--method.variant.switch", "-1"], "--method.variant.switch takes"),
+        (
+            ["train", "relay", CARRY, "--method.variant.switch", "-1"],
+            "--method.variant.switch takes",
+        ),
         (["train", "relay", CARRY, "--method.guidance.guide", "both"], "--method.guidance.guide"),
         (
             ["train", "relay", CARRY, "--method.variant.stop-at", "2"],

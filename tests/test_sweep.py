@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
-from goalrelay.train import sweep
 from goalrelay.cli.main import main
 from goalrelay.errors import UsageError
+from goalrelay.train import sweep
 from goalrelay.train.logbook import read_table
 from goalrelay.train.sweep import Row
 
@@ -94,9 +94,11 @@ CLAIMS = sorted((Path(__file__).parents[1] / "benchmarks/claims").glob("*.toml")
 @pytest.mark.parametrize("file", CLAIMS, ids=lambda file: file.stem)
 def test_a_claim_names_every_run_that_there_is_of_it(file: Path) -> None:
     plan, about = sweep.read(file), sweep.load(file)
-    assert plan.results == Path("results") / file.stem and about["about"]
+    results = Path("results") / file.stem
+    assert plan.results == results
+    assert about["about"]
     names = {planned.name for planned in plan.runs}
-    there = Path(__file__).parents[1] / plan.results
+    there = Path(__file__).parents[1] / results
     for run in sorted(there.rglob("config.json")):
         name = run.parent.relative_to(there).as_posix()
         variant = re.sub(r"(/.*|-[0-9]+)$", "", name)  # of an option that is gone: see its notes

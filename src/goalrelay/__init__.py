@@ -15,10 +15,12 @@ from goalrelay.types import BodyFrame, Columns, GoalConstraint, SignedPermutatio
 __version__ = "0.2.0"
 __all__ = [
     "BodyFrame",
+    "Columns",
     "Diverged",
     "GoalConstraint",
     "Policy",
     "Result",
+    "SignedPermutation",
     "Stage",
     "Symmetry",
     "TaskStructure",

@@ -7,10 +7,10 @@ from typing import Literal
 
 import pytest
 
-from goalrelay.train import config as experiments
 from goalrelay.cli.parsing import PositionalPath, PositionalWord, parse
 from goalrelay.cli.train import show_help
 from goalrelay.errors import UsageError
+from goalrelay.train import config as experiments
 
 
 @dataclass(frozen=True)

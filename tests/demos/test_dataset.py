@@ -14,10 +14,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from minari.serialization import serialize_space
 
+from goalrelay.data.rollout import Simulator
 from goalrelay.demos.dataset import KEYS, Demonstration, read, write
 from goalrelay.demos.load import fitted, load, succeeded
 from goalrelay.errors import UsageError
-from goalrelay.tasks.goal_task import Simulator, open_task
+from goalrelay.tasks.goal_task import open_task
 
 TASK = "goalrelay/PointReach-v0"
 

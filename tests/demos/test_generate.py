@@ -9,11 +9,12 @@ import pytest
 
 import relay_task
 from goalrelay.cli import main as cli
+from goalrelay.data.rollout import Simulator
 from goalrelay.demos.dataset import read, write
 from goalrelay.demos.generate import Disturbance, expert_of, generate
 from goalrelay.demos.load import fitted, load
 from goalrelay.errors import UsageError
-from goalrelay.tasks.goal_task import Simulator, open_task
+from goalrelay.tasks.goal_task import open_task
 
 PUSH = "goalrelay/FetchPush-v0"
 

@@ -11,13 +11,13 @@ import pytest
 from matplotlib.figure import Figure
 from matplotlib.image import imread
 
-from goalrelay.train import config as experiments
 from goalrelay.errors import UsageError
-from goalrelay.train.evaluate import wilson
 from goalrelay.files import write_json
 from goalrelay.report.bands import Curve, aggregate, curve, grouped, read_runs
 from goalrelay.report.curves import plot
 from goalrelay.settings import replace_at
+from goalrelay.train import config as experiments
+from goalrelay.train.evaluate import wilson
 
 HEAD = "cycle,episodes,steps,eval_episodes,eval_success,eval_mean_return,eval_distance"
 

@@ -3,9 +3,10 @@
 import numpy as np
 import pytest
 
+from goalrelay.data.rollout import Simulator
 from goalrelay.methods.exploration import random_action
 from goalrelay.tasks import own_tasks
-from goalrelay.tasks.goal_task import Simulator, known_tasks, open_task
+from goalrelay.tasks.goal_task import known_tasks, open_task
 
 STOCK = [
     "FetchReach-v4",

@@ -12,8 +12,9 @@ import pytest
 
 from goalrelay.errors import UsageError
 from goalrelay.tasks.fetch import contacts
-from goalrelay.tasks.goal_task import open_task, register_stock
+from goalrelay.tasks.goal_task import open_task
 from goalrelay.tasks.late import mujoco
+from goalrelay.tasks.stock import register_stock
 
 NAMES = ("FetchReach", "FetchPush", "FetchPickAndPlace", "FetchSlide")
 KINDS = ("random", "chase", "press", "grasp and drop", "one way", "corners")

@@ -14,13 +14,14 @@ import pytest
 
 import goalrelay
 from goalrelay.cli import main as cli
+from goalrelay.data.rollout import Simulator
 from goalrelay.errors import UsageError
 from goalrelay.learners.networks import MLP
 from goalrelay.learners.normalizer import Moments
 from goalrelay.methods import her, hierarchy, relay
 from goalrelay.methods.base import Method
 from goalrelay.methods.relay.config import Variant
-from goalrelay.tasks.goal_task import Simulator, open_task
+from goalrelay.tasks.goal_task import open_task
 from goalrelay.train.policy import Policy
 from goalrelay.train.session import Result
 

@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.progress import track
 
 from goalrelay.cli.parsing import PositionalPath, PositionalWord, parse
+from goalrelay.data.rollout import Simulator
 from goalrelay.demos import baselines, dataset
 from goalrelay.demos.generate import Begin, Disturbance, expert_of
 from goalrelay.demos.generate import generate as play
@@ -20,7 +21,7 @@ from goalrelay.demos.teleop.session import Wish, describe, session
 from goalrelay.demos.teleop.steering import Hand, Keys
 from goalrelay.errors import UsageError
 from goalrelay.settings import number, suggest, validate
-from goalrelay.tasks.goal_task import Simulator, open_task
+from goalrelay.tasks.goal_task import open_task
 from goalrelay.train.evaluate import wilson
 from goalrelay.train.policy import load as load_policy
 
@@ -71,7 +72,7 @@ class Teleop:
 
 @dataclass(frozen=True)
 class Import:
-    """SignedPermutation a file of OpenAI Baselines (.npz), or any Minari dataset with goals, into ours."""
+    """Turn a file of OpenAI Baselines (.npz), or any Minari dataset with goals, into ours."""
 
     source: PositionalPath
     """The file, or the folder of a Minari dataset."""

@@ -140,7 +140,7 @@ def relabel(
         replaced |= actual
 
     def goal_after(rows: np.ndarray) -> np.ndarray:
-        """The goals [B, G] at later rows: a goal that was given stays, the task may move its own."""
+        """The goals [B, G] at later rows. A given goal stays; the task may move its own."""
         return np.where(replaced[:, None], goal, _pursued_after(buffer, stage, rows, steps.row))
 
     next_goal, reached = goal_after(next_row), achieved(buffer, stage, next_row)
@@ -189,7 +189,7 @@ def stage_objective(task: Task, stage: Stage, gamma: float, horizon: int = 1) ->
 
 
 def _task_rules(task: Task, stage: Stage) -> tuple[RewardFunction, TerminalRule]:
-    """The task's reward and end for a stage that may have the columns of its goal in another order."""
+    """The task's reward and end, for a stage with its goal's columns in any order."""
     columns = [column for c in stage.constraints for column in c.desired.columns]
     if columns == sorted(columns):
         return task.reward, task.terminal

@@ -19,8 +19,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from gymnasium.envs.registration import EnvSpec
 
+from goalrelay.data.rollout import Simulator
 from goalrelay.errors import UsageError
-from goalrelay.tasks.goal_task import Simulator
 
 TASK = "goalrelay_task"
 """Where the metadata names the task as `open_task` knows it."""

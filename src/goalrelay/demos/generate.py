@@ -11,10 +11,10 @@ from typing import Any
 import numpy as np
 
 from goalrelay import tasks
+from goalrelay.data.rollout import Simulator
 from goalrelay.demos.dataset import KEYS, Demonstration
 from goalrelay.errors import UsageError
 from goalrelay.settings import number
-from goalrelay.tasks.goal_task import Simulator
 
 Controller = Callable[[Mapping[str, np.ndarray]], Any]
 """Gymnasium's observation dictionary -> an action of the task."""

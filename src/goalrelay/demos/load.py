@@ -4,9 +4,9 @@ from pathlib import Path
 
 import numpy as np
 
+from goalrelay.data.rollout import Simulator
 from goalrelay.demos.dataset import Demonstration, read
 from goalrelay.errors import UsageError
-from goalrelay.tasks.goal_task import Simulator
 from goalrelay.types import Episode
 
 

@@ -38,7 +38,8 @@ def mlp(key: Array, sizes: Sequence[int], init: Init) -> MLP:
 
     `glorot` is U(+-sqrt(6 / (in + out))) with zero biases (OpenAI Baselines HER); `fan_in` is
     U(+-1 / sqrt(in)) for both (the customary PyTorch start, which TD3's authors used);
-    `small_final_layer` is that with U(+-0.003) in the last layer, so that first actions are small (DDPG; HIRO).
+    `small_final_layer` is that with U(+-0.003) in the last layer, so that first
+    actions are small (DDPG; HIRO).
     """
     weights, biases = [], []
     layers = zip(jax.random.split(key, len(sizes) - 1), sizes[:-1], sizes[1:], strict=True)

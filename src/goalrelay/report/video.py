@@ -15,12 +15,12 @@ from typing import Any
 import gymnasium
 import numpy as np
 
-from goalrelay.data.rollout import rollout
+from goalrelay.data.rollout import Simulator, rollout
 from goalrelay.errors import UsageError
 from goalrelay.report import opengl
 from goalrelay.report.target import write_target
 from goalrelay.report.viewer import Watched, aim, check_display, open_viewer, simulation
-from goalrelay.tasks.goal_task import Simulator, open_task
+from goalrelay.tasks.goal_task import open_task
 from goalrelay.train.evaluate import Evaluation, summarize
 from goalrelay.train.policy import Policy, load
 from goalrelay.types import Episode, Observation

@@ -12,9 +12,9 @@ from typing import Any, Protocol
 import gymnasium
 import numpy as np
 
+from goalrelay.data.rollout import Simulator
 from goalrelay.errors import UsageError
 from goalrelay.report import opengl
-from goalrelay.tasks.goal_task import Simulator
 
 CLOSING_SECONDS = 10
 ASIDE = {"azimuth": 90.0, "elevation": -35.0}

@@ -10,8 +10,8 @@ import gymnasium
 import numpy as np
 from gymnasium import spaces
 
+from goalrelay.data.rollout import GOAL_KEYS, Simulator
 from goalrelay.errors import UsageError
-from goalrelay.tasks.interface import GOAL_KEYS
 from goalrelay.types import Spec
 
 
@@ -111,3 +111,52 @@ def check_rewards(task_id: str, rewards: Sequence[float], recomputed: np.ndarray
             f"task '{task_id}': step returned rewards {rewards} but compute_reward returned "
             f"{recomputed.tolist()}; hindsight needs the two to agree"
         )
+
+
+def check_contract(simulator: Simulator) -> bool:
+    """Refuse a task unless rewards can be recomputed in batches and agree with `step`.
+
+    Returns:
+        Whether the task has a batched `compute_terminated`.
+
+    Raises:
+        UsageError: what does not fit.
+    """
+    raw: Any = simulator.env.unwrapped
+    if not hasattr(raw, "compute_reward"):
+        raise UsageError(
+            f"task '{simulator.id}' has no compute_reward(achieved_goal, desired_goal, info); "
+            "hindsight needs it to recompute rewards"
+        )
+    rewards, achieved, desired = _sample_rewards(simulator)
+    try:
+        recomputed = simulator.reward(achieved, desired)
+    except Exception as error:  # reward functions of users can raise anything
+        raise UsageError(
+            f"task '{simulator.id}': compute_reward fails on a batch with empty info ({error}); "
+            "it must accept arrays [B, goal] and not need info"
+        ) from error
+    check_rewards(simulator.id, rewards, recomputed)
+    if not hasattr(raw, "compute_terminated"):
+        return False
+    try:
+        ended = np.asarray(raw.compute_terminated(achieved, desired, {}))
+    except Exception:  # not batched: relabelled episodes end where they ended
+        return False
+    return ended.shape == (len(rewards),)
+
+
+def _sample_rewards(simulator: Simulator) -> tuple[list[float], np.ndarray, np.ndarray]:
+    """Two random steps: rewards [B], achieved [B, G] and desired goals [B, G]."""
+    env = simulator.env
+    simulator.reset(seed=0)
+    env.action_space.seed(0)
+    rewards, achieved, desired = [], [], []
+    for _ in range(2):
+        raw, reward, terminated, truncated, _ = env.step(env.action_space.sample())
+        rewards.append(float(reward))
+        achieved.append(np.array(raw["achieved_goal"]))  # copied: it may be overwritten
+        desired.append(np.array(raw["desired_goal"]))
+        if terminated or truncated:
+            break
+    return rewards, np.stack(achieved), np.stack(desired)

@@ -7,13 +7,13 @@ from goalrelay import learners, methods
 from goalrelay.data.buffer import ReplayBuffer
 from goalrelay.data.priority import WEIGHTS
 from goalrelay.data.relabel import stage_objective, whole
-from goalrelay.data.rollout import Collector
+from goalrelay.data.rollout import Collector, Simulator
 from goalrelay.demos.load import load
 from goalrelay.errors import UsageError
 from goalrelay.learners.agent import Agent, start_keys
 from goalrelay.learners.imitation import Imitation
 from goalrelay.methods.base import Method
-from goalrelay.tasks.goal_task import Simulator, open_task
+from goalrelay.tasks.goal_task import open_task
 from goalrelay.train.config import DEFAULT_STEPS, AnyExperiment
 from goalrelay.types import Episode, Steps
 

@@ -192,7 +192,8 @@ def check(experiment: AnyExperiment) -> None:
             raise UsageError(f"--collect.updates must be a whole number a cycle, got {updates}")
         if int(updates) % delay:
             raise UsageError(
-                f"--collect.updates {int(updates)} must be a multiple of --learner.policy-delay {delay}"
+                f"--collect.updates {int(updates)} must be a multiple of "
+                f"--learner.policy-delay {delay}"
             )
 
 

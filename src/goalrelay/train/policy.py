@@ -15,13 +15,13 @@ import numpy as np
 from safetensors.numpy import load_file, save_file
 
 from goalrelay import learners, methods
+from goalrelay.data.rollout import Interface
 from goalrelay.errors import UsageError
 from goalrelay.files import read_json, write_atomically, write_json
 from goalrelay.learners.networks import MLP
 from goalrelay.learners.normalizer import Moments, normalize
 from goalrelay.methods.base import Act, Method
 from goalrelay.settings import from_dict, to_dict
-from goalrelay.tasks.interface import Interface
 from goalrelay.types import (
     BodyFrame,
     Columns,

@@ -6,10 +6,11 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 import pytest
 
+from goalrelay.data.rollout import Simulator
 from goalrelay.demos.teleop import gamepad, steering
 from goalrelay.demos.teleop.gamepad import Gamepad
 from goalrelay.demos.teleop.steering import DOWN, Hand, Keys
-from goalrelay.tasks.goal_task import Simulator, open_task
+from goalrelay.tasks.goal_task import open_task
 
 pygame = pytest.importorskip("pygame")
 

@@ -5,11 +5,12 @@ from collections.abc import Iterator
 import numpy as np
 import pytest
 
+from goalrelay.data.rollout import Simulator
 from goalrelay.demos.teleop import steering
 from goalrelay.demos.teleop.gamepad import Gamepad
 from goalrelay.demos.teleop.steering import DOWN, HOME, LEFT, PAGE_UP, RIGHT, SPACE, UP, Hand, Keys
 from goalrelay.errors import UsageError
-from goalrelay.tasks.goal_task import Simulator, open_task
+from goalrelay.tasks.goal_task import open_task
 
 
 class Clock:

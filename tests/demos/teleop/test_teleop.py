@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from goalrelay.data.rollout import Simulator
 from goalrelay.demos.dataset import Demonstration
 from goalrelay.demos.teleop import session as teleop
 from goalrelay.demos.teleop.gamepad import Gamepad
@@ -22,7 +23,7 @@ from goalrelay.demos.teleop.steering import (
     Hand,
     Keys,
 )
-from goalrelay.tasks.goal_task import Simulator, open_task
+from goalrelay.tasks.goal_task import open_task
 
 TASK = "goalrelay/FetchReach-v0"
 SEED = 18

@@ -18,11 +18,11 @@ from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
+from goalrelay.data.rollout import Simulator
 from goalrelay.demos.dataset import Demonstration
 from goalrelay.demos.generate import play
 from goalrelay.demos.load import succeeded
 from goalrelay.demos.teleop.steering import PAIRS, Hand
-from goalrelay.tasks.goal_task import Simulator
 
 HOLD_SECONDS = 0.5
 """Success must hold for so long, in the simulation."""

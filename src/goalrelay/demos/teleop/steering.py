@@ -13,9 +13,9 @@ from collections.abc import Callable
 
 import numpy as np
 
+from goalrelay.data.rollout import Simulator
 from goalrelay.demos.teleop.gamepad import Gamepad
 from goalrelay.errors import UsageError
-from goalrelay.tasks.goal_task import Simulator
 
 RIGHT, LEFT, DOWN, UP, PAGE_UP, PAGE_DOWN, HOME, END = range(262, 270)
 SPACE, ESCAPE, ENTER, BACKSPACE = 32, 256, 257, 259

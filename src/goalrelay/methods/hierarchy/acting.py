@@ -79,8 +79,9 @@ class ExploringAct(HierarchyAct):
             self._explores_from = int(rng.integers(spec.horizon))
 
     def choose(self, observation: Observation) -> np.ndarray:
-        """The next sub-goal: at random; near the policy's; or by Go-Explore, the policy's own up to
-        a random step and random ones from then on.
+        """The next sub-goal: at random, near the policy's, or by Go-Explore.
+
+        Go-Explore sets the policy's own up to a random step, and random ones from then on.
         """
         rng, space, returns = self._rng, self.space, self._explores_from is not None
         if self._random or (not returns and rng.random() < self._exploration.random):

@@ -89,8 +89,9 @@ class LowLevel(Level):
     def _shaped(
         self, transitions: Transitions, subgoal: np.ndarray, next_subgoal: np.ndarray
     ) -> np.ndarray:
-        """Rewards [B]: the negative distance, or that shaped by the potential -|g| / (1 - gamma)
-        (Ng et al. 1999) and scaled to the units of distances again.
+        """Rewards [B]: the negative distance, or that reward shaped (Ng et al. 1999).
+
+        The potential is -|g| / (1 - gamma). The result is scaled to the units of distances again.
 
         In a terminal state the distance would be paid for ever. With shaping, staying anywhere is
         worth nothing, so nothing is added there.

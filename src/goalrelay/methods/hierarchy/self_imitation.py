@@ -82,10 +82,10 @@ class SelfImitation:
         return ActionTarget(target.clip(-1, 1), weight)
 
     def discounted_arrival(self, buffer: ReplayBuffer, steps: Steps) -> np.ndarray:
-        """gamma^(decisions until the goal) [M] of steps, at the goals that their episodes had; 0
-        where it was not reached.
+        """gamma^(decisions until the goal) [M] of steps; 0 where the goal was not reached.
 
-        An episode reaches its goal when it is there at its last step.
+        The goal is that of the step's own episode. It counts as reached when the episode is there
+        at its last step.
         """
         success, stage = self._objective.success, self._objective.stage
         first, episode = np.unique(steps.row - steps.time, return_inverse=True)

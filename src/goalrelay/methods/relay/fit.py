@@ -32,7 +32,7 @@ def check_fit(config: Config, task: Task) -> None:
             raise UsageError("--method.guidance.guide controller needs continuous actions")
         if guidance.imitation:
             raise UsageError(
-                "--method.guidance.guide controller: the imitation loss is towards a learned guide; "
+                "--method.guidance.guide controller: the imitation loss needs a learned guide; "
                 "add --method.guidance.imitation 0"
             )
         without = [stage.name for stage in spec.stages[:-1] if stage.gain is None]

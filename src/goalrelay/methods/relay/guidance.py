@@ -69,8 +69,9 @@ class Guidance:
 
 
 def mastery(snapshot: Snapshot, last: int) -> tuple[float, ...]:
-    """How well each stage is known: its success rate in the last evaluation, the task's for the
-    last one; 0 where there was none yet.
+    """Success rate of each stage in the last evaluation; 0 before the first.
+
+    The last stage's is that of the task.
     """
     before = snapshot.reached[:-1] or (0.0,) * last
     return (*before, snapshot.success or 0.0)

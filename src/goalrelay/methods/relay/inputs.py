@@ -62,7 +62,7 @@ class StageInputs:
         constraints = (c for stage in spec.stages for c in stage.constraints)
         self._things = list(dict.fromkeys(c.achieved for c in constraints))
         self._others = [t for t in self._things if t.source != "achieved_goal"]
-        # Slots: first those of things that are no part of the achieved goal, then the achieved goal.
+        # Slots: things that are no part of the achieved goal, then the achieved goal.
         self._starts = np.cumsum([0, *(len(thing.columns) for thing in self._others)])
         self._slot_count = int(self._starts[-1]) + spec.achieved_size
         hidden = spec.position_columns if config.translation_invariant else ()

@@ -48,8 +48,9 @@ class StageOrder:
         return range(first, number)
 
     def guided_by(self, number: int) -> int:
-        """Whom a preparing stage guides to: the stage after it. One that moves an object guides to
-        that object's goal stage.
+        """The stage to which a preparing stage guides.
+
+        It is the next one. A stage that moves an object guides to that object's goal stage.
         """
         following = range(number + 1, self.last + 1)
         return next(n for n in following if self._is_goal[n] or not self._moves[n])
@@ -62,8 +63,9 @@ class StageOrder:
         return self.last
 
     def current(self, observation: Observation) -> int:
-        """The first stage that is not reached: of the first unfinished goal stage, and those that
-        prepare it.
+        """The first stage that is not reached.
+
+        It is the first unfinished goal stage, or one of those that prepare it.
         """
         goal_stage = self.first_unfinished(observation)
         for number in self.preparing(goal_stage):
