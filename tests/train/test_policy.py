@@ -125,13 +125,6 @@ def test_a_policy_gives_discrete_actions_as_the_task_counts_them(
     words = ["demos", "generate", FROM_ONE, "--policy", str(tmp_path), "--out", str(tmp_path / "d")]
     assert cli.main(words) == 2
     assert "does not fit" in capsys.readouterr().err
-    about = json.loads((tmp_path / "policy.json").read_text())
-    del about["first_action"]  # as older files are
-    (tmp_path / "policy.json").write_text(json.dumps(about))
-    assert goalrelay.load(tmp_path)(seen) == best
-    words = ["demos", "generate", FROM_ONE, "--policy", str(tmp_path), "--out", str(tmp_path / "d")]
-    assert cli.main(words) == 2  # its actions are another task's
-    assert "does not fit" in capsys.readouterr().err
 
 
 def test_a_run_on_actions_from_one_is_trained_tested_and_exported(tmp_path: Path) -> None:

@@ -35,12 +35,14 @@ class Environment(OneObject):
         UsageError: a speed below 0, or higher than that of a pushed block.
     """
 
+    blocked = True
+
     def __init__(self, speed: float = 0.05, **settings: Any):
         if not 0 <= speed <= FASTEST:
             raise UsageError(f"speed is between 0 and {FASTEST} m/s, not {speed}")
         self._speed = float(speed)
         self._velocity = np.zeros(3)
-        super().__init__(compile_stock("push", block=BLOCK_ASIDE), blocked=True, **settings)
+        super().__init__(compile_stock("push", block=BLOCK_ASIDE), **settings)
 
     def _sample_goal(self) -> np.ndarray:
         goal = self.positions[0]

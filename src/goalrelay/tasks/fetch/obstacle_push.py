@@ -93,10 +93,12 @@ class Environment(OneObject):
         settings: of the environment.
     """
 
+    blocked = True
+
     def __init__(self, paper: bool = False, **settings: Any):
         self._paper = paper
         self.symmetries = _symmetries(paper)
-        super().__init__(compile_obstacle(soft=paper), blocked=True, **settings)
+        super().__init__(compile_obstacle(soft=paper), **settings)
 
     def _find_addresses(self) -> None:
         super()._find_addresses()

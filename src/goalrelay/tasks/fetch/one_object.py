@@ -29,13 +29,15 @@ class OneObject(Environment):
         goals: largest distance of a goal from the hand in x and in y, m.
         offset: [3] from the hand to the middle of the goals, m.
         lifted: largest height of a goal above the table, m; half of the goals are lifted. 0: none.
-        blocked: whether the fingers are held closed.
         settings: of the environment.
     """
 
     stages = fetch_stages.MOVE_AN_OBJECT.stages
     symmetries = fetch_stages.MOVE_AN_OBJECT.symmetries
     position_columns = fetch_stages.MOVE_AN_OBJECT.position_columns
+
+    blocked = False
+    """Whether the fingers are held closed."""
 
     def __init__(
         self,
@@ -44,11 +46,10 @@ class OneObject(Environment):
         goals: float = 0.15,
         offset: tuple[float, float, float] = (0.0, 0.0, 0.0),
         lifted: float = 0.0,
-        blocked: bool = False,
         **settings: Any,
     ):
         self._around, self._goals, self._offset, self._lifted = around, goals, offset, lifted
-        super().__init__(Scene(start, ("object0",), blocked), **settings)
+        super().__init__(Scene(start, ("object0",), self.blocked), **settings)
         self._height = float(start.sites["object0"][2])
 
     def _object_qpos(self) -> int:

@@ -36,8 +36,10 @@ REGISTRATIONS = registrations("FetchPush", 50)
 class Environment(OneObject):
     """The environment; see the module."""
 
+    blocked = True
+
     def __init__(self, **settings: Any):
-        super().__init__(compile_stock("push", block=BLOCK_ASIDE), blocked=True, **settings)
+        super().__init__(compile_stock("push", block=BLOCK_ASIDE), **settings)
 
 
 def expert() -> Expert:

@@ -88,7 +88,6 @@ class Several(Fetch):
         paper: placement and stages of the published tasks. Blocks and goals are within 10 cm of
             the hand, which leaves only the four corners to the blocks. Goals ignore the blocks, so
             some episodes start solved.
-        blocked: whether the fingers are held closed.
         settings: of the environment.
 
     Raises:
@@ -98,6 +97,8 @@ class Several(Fetch):
 
     tower = False
     """Whether blocks stand on one another."""
+    blocked = False
+    """Whether the fingers are held closed."""
 
     def __init__(
         self,
@@ -106,7 +107,6 @@ class Several(Fetch):
         objects: int = 2,
         around: float | None = None,
         paper: bool = False,
-        blocked: bool = False,
         **settings: Any,
     ):
         count = check_count(objects)
@@ -130,9 +130,8 @@ class Several(Fetch):
         self._height = float(start.sites["object0"][2])
         self._first, self._second = np.triu_indices(count, 1)  # blocks of each pair, [pairs]
         self._steps = 0
-        super().__init__(
-            Scene(start, tuple(f"object{i}" for i in range(count)), blocked), **settings
-        )
+        blocks = tuple(f"object{i}" for i in range(count))
+        super().__init__(Scene(start, blocks, self.blocked), **settings)
 
     def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None):
         """Start an episode; see `Environment.reset`."""

@@ -27,13 +27,12 @@ REGISTRATIONS = registrations("FetchSlide", STEPS)
 class Environment(OneObject):
     """The environment; see the module."""
 
+    blocked = True
     camera = CAMERA | {"distance": 2.2, "lookat": np.array((1.4, 0.75, 0.45))}
 
     def __init__(self, **settings: Any):
         start = compile_stock("slide", base=0.05, height=-0.02, block=(1.7, 1.1, 0.41))
-        super().__init__(
-            start, around=0.1, goals=0.3, offset=(0.4, 0.0, 0.0), blocked=True, **settings
-        )
+        super().__init__(start, around=0.1, goals=0.3, offset=(0.4, 0.0, 0.0), **settings)
 
 
 DECELERATION = 0.98
