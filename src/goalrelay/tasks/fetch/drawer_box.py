@@ -77,7 +77,7 @@ class Environment(DrawerTask):
     """The environment; see the module."""
 
     stages = STAGES
-    absolute = (0, 1, 3, 4, 37, 38)
+    position_columns = (0, 1, 3, 4, 37, 38)
 
     def __init__(self, blocked: bool = False, **settings: Any):
         start = compile_cabinet(damping=100.0, box=True)
