@@ -73,31 +73,27 @@ def ant(impedance: tuple[float, ...] = SOFT) -> Spec:
 
 
 def add_box(
-    spec: Spec,
+    body: Any,
     low: Any,
     high: Any,
     impedance: tuple[float, ...] = SOFT,
     colour: tuple[float, ...] = WALL,
-    body: Any = None,
     **settings: Any,
 ) -> None:
-    """Add a box to the world, or to a body.
+    """Add a box to a body.
 
     Args:
-        spec: the scene.
-        low: [3] corner of a box in the world, m; only the size counts for a box in a body.
+        body: of an `MjSpec`; `spec.worldbody` for a fixed box.
+        low: [3] corner in the frame of the body, m.
         high: [3] opposite corner, m.
         impedance: of its contacts.
         colour: red, green, blue, opacity.
-        body: to which the box is added, around its origin; None: the world.
         settings: of the geometry.
     """
     low, high = np.array(low, float), np.array(high, float)
-    owner = spec.worldbody if body is None else body
-    middle = (low + high) / 2
-    owner.add_geom(
+    body.add_geom(
         type=mujoco.mjtGeom.mjGEOM_BOX,
-        pos=middle if body is None else (0, 0, 0),
+        pos=(low + high) / 2,
         size=(high - low) / 2,
         contype=1,
         conaffinity=1,
@@ -126,7 +122,8 @@ def maze(layout: Layout) -> Model:
 
     def cell(x: float, y: float, z: float, colour: tuple[float, ...]) -> None:
         middle = SCALE * np.array((x, y))
-        add_box(spec, (*(middle - half), z), (*(middle + half), z + height), impedance, colour)
+        low, high = (*(middle - half), z), (*(middle + half), z + height)
+        add_box(spec.worldbody, low, high, impedance, colour)
 
     if layout.raised:
         spec.geom("floor").rgba = PIT
@@ -160,8 +157,8 @@ def arena(half: float, marks: tuple[tuple[str, tuple[float, ...]], ...]) -> Mode
     spec = ant()
     inner, outer = half + 0.5, half + 1.5
     for low, high in ((-outer, -inner), (inner, outer)):
-        add_box(spec, (low, -outer, 0), (high, outer, 2))
-        add_box(spec, (-outer, low, 0), (outer, high, 2))
+        add_box(spec.worldbody, (low, -outer, 0), (high, outer, 2))
+        add_box(spec.worldbody, (-outer, low, 0), (outer, high, 2))
     for name, colour in marks:
         add_mark(spec, name, 0.5, colour)
     return spec.compile()
@@ -172,7 +169,7 @@ def _add_block(spec: Spec, layout: Layout, height: float, impedance: tuple[float
     assert layout.block is not None
     body = spec.worldbody.add_body(name="block", pos=(*(SCALE * np.array(layout.block)), height))
     half = np.array((layout.shrink, layout.shrink, HEIGHT)) * SCALE / 2
-    add_box(spec, -half, half, impedance, BLOCK, body, name="block", mass=PUSHED[layout.slides])
+    add_box(body, -half, half, impedance, BLOCK, name="block", mass=PUSHED[layout.slides])
     limits = {"y": (-SCALE, SCALE), "z": (-HEIGHT * SCALE, 0.0)} if layout.raised else {}
     for axis in layout.slides:
         joint = body.add_joint(
