@@ -74,7 +74,12 @@ STAGES = (
 
 
 class Environment(DrawerTask):
-    """The environment; see the module."""
+    """The environment; see the module.
+
+    Args:
+        blocked: whether the fingers are held closed.
+        settings: of the environment.
+    """
 
     stages = STAGES
     position_columns = (0, 1, 3, 4, 37, 38)

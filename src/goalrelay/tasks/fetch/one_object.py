@@ -11,7 +11,6 @@ import numpy as np
 
 from goalrelay.tasks import fetch_stages
 from goalrelay.tasks.fetch.environment import Environment
-from goalrelay.tasks.fetch.scene import Start
 from goalrelay.tasks.fetch.simulation import Scene
 
 CLEAR = 0.1
@@ -24,12 +23,11 @@ class OneObject(Environment):
     """Base of the tasks with one object.
 
     Args:
-        start: the compiled scene and its start state.
+        scene: what is simulated; its object is `object0`.
         around: largest distance of the starting object from the hand in x and in y, m.
         goals: largest distance of a goal from the hand in x and in y, m.
         offset: [3] from the hand to the middle of the goals, m.
         lifted: largest height of a goal above the table, m; half of the goals are lifted. 0: none.
-        blocked: whether the fingers are held closed.
         settings: of the environment.
     """
 
@@ -39,17 +37,16 @@ class OneObject(Environment):
 
     def __init__(
         self,
-        start: Start,
+        scene: Scene,
         around: float = 0.15,
         goals: float = 0.15,
         offset: tuple[float, float, float] = (0.0, 0.0, 0.0),
         lifted: float = 0.0,
-        blocked: bool = False,
         **settings: Any,
     ):
         self._around, self._goals, self._offset, self._lifted = around, goals, offset, lifted
-        super().__init__(Scene(start, ("object0",), blocked), **settings)
-        self._height = float(start.sites["object0"][2])
+        super().__init__(scene, **settings)
+        self._height = float(scene.start.sites["object0"][2])
 
     def _object_qpos(self) -> int:
         """Address of the object's position in qpos."""

@@ -23,7 +23,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -80,8 +80,6 @@ class Several(Fetch):
     """Base of the tasks with several blocks.
 
     Args:
-        scene: stock file whose block and goal are replaced.
-        above: height of the hand above its lowest start pose, m.
         objects: number of blocks, 1 to 6.
         around: largest distance of blocks and goals from the hand in x and y, m; by default
             15 cm, and 25 cm in y for more than three blocks.
@@ -96,13 +94,15 @@ class Several(Fetch):
             room for them.
     """
 
+    stock_scene: ClassVar[str]
+    """Stock scene file whose block and goal are replaced."""
+    above: ClassVar[float]
+    """Height of the hand above its lowest start pose, m."""
     tower = False
     """Whether blocks stand on one another."""
 
     def __init__(
         self,
-        scene: str,
-        above: float,
         objects: int = 2,
         around: float | None = None,
         paper: bool = False,
@@ -116,7 +116,7 @@ class Several(Fetch):
             raise UsageError("paper says where things start; give around or paper, not both")
         if around is not None and not 0.1 <= around <= 0.25:
             raise UsageError(f"around is between 0.1 and 0.25 m, not {around}")
-        start = compile_blocks(scene, count, above)
+        start = compile_blocks(self.stock_scene, count, self.above)
         self.count = count
         self.paper = bool(paper)
         self.horizon = horizon(count)

@@ -17,7 +17,7 @@ from goalrelay.tasks.fetch.environment import registrations
 from goalrelay.tasks.fetch.experts import REACTION, Expert, move, travel
 from goalrelay.tasks.fetch.one_object import OneObject
 from goalrelay.tasks.fetch.scene import compile_stock
-from goalrelay.tasks.fetch.simulation import CAMERA, STRIDE
+from goalrelay.tasks.fetch.simulation import CAMERA, STRIDE, Scene
 
 STEPS = 50
 """In an episode."""
@@ -31,9 +31,8 @@ class Environment(OneObject):
 
     def __init__(self, **settings: Any):
         start = compile_stock("slide", base=0.05, height=-0.02, block=(1.7, 1.1, 0.41))
-        super().__init__(
-            start, around=0.1, goals=0.3, offset=(0.4, 0.0, 0.0), blocked=True, **settings
-        )
+        scene = Scene(start, ("object0",), blocked=True)
+        super().__init__(scene, around=0.1, goals=0.3, offset=(0.4, 0.0, 0.0), **settings)
 
 
 DECELERATION = 0.98
