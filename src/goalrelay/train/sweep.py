@@ -1,60 +1,31 @@
-"""Many runs from one file: variants, tasks, a grid of values, seeds; several at a time; one table.
+"""Many runs: several at a time, each in a process and on cores of its own; one table of them.
 
-    method = "relay"                  # the words of `goalrelay train`
-    task = "FetchPush-v4"
-    seeds = [0, 1, 2]
-
-    [options]                         # of every run, by the names of the command line
-    episodes = 400
-
-    [grid]                            # every combination
-    "learner.polyak" = [0.75, 0.95]
-
-    [variants.default]                # and of each of these, with what it changes
-    [variants.uniform]
-    "method.priority" = "uniform"
-
-    [tasks.FetchPush]                 # and of each of these
-    [tasks.FetchSlide]
-    task = "FetchSlide-v4"
-
-Every run has a process, and cores, of its own. A run that is there is resumed, a finished one is
-left alone; `table.csv` holds a row for each run that ended. docs/sweeps.md describes every key.
+A run that exists is resumed, and a finished one is left alone. `table.csv` holds a row for each run
+that ended. `sweep_file` reads the file that describes the runs.
 """
 
-import itertools
 import math
 import multiprocessing
 import os
-import re
 import shlex
 import shutil
 import signal
 import subprocess
 import sys
-import tomllib
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from goalrelay.errors import Diverged, UsageError
 from goalrelay.files import write_json
-from goalrelay.settings import replace_at, suggest
 from goalrelay.train import config as experiments
 from goalrelay.train import session
-from goalrelay.train.config import AnyExperiment
 from goalrelay.train.folder import RunFolder
 from goalrelay.train.logbook import read_table, write_table
 from goalrelay.train.observer import Observer
+from goalrelay.train.sweep_file import PREPARED, Plan, Planned, filled
 
-HEAD = ("method", "task", "learner", "preset")
-TABLES = ("options", "grid", "variants", "tasks", "prepare")
-TEXTS = ("about", "notes", "published")
-"""For pages about the sweep (benchmarks/tables.py); no run depends on them."""
-KEYS = (*HEAD, "seeds", "folder", "others", "results", *TABLES, *TEXTS)
-PREPARED = Path("runs/demonstrations")
-"""Where the steps of `prepare` leave what they make."""
 KEPT = ("config.json", "progress.csv", "timing.csv", "others.json")
 """Small files of a run that are copied to `results`."""
 OTHERS_SEED = 12345
@@ -63,28 +34,6 @@ COMMAND = (sys.executable, "-m", "goalrelay.cli")
 SHOWN = {"success": ".2f", "mean_return": ",.1f"}
 SHOWN |= dict.fromkeys(("episodes", "steps", "seconds"), ",.0f")
 """Columns of the summary, and how they are written."""
-
-
-class Planned(NamedTuple):
-    """One run of a sweep."""
-
-    variant: str
-    """Variant and task, as the summary names them."""
-    name: str
-    """Its folder in the sweep's."""
-    experiment: AnyExperiment
-
-
-class Plan(NamedTuple):
-    """A sweep file, read and checked."""
-
-    runs: list[Planned]
-    prepare: Mapping[str, str] = {}
-    """Name -> words of a `goalrelay` command that makes it, in order."""
-    others: int = 0
-    """Episodes on which the best policy of each finished run is tested once more."""
-    results: Path | None = None
-    """Where the small files of each run are copied."""
 
 
 class Row(NamedTuple):
@@ -104,133 +53,6 @@ class Row(NamedTuple):
     def finished(self) -> bool:
         """Whether there is nothing left to do for it."""
         return self.ended in ("until", "budget")
-
-
-def read(
-    path: Path,
-    seeds: Sequence[int] = (),
-    tasks: Sequence[str] = (),
-    variants: Sequence[str] = (),
-) -> Plan:
-    """The runs of a sweep file, all of them checked.
-
-    Args:
-        path: the file.
-        seeds: instead of those of the file.
-        tasks: only these of its tasks.
-        variants: only these of its variants.
-
-    Raises:
-        UsageError: naming the file, and what in it cannot work.
-    """
-    plan = load(path)
-    try:
-        for key, chosen in (("tasks", tasks), ("variants", variants)):
-            plan[key] = {name: _entry(plan, key, name) for name in chosen or plan[key]}
-        runs = list(_planned(plan, seeds))
-        names = [planned.name for planned in runs]
-        twice = [name for name in names if names.count(name) > 1]
-        if twice:
-            raise UsageError(f"two runs would be {twice[0]}")
-    except UsageError as error:
-        raise UsageError(f"{path}: {error}") from None
-    results = Path(plan["results"]) if "results" in plan else None
-    return Plan(runs, plan["prepare"], plan["others"], results)
-
-
-def load(path: Path) -> dict[str, Any]:
-    """The keys of a sweep file; every table is there, if empty.
-
-    Raises:
-        UsageError: not a sweep file.
-    """
-    try:
-        plan = tomllib.loads(path.read_text())
-    except FileNotFoundError:
-        raise UsageError(f"no such file: {path}") from None
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise UsageError(f"cannot read {path}: {error}") from None
-    for key in plan:
-        if key not in KEYS:
-            raise UsageError(f"{path}: unknown key '{key}'{suggest(key, KEYS)}")
-    for key in TABLES:
-        if not isinstance(plan.setdefault(key, {}), dict):
-            raise UsageError(f"{path}: '{key}' must be a table")
-    plan = {"folder": "{label}/seed-{seed}", "others": 0, "seeds": [0]} | plan
-    for key, kind in (("folder", str), ("results", str), ("others", int)):
-        if not isinstance(plan.get(key, kind()), kind):
-            raise UsageError(f"{path}: '{key}' must be a {'text' if kind is str else 'number'}")
-    return plan
-
-
-def _entry(plan: dict[str, Any], key: str, name: str) -> dict[str, Any]:
-    """What one variant or task changes."""
-    kind = key.removesuffix("s")
-    if name not in plan[key]:
-        raise UsageError(f"no {kind} '{name}'{suggest(name, plan[key])}")
-    if not isinstance(plan[key][name], dict):
-        raise UsageError(f"{kind} '{name}' must be a table")
-    if "/" in name or name.startswith("."):
-        raise UsageError(f"{kind} '{name}' cannot be the name of a folder")
-    return plan[key][name]
-
-
-def _planned(plan: dict[str, Any], only: Sequence[int]) -> Iterator[Planned]:
-    variants = plan["variants"] or {("" if plan["tasks"] else "default"): {}}
-    tasks = plan["tasks"] or {"": {}}
-    for variant, point, task in itertools.product(variants, _points(plan["grid"]), tasks):
-        change = variants[variant] | tasks[task]
-        word = "_".join([*filter(None, [variant]), *map(_word, point, point.values())])
-        label = "/".join(filter(None, [word, task]))
-        seeds = change.get("seeds", plan["seeds"])
-        if not isinstance(seeds, list) or not seeds or any(type(seed) is not int for seed in seeds):
-            raise UsageError("'seeds' must be a list of whole numbers")
-        for seed in only or seeds:
-            try:
-                name = plan["folder"].format(variant=word, task=task, label=label, seed=seed)
-            except (KeyError, IndexError, ValueError):
-                raise UsageError("'folder' may name {variant}, {task} and {seed}") from None
-            yield Planned(label, name, _experiment(plan, point | change, seed))
-
-
-def _word(name: str, value: Any) -> str:
-    """A value of the grid in the name of a folder."""
-    values = value if isinstance(value, list) else [value]
-    shown = "x".join(str(one) for one in values).replace("/", "-")
-    return f"{name.rpartition('.')[2]}-{shown}"
-
-
-def _points(grid: dict[str, Any]) -> list[dict[str, Any]]:
-    for name, values in grid.items():
-        if not isinstance(values, list) or not values:
-            raise UsageError(f"grid '{name}' must be a list of values")
-    return [dict(zip(grid, values, strict=True)) for values in itertools.product(*grid.values())]
-
-
-def _experiment(plan: dict[str, Any], change: dict[str, Any], seed: int) -> AnyExperiment:
-    words: dict[str, Any] = {"learner": None, "preset": "default"}
-    words |= {key: table[key] for table in (plan, change) for key in HEAD if key in table}
-    for key in ("method", "task", *words):
-        if not isinstance(words.get(key, 0), str | None):
-            raise UsageError(f"'{key}' must be given, and be a name")
-    experiment = experiments.make(*(words[key] for key in HEAD))
-    changes = {key: value for key, value in change.items() if key not in (*HEAD, "seeds", *TEXTS)}
-    for name, value in (plan["options"] | changes | {"seed": seed}).items():
-        value = _filled(value, plan["prepare"]) if isinstance(value, str) else value
-        experiment = replace_at(experiment, name.replace("-", "_"), value)
-    experiments.check(experiment)
-    return experiment
-
-
-def _filled(text: str, prepare: Mapping[str, str]) -> str:
-    """A text with `{name}` replaced by the folder that is prepared under that name."""
-
-    def folder(match: re.Match[str]) -> str:
-        if match[1] not in prepare:
-            raise UsageError(f"nothing is prepared as '{match[1]}'{suggest(match[1], prepare)}")
-        return str(PREPARED / match[1])
-
-    return re.sub(r"\{([\w-]+)\}", folder, text)
 
 
 def _prepare(steps: Mapping[str, str]) -> None:
