@@ -155,11 +155,12 @@ def plot(arguments: Sequence[str]) -> int:
 def sweep(arguments: Sequence[str]) -> int:
     """Make many runs from one file, and a table of them"""
     from goalrelay.train import sweep as sweeps
+    from goalrelay.train import sweep_file
 
     command = parse(Sweep, arguments, "sweep")
     validate(command)
     out = command.out or Path("runs") / command.file.stem
-    plan = sweeps.read(command.file, command.seeds, command.tasks, command.variants)
+    plan = sweep_file.read(command.file, command.seeds, command.tasks, command.variants)
     print(f"{len(plan.runs)} runs in {out}, {command.jobs} at a time", flush=True)
 
     def report(row: sweeps.Row) -> None:
