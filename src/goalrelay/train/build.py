@@ -1,4 +1,4 @@
-"""The parts of a run: simulator, method, agents and buffers, made from an experiment."""
+"""Construction of a run from an experiment: simulator, method, agents, buffers."""
 
 import dataclasses
 from typing import NamedTuple
@@ -21,24 +21,24 @@ from goalrelay.types import Episode, Steps
 
 
 class Parts(NamedTuple):
-    """What a run is made of."""
+    """The objects of a run."""
 
     experiment: AnyExperiment
-    """with everything that the task decides filled in"""
+    """With the values that depend on the task filled in."""
     simulator: Simulator
     method: Method
     agents: tuple[Agent, ...]
-    """of each level"""
+    """Of each level."""
     buffer: ReplayBuffer
     demonstrations: ReplayBuffer | None
     collector: Collector
 
 
 def build(experiment: AnyExperiment) -> Parts:
-    """The parts of a run.
+    """Build a run.
 
     Raises:
-        UsageError: options, task and demonstrations do not fit each other.
+        UsageError: options, task and demonstrations do not fit together.
     """
     simulator = open_task(experiment.task, experiment.task_options)
     _check_fit(experiment, simulator)
@@ -64,20 +64,20 @@ def build(experiment: AnyExperiment) -> Parts:
 
 
 def store(buffer: ReplayBuffer, method: Method, episodes: list[Episode]) -> Steps:
-    """Add episodes with the weights that the method's priority gives their steps."""
+    """Add episodes; the method's priority gives the weights of their steps."""
     weigh = WEIGHTS[method.priority]
     success = stage_objective(method.task, whole(method.task.spec), 1.0).success
     return buffer.add(episodes, [weigh(episode, success) for episode in episodes])
 
 
 def _budget(experiment: AnyExperiment) -> dict[str, int]:
-    """The budget of steps that a run without any budget has."""
+    """The default budget of steps, if no budget is given."""
     given = (experiment.steps, experiment.episodes, experiment.minutes)
     return {"steps": DEFAULT_STEPS} if given == (None, None, None) else {}
 
 
 def _agents(experiment: AnyExperiment, method: Method) -> tuple[Agent, ...]:
-    """A learner for each level; their networks start apart."""
+    """An agent for each level; their initial weights differ."""
     key, demos = jax.random.key(experiment.seed), experiment.demos
     imitation = Imitation()
     if demos.data:
@@ -98,7 +98,7 @@ def _agents(experiment: AnyExperiment, method: Method) -> tuple[Agent, ...]:
 def _demonstrations(
     experiment: AnyExperiment, simulator: Simulator, method: Method
 ) -> ReplayBuffer:
-    """A buffer of its own for what a demonstrator did."""
+    """The buffer of demonstrations."""
     if len(method.levels) > 1:
         raise UsageError(
             f"--demos.data: the method {experiment.method_name} cannot learn from demonstrations, "
@@ -113,6 +113,7 @@ def _demonstrations(
 
 
 def _check_fit(experiment: AnyExperiment, simulator: Simulator) -> None:
+    """Refuse a method or a learner that does not fit the task."""
     method = methods.find(experiment.method_name)
     learner = learners.find(experiment.learner_name)
     if method.NEEDS_GOALS and simulator.flat:
