@@ -1,4 +1,4 @@
-"""The command line's `goalrelay demos COMMAND ...`."""
+"""The commands `goalrelay demos COMMAND ...`."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -28,74 +28,74 @@ from goalrelay.train.policy import load as load_policy
 
 @dataclass(frozen=True)
 class Generate:
-    """Let a task's scripted expert, or a trained policy, play it, and write a Minari dataset."""
+    """Write demonstrations of a scripted expert or of a trained policy as a Minari dataset."""
 
     task: PositionalWord
     """A task with goals: a Gymnasium id or package.module:TaskId."""
     out: Path
     """Folder to write."""
     episodes: int = number(100, 1)
-    """Episodes to play."""
+    """Number of episodes."""
     policy: Path | None = None
-    """Run folder or policy file that plays, instead of the scripted expert."""
+    """Run folder or policy file that acts, instead of the scripted expert."""
     disturbance: Annotated[Disturbance, tyro.conf.arg(name="")] = field(default_factory=Disturbance)
-    """What goes wrong."""
+    """Imperfections."""
     only_successes: bool = False
     """Keep only the episodes that succeed."""
     seed: int = number(0, 0, 2**31 - 1)
-    """Seed of the first episode; the others follow."""
+    """Seed of the first episode; later episodes have the next seeds."""
     task_options: tuple[str, ...] = ()
     """name=value arguments for the task's constructor."""
 
 
 @dataclass(frozen=True)
 class Teleop:
-    """Steer a task's robot yourself, and write the episodes that succeed as a Minari dataset."""
+    """Steer a task's robot yourself; successful episodes become a Minari dataset."""
 
     task: PositionalWord
     """A MuJoCo task with goals: a Gymnasium id or package.module:TaskId."""
     out: Path
     """Folder to write."""
     episodes: int = number(10, 1)
-    """Episodes to keep; end sooner with Escape."""
+    """Number of episodes to keep; Escape ends the session earlier."""
     keep_failures: bool = False
-    """Keep the episodes that reach the time limit without success, too."""
+    """Also keep episodes that reach the time limit without success."""
     speed: float = number(0.5, above=0, high=1)
-    """What a key asks for, as a share of the largest action."""
+    """Magnitude of a key's action, as a fraction of the largest action."""
     pace: float = number(1.0, above=0, high=10)
-    """Seconds of the simulation in a second: 0.25 gives you four times as long."""
+    """Simulation time per real time: 0.25 is four times slower."""
     seed: int = number(0, 0, 2**31 - 1)
-    """Seed of the first start; the others follow."""
+    """Seed of the first start; later starts have the next seeds."""
     task_options: tuple[str, ...] = ()
     """name=value arguments for the task's constructor; max_episode_steps=200 gives more steps."""
 
 
 @dataclass(frozen=True)
 class Import:
-    """Turn a file of OpenAI Baselines (.npz), or any Minari dataset with goals, into ours."""
+    """Convert a file of OpenAI Baselines (.npz), or a Minari dataset with goals, to our format."""
 
     source: PositionalPath
     """The file, or the folder of a Minari dataset."""
     out: Path
     """Folder to write."""
     task: str | None = None
-    """Of which task they are; a Minari dataset may say so itself."""
+    """Their task; a Minari dataset may name it itself."""
     trusted: bool = False
     """The .npz file comes from someone you trust: reading it can run any code that is in it."""
 
 
 @dataclass(frozen=True)
 class Show:
-    """Count demonstrations, and draw their trajectories."""
+    """Summarise demonstrations and plot their trajectories."""
 
     data: PositionalPath
     """Folder of demonstrations."""
     out: Path | None = None
-    """Picture to draw, .png, .svg or .pdf (default: trajectories.png in the folder)."""
+    """Picture, .png, .svg or .pdf (default: trajectories.png in the folder)."""
 
 
 def generate(arguments: Sequence[str]) -> int:
-    """Let a scripted expert or a policy play"""
+    """Generate demonstrations with a scripted expert or a policy"""
     command = parse(Generate, arguments, "demos generate")
     validate(command.disturbance)  # first: its options are spelled without a prefix
     validate(command)
@@ -106,12 +106,12 @@ def generate(arguments: Sequence[str]) -> int:
     played = play(task, begin, seeds, command.disturbance)
     silent = not Console().is_terminal
     kept = list(track(played, "generating", total=len(seeds), transient=True, disable=silent))
-    verdicts = [succeeded(one, task) for one in kept]
+    successes = [succeeded(one, task) for one in kept]
     if command.only_successes:
-        kept = [one for one, verdict in zip(kept, verdicts, strict=True) if verdict > 0]
+        kept = [one for one, success in zip(kept, successes, strict=True) if success > 0]
     dataset.write(command.out, kept, task, about)
     task.close()
-    print(_rate(verdicts))
+    print(_rate(successes))
     print(f"{command.out}: {len(kept)} episodes by {about}")
     return 0
 
@@ -149,9 +149,9 @@ def import_(arguments: Sequence[str]) -> int:
     command = parse(Import, arguments, "demos import")
     dataset.check_new(command.out)
     if command.source.is_dir():
-        found = dataset.read(command.source)
-        task = _goal_task(_named(command, found.task))
-        source, about = found.demonstrations, found.about
+        read = dataset.read(command.source)
+        task = _goal_task(_named(command, read.task))
+        source, about = read.demonstrations, read.about
     else:
         task = _goal_task(_named(command, None))
         source = baselines.read(command.source, command.trusted)
@@ -165,17 +165,17 @@ def import_(arguments: Sequence[str]) -> int:
 
 
 def show(arguments: Sequence[str]) -> int:
-    """Count, and draw"""
+    """Summarise and plot"""
     from goalrelay.report import trajectories
 
     command = parse(Show, arguments, "demos show")
-    found = dataset.read(command.data)
-    steps = [one.length for one in found.demonstrations]
-    print(f"{found.task or 'unknown task'}: {len(steps)} episodes by {found.about}")
+    read = dataset.read(command.data)
+    steps = [one.length for one in read.demonstrations]
+    print(f"{read.task or 'unknown task'}: {len(steps)} episodes by {read.about}")
     print(f"steps: {sum(steps):,} in all, {min(steps)} to {max(steps)} an episode")
-    print(_rate([float(one.success[-1]) for one in found.demonstrations]))
+    print(_rate([float(one.success[-1]) for one in read.demonstrations]))
     out = command.out or command.data / "trajectories.png"
-    trajectories.draw(found.demonstrations, out)
+    trajectories.draw(read.demonstrations, out)
     print(out)
     return 0
 
@@ -187,11 +187,11 @@ COMMANDS: dict[str, Callable[[Sequence[str]], int]] = {
     "show": show,
 }
 RENAMED = {"record": "generate"}
-"""Commands of earlier versions, and what they are called now."""
+"""Command of an earlier version -> its present name."""
 
 
 def run(arguments: Sequence[str]) -> int:
-    """One of the commands; returns the exit code."""
+    """Run one of the commands; returns the exit code."""
     words = list(arguments)
     if not words or words[0] in ("-h", "--help"):
         lines = [f"  {name:10} {command.__doc__}" for name, command in COMMANDS.items()]
@@ -207,7 +207,7 @@ def run(arguments: Sequence[str]) -> int:
 
 
 def _demonstrator(command: Generate, task: Simulator) -> tuple[Begin, str]:
-    """Who plays, and in words."""
+    """The demonstrator, and a description of it."""
     if command.policy is None:
         return expert_of(task), "its scripted expert"
     policy = load_policy(command.policy)
@@ -220,24 +220,26 @@ def _demonstrator(command: Generate, task: Simulator) -> tuple[Begin, str]:
     return policy.episode, f"a policy trained with {policy.method_name}"
 
 
-def _named(command: Import, known: str | None) -> str:
-    if command.task is None and known is None:
+def _named(command: Import, stored: str | None) -> str:
+    """The task's id: the user's, else the stored one."""
+    if command.task is None and stored is None:
         raise UsageError(f"--task must say of which task the episodes in {command.source} are")
-    return command.task or known or ""
+    return command.task or stored or ""
 
 
 def _goal_task(name: str, options: tuple[str, ...] = ()) -> Simulator:
+    """A task with goals."""
     task = open_task(name, options)
     if task.flat:
         raise UsageError(f"task '{name}' has no goals, and demonstrations are for tasks with goals")
     return task
 
 
-def _rate(verdicts: Sequence[float]) -> str:
-    """The success rate in words."""
-    if np.isnan(verdicts).any():
+def _rate(successes: Sequence[float]) -> str:
+    """The success rate with its 95% interval, in words."""
+    if np.isnan(successes).any():
         return "success: not known"
-    successes, episodes = int(np.sum(verdicts)), len(verdicts)
-    low, high = wilson(successes, episodes)
-    share = successes / episodes
-    return f"success: {successes} of {episodes}, {share:.2f} (95% {low:.2f}-{high:.2f})"
+    total, episodes = int(np.sum(successes)), len(successes)
+    low, high = wilson(total, episodes)
+    rate = total / episodes
+    return f"success: {total} of {episodes}, {rate:.2f} (95% {low:.2f}-{high:.2f})"

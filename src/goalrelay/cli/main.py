@@ -1,7 +1,7 @@
 """The command line: `goalrelay COMMAND ...`.
 
-Options come from the same frozen dataclasses that configure a run (tyro). Bad input ends with one
-line on standard error and exit code 2; a run that diverged with 1; an interrupted one with 130.
+Options come from frozen dataclasses, with tyro. Exit codes: 2 for unusable input, after one line on
+standard error; 1 for a run that diverged; 130 for an interrupted run.
 """
 
 import json
@@ -26,14 +26,14 @@ from goalrelay.train import session
 
 @dataclass(frozen=True)
 class Evaluate:
-    """Test a policy without noise: success with its 95% interval, return, final distance."""
+    """Evaluate a policy without noise: success with its 95% interval, return, final distance."""
 
     policy: PositionalPath
     """Run folder (its best policy) or a policy file."""
     episodes: int = 100
     """Episodes."""
     seed: int = 0
-    """Seed of the test episodes."""
+    """Seed of the evaluation episodes."""
     threads: int = 2
     """Environments that run at the same time."""
     json: bool = False
@@ -71,28 +71,28 @@ class Plot:
     """Learning curves: mean over seeds with an interval band, runs grouped by method."""
 
     runs: Annotated[tuple[str, ...], tyro.conf.Positional]
-    """Run folders, or folders that hold some; LABEL=FOLDER says what they are to be called."""
+    """Run folders, or folders with run folders in them; LABEL=FOLDER sets their label."""
     out: Path
     """Picture, .png, .svg or .pdf."""
     x: Literal["episodes", "steps", "seconds"] = "episodes"
-    """What the curve runs against."""
+    """Horizontal axis."""
     y: str = "auto"
-    """What it shows: success, return, distance or any column of progress.csv, such as innr
-    (auto: success, or return where a task has no success)."""
+    """Vertical axis: success, return, distance or any column of progress.csv, such as innr (auto:
+    success, or return for a task without success)."""
 
 
 @dataclass(frozen=True)
 class Sweep:
-    """Make all runs of a sweep file: variants, tasks, values, seeds; print a table of them."""
+    """Make all runs of a sweep file: variants, tasks, values, seeds; print a table."""
 
     file: PositionalPath
     """A TOML file; docs/sweeps.md shows one."""
     out: Path | None = None
     """Folder of the runs (default: runs/ and the name of the file)."""
     jobs: int = number(1, 1, 1024)
-    """Runs at a time; they share out this machine's cores."""
+    """Runs at the same time; they share this machine's cores."""
     seeds: tuple[int, ...] = ()
-    """Seeds instead of those of the file."""
+    """Seeds, instead of the file's."""
     tasks: tuple[str, ...] = ()
     """Only these of its tasks."""
     variants: tuple[str, ...] = ()
@@ -101,11 +101,11 @@ class Sweep:
 
 @dataclass(frozen=True)
 class Nothing:
-    """A list."""
+    """A command without options."""
 
 
 def evaluate(arguments: Sequence[str]) -> int:
-    """Test a policy: success with its interval, return, distance"""
+    """Evaluate a policy: success with its interval, return, distance"""
     command = parse(Evaluate, arguments, "evaluate")
     for name, least in (("episodes", 1), ("threads", 1), ("seed", 0)):
         if getattr(command, name) < least:
@@ -126,8 +126,8 @@ def record(arguments: Sequence[str]) -> int:
     from goalrelay.report import video
 
     command = parse(Record, arguments, "record")
-    shown = video.record(command.policy, command.out, command.episodes, command.seed)
-    print(f"{command.out}: {describe(shown)}")
+    evaluation = video.record(command.policy, command.out, command.episodes, command.seed)
+    print(f"{command.out}: {describe(evaluation)}")
     return 0
 
 
@@ -141,7 +141,7 @@ def play(arguments: Sequence[str]) -> int:
 
 
 def plot(arguments: Sequence[str]) -> int:
-    """Draw learning curves"""
+    """Plot learning curves"""
     from goalrelay.report import curves
 
     command = parse(Plot, arguments, "plot")
@@ -155,17 +155,18 @@ def plot(arguments: Sequence[str]) -> int:
 def sweep(arguments: Sequence[str]) -> int:
     """Make many runs from one file, and a table of them"""
     from goalrelay.train import sweep as sweeps
+    from goalrelay.train import sweep_file
 
     command = parse(Sweep, arguments, "sweep")
     validate(command)
     out = command.out or Path("runs") / command.file.stem
-    plan = sweeps.read(command.file, command.seeds, command.tasks, command.variants)
+    plan = sweep_file.read(command.file, command.seeds, command.tasks, command.variants)
     print(f"{len(plan.runs)} runs in {out}, {command.jobs} at a time", flush=True)
 
     def report(row: sweeps.Row) -> None:
         figures = f"success {row.success:.2f}  return {row.mean_return:.1f}"
-        spent = f"{row.episodes:,} episodes  {row.steps:,} steps  {row.seconds:.1f} s"
-        print(f"{row.variant} seed {row.seed}: {row.ended}  {figures}  {spent}", flush=True)
+        counts = f"{row.episodes:,} episodes  {row.steps:,} steps  {row.seconds:.1f} s"
+        print(f"{row.variant} seed {row.seed}: {row.ended}  {figures}  {counts}", flush=True)
 
     rows = sweeps.run(plan, out, command.jobs, report)
     print(sweeps.summary(rows))
@@ -193,7 +194,7 @@ def list_methods(arguments: Sequence[str]) -> int:
 
 
 def demos(arguments: Sequence[str]) -> int:
-    """Generate, import, look at demonstrations"""
+    """Generate, import and show demonstrations"""
     from goalrelay.cli import demos as commands
 
     return commands.run(arguments)
@@ -236,11 +237,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         return 130
     except BrokenPipeError:
-        sys.stderr.close()  # the reader of a pipe has gone; nothing is left to say
+        sys.stderr.close()  # the reading end of a pipe is closed
         return 0
 
 
 def _help() -> str:
+    """The text of `goalrelay --help`."""
     lines = [f"  {name:10} {command.__doc__}" for name, command in COMMANDS.items()]
     return "\n".join(
         [

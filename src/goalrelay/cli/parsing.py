@@ -1,10 +1,10 @@
-"""Words of the command line -> frozen dataclasses, with tyro; what is wrong becomes one line.
+"""Words of the command line -> frozen dataclasses, with tyro; errors are one line.
 
-`parse` lets tyro read the words. Where it refuses them, `_complaint` looks for the first option
-that does not exist or does not take its value, and says so with the nearest match.
+`parse` calls tyro. If tyro refuses the words, `_complaint` finds the first option that does not
+exist or has a wrong value, and makes a message with the nearest match.
 
-A group of options called `variant` is parsed like any other. `--help` does not list it: `folded`
-hides it, and one line below the help says that it exists.
+A group of options called `variant` is parsed like any other, but `--help` does not list it:
+`folded` hides it. One line below the help names it.
 """
 
 import contextlib
@@ -27,26 +27,26 @@ Parsed = TypeVar("Parsed")
 PositionalPath = Annotated[Path, tyro.conf.Positional]
 PositionalWord = Annotated[str, tyro.conf.Positional]
 FOLDED = "variant"
-"""Groups of this name are not listed by `--help`."""
+"""Name of the groups that `--help` does not list."""
 HELP = {"-h", "--help"}
 REGISTRY = tyro.constructors.ConstructorRegistry()
 _WORDS = {int: "a whole number", float: "a number", str: "a word", Path: "a path"}
 
 
 class Option(typing.NamedTuple):
-    """An option or a positional argument as the command line spells it."""
+    """An option or a positional argument, in the spelling of the command line."""
 
     name: str
-    """`--learner.gamma`; `TASK` where it is positional"""
+    """`--learner.gamma`, or `TASK` for a positional argument."""
     kind: Any
-    """the type of its value"""
+    """The type of its value."""
     positional: bool
     required: bool
 
 
 @REGISTRY.primitive_rule
 def _home_expanded(info: tyro.constructors.PrimitiveTypeInfo) -> Any:
-    """Paths in which `~` is the home folder, also where the shell leaves it: `--out=~/runs`."""
+    """Paths with `~` for the home folder, which the shell does not expand in `--out=~/runs`."""
     if info.type is not Path:
         return None
     return tyro.constructors.PrimitiveConstructorSpec(
@@ -65,20 +65,20 @@ def parse(
     default: Any = None,
     others_follow: bool = False,
 ) -> Parsed:
-    """Read the words of a command.
+    """Parse the words of a command.
 
     Args:
         kind: dataclass of the command.
         words: after the name of the command.
         command: its name.
-        default: values to start from, in a dataclass of this kind.
-        others_follow: whether options that are unknown here are left for a second reading.
+        default: an instance of the dataclass with default values.
+        others_follow: ignore unknown options, which a second call will parse.
 
     Raises:
-        UsageError: an option that does not exist, lacks its value or does not take it.
+        UsageError: an option does not exist, lacks its value or has a wrong one.
     """
     try:
-        with contextlib.redirect_stderr(io.StringIO()):  # tyro's boxes: we say it in one line
+        with contextlib.redirect_stderr(io.StringIO()):  # hide tyro's own messages
             parsed, unknown = tyro.cli(
                 kind,
                 args=list(words),
@@ -91,21 +91,21 @@ def parse(
     except SystemExit as stop:
         if stop.code in (0, None):
             raise
-        known = list(options(kind, default))
+        existing = list(options(kind, default))
         if others_follow:
-            words = _only(known, words)
-        raise UsageError(_complaint(known, words, command)) from None
+            words = _only(existing, words)
+        raise UsageError(_complaint(existing, words, command)) from None
     if unknown and not others_follow:
         raise UsageError(_complaint(list(options(kind, default)), words, command, unknown[0]))
     return parsed
 
 
 def options(kind: Any, value: Any = None, prefix: str = "") -> Iterator[Option]:
-    """All options of a dataclass and of those nested in it.
+    """All options of a dataclass, nested dataclasses included.
 
     Args:
         kind: the dataclass.
-        value: an instance with the defaults, where there is one.
+        value: an instance with the defaults; None: use the fields' defaults.
         prefix: of the names.
     """
     kind = typing.get_origin(kind) or kind
@@ -129,9 +129,9 @@ def options(kind: Any, value: Any = None, prefix: str = "") -> Iterator[Option]:
 
 
 def folded(config: Any) -> Any:
-    """The same values in a dataclass whose group `variant` is hidden from `--help`.
+    """A copy in which `--help` does not list the group `variant`.
 
-    Its options cannot be parsed: this is for showing the help.
+    It is for the help only, since the options of the group cannot be parsed from it.
     """
     if not has_folded(config):
         return config
@@ -149,20 +149,20 @@ def folded(config: Any) -> Any:
 
 
 def has_folded(config: Any) -> bool:
-    """Whether a dataclass has a group that `--help` does not list."""
+    """Whether a dataclass has a group `variant`."""
     return dataclasses.is_dataclass(getattr(config, FOLDED, None))
 
 
 def _complaint(
-    known: Sequence[Option], words: Sequence[str], command: str, unknown: str | None = None
+    existing: Sequence[Option], words: Sequence[str], command: str, unknown: str | None = None
 ) -> str:
-    """What is wrong with the words, in one line that names the option."""
-    named = {option.name: option for option in known if not option.positional}
+    """The error in the words, in one line that names the option."""
+    named = {option.name: option for option in existing if not option.positional}
     given = _grouped(words)
     for name, values in given.items():
-        option = named.get(_spelled_as_we_do(name))
+        option = named.get("--" + spelled(name[2:]))
         if option is None:
-            near = suggest(name[2:], [known_name[2:] for known_name in named])
+            near = suggest(name[2:], [other[2:] for other in named])
             near = hint(name[2:]) or near.replace("'", "--", 1).replace("'", "")
             return f"unknown option {name}{near}"
         if unknown is None and option.kind is not bool and not _fits(option.kind, values):
@@ -171,14 +171,14 @@ def _complaint(
     if unknown is not None:
         return f"'{unknown}' is one word too many for `goalrelay {command}`; see --help"
     heads = len(list(itertools.takewhile(lambda word: not word.startswith("--"), words)))
-    places = [option for option in known if option.positional][heads:]
-    places += [option for option in named.values() if option.name not in given]
-    lacking = [option.name for option in places if option.required]
-    return f"{command} needs {' and '.join(lacking) or 'other words'}; see its --help"
+    absent = [option for option in existing if option.positional][heads:]
+    absent += [option for option in named.values() if option.name not in given]
+    missing = [option.name for option in absent if option.required]
+    return f"{command} needs {' and '.join(missing) or 'other words'}; see its --help"
 
 
 def _grouped(words: Sequence[str]) -> dict[str, list[str]]:
-    """The options among the words, each with the words up to the next one."""
+    """The options among the words -> the words up to the next option."""
     given: dict[str, list[str]] = {}
     values: list[str] = []
     for word in words:
@@ -190,19 +190,15 @@ def _grouped(words: Sequence[str]) -> dict[str, list[str]]:
     return given
 
 
-def _only(known: Sequence[Option], words: Sequence[str]) -> list[str]:
-    """The words of the options that are known."""
-    names = {option.name for option in known}
+def _only(existing: Sequence[Option], words: Sequence[str]) -> list[str]:
+    """The words without options that do not exist."""
+    names = {option.name for option in existing}
     given = {name: values for name, values in _grouped(words).items() if name in names}
     return [word for name, values in given.items() for word in (name, *values)]
 
 
-def _spelled_as_we_do(name: str) -> str:
-    return "--" + spelled(name[2:])
-
-
 def _fits(kind: Any, values: Sequence[str]) -> bool:
-    """Whether tyro reads the words as a value of this type."""
+    """Whether tyro accepts the words as a value of this type."""
     try:
         with contextlib.redirect_stderr(io.StringIO()):
             tyro.cli(kind, args=list(values), add_help=False)
@@ -212,7 +208,7 @@ def _fits(kind: Any, values: Sequence[str]) -> bool:
 
 
 def _in_words(kind: Any) -> str:
-    """What values a type has."""
+    """The values of a type, in words."""
     origin, inner = typing.get_origin(kind), typing.get_args(kind)
     if origin is Literal:
         return " or ".join(str(value) for value in inner)

@@ -1,4 +1,4 @@
-"""What a person sees while a robot learns: a live line on a terminal, plain lines elsewhere."""
+"""Displays of a run: a live progress line on a terminal, plain lines elsewhere."""
 
 import math
 import time
@@ -18,38 +18,38 @@ SPEED_WINDOW = 50
 
 
 class Lines(Observer):
-    """Plain lines: where output is not a terminal."""
+    """Plain lines, for output that is not a terminal."""
 
     def __init__(self, console: Console | None = None):
         self.console = console or Console(highlight=False, soft_wrap=True)
 
     def start(self, trainer: Trainer, folder: Path) -> None:
-        """Say what is about to happen, where, and how much memory the replay may take."""
-        experiment, replay = trainer.experiment, trainer.buffer
+        """Print the run's settings, its folder and the memory of the replay buffer."""
+        experiment, buffer = trainer.experiment, trainer.buffer
         self.console.print(
             f"{experiment.method_name} + {experiment.learner_name} "
             f"(preset {experiment.preset}) on {experiment.task}, seed {experiment.seed}"
         )
         self.console.print(
             f"run folder {folder}; replay of {experiment.replay.capacity:,} transitions, "
-            f"{replay.bytes / 1e6:,.0f} MB when full"
+            f"{buffer.bytes / 1e6:,.0f} MB when full"
         )
         self.speed = _Speed()
         if trainer.counters.cycle:
             self.console.print(f"going on from {_position(trainer.counters)}")
 
     def cycle(self, counters: Counters, spent: float) -> None:
-        """Only counted here; evaluations print."""
+        """Update the speed; only evaluations print."""
         self.speed.add(counters, spent)
 
     def evaluation(self, counters: Counters, evaluation: Evaluation) -> None:
-        """One line an evaluation."""
+        """Print a line."""
         speed = self.speed.text()
         self.console.print(f"{_position(counters)}  {describe(evaluation)}  {speed}")
 
 
 class Terminal(Lines):
-    """A progress line at the bottom, evaluations scrolling above it."""
+    """A progress line at the bottom; evaluations scroll above it."""
 
     def __init__(self, console: Console | None = None):
         super().__init__(console)
@@ -64,14 +64,14 @@ class Terminal(Lines):
         self.latest = ""
 
     def start(self, trainer: Trainer, folder: Path) -> None:
-        """Print the heading and start the line."""
+        """Print the heading and start the progress line."""
         super().start(trainer, folder)
         task = trainer.experiment.task
         self.bar = self.progress.add_task(task, total=1.0, status="first cycle ...")
         self.live.start()
 
     def cycle(self, counters: Counters, spent: float) -> None:
-        """Move the line."""
+        """Update the progress line."""
         super().cycle(counters, spent)
         if self.bar is None:
             return
@@ -82,7 +82,7 @@ class Terminal(Lines):
         self.progress.update(self.bar, completed=spent, status=status)
 
     def evaluation(self, counters: Counters, evaluation: Evaluation) -> None:
-        """Print a line and keep the figure in view."""
+        """Print a line, and show the success rate in the progress line."""
         super().evaluation(counters, evaluation)
         if not math.isnan(evaluation.success):
             self.latest = (
@@ -90,7 +90,7 @@ class Terminal(Lines):
             )
 
     def close(self) -> None:
-        """Stop the line."""
+        """End the progress line."""
         self.live.stop()
 
 
@@ -113,19 +113,19 @@ def _position(counters: Counters) -> str:
 
 
 class _Speed:
-    """Steps, updates and share of the budget a second over the last cycles."""
+    """Steps, updates and fraction of the budget per second, over the last cycles."""
 
     def __init__(self) -> None:
-        self.seen: deque[dict[str, float]] = deque(maxlen=SPEED_WINDOW)
+        self.samples: deque[dict[str, float]] = deque(maxlen=SPEED_WINDOW)
 
     def add(self, counters: Counters, spent: float) -> None:
         now = {"time": time.perf_counter(), "spent": spent}
-        self.seen.append(now | {"steps": counters.steps, "updates": counters.updates})
+        self.samples.append(now | {"steps": counters.steps, "updates": counters.updates})
 
     def rate(self, name: str) -> float:
-        if len(self.seen) < 2:
+        if len(self.samples) < 2:
             return 0.0
-        first, last = self.seen[0], self.seen[-1]
+        first, last = self.samples[0], self.samples[-1]
         return (last[name] - first[name]) / max(last["time"] - first["time"], 1e-9)
 
     def text(self) -> str:
@@ -134,5 +134,5 @@ class _Speed:
     def left(self) -> str:
         if self.rate("spent") <= 0:
             return ""
-        seconds = int((1 - self.seen[-1]["spent"]) / self.rate("spent"))
+        seconds = int((1 - self.samples[-1]["spent"]) / self.rate("spent"))
         return f"{seconds // 3600}:{seconds // 60 % 60:02d}:{seconds % 60:02d} left at most"

@@ -1,7 +1,7 @@
-"""`goalrelay train` and `goalrelay resume`.
+"""The commands `goalrelay train` and `goalrelay resume`.
 
-`train` reads its words twice: first METHOD, TASK, --learner and --preset, which decide what other
-options there are; then everything, over the values of that preset.
+`train` parses its words twice. First METHOD, TASK, --learner and --preset, which determine the
+other options. Then all options, with the values of the preset as defaults.
 """
 
 import dataclasses
@@ -24,7 +24,7 @@ from goalrelay.train.observer import Observer
 MethodConfig = TypeVar("MethodConfig")
 LearnerConfig = TypeVar("LearnerConfig")
 EXAMPLE = ("her", "FetchReach-v4")
-"""What `goalrelay train --help` shows the options of."""
+"""METHOD and TASK for `goalrelay train --help` without them."""
 MORE = (
     "method.variant.* are further options, for variants of the method; docs/options.md lists them"
 )
@@ -32,26 +32,26 @@ MORE = (
 
 @dataclass(frozen=True)
 class Choice:
-    """What decides which other options there are."""
+    """The options that determine the other options."""
 
     heads: Annotated[tuple[str, ...], tyro.conf.Positional] = ()
     """METHOD TASK"""
     learner: str | None = None
-    """The update rule (default: the preset's)."""
+    """Update rule (default: the preset's)."""
     preset: str = "default"
-    """A named set of values to start from."""
+    """Named set of option values."""
 
 
 @dataclass(frozen=True)
 class Spelled(Experiment[MethodConfig, LearnerConfig], Generic[MethodConfig, LearnerConfig]):
-    """An experiment as the command line spells it."""
+    """An experiment with the argument names of the command line."""
 
     method_name: Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="METHOD")]
-    """How to learn; `goalrelay methods` lists them."""
+    """Method; `goalrelay methods` lists them."""
     task: Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="TASK")]
-    """What to learn: a Gymnasium id or package.module:TaskId; `goalrelay tasks` lists some."""
+    """Task: a Gymnasium id or package.module:TaskId; `goalrelay tasks` lists some."""
     learner_name: Annotated[str, tyro.conf.arg(name="learner")]
-    """The update rule: ddpg, td3, sac, or dqn for discrete actions."""
+    """Update rule: ddpg, td3, sac, or dqn for discrete actions."""
 
 
 AnySpelled = TypeVar("AnySpelled")
@@ -62,7 +62,7 @@ class Train(Generic[AnySpelled]):
     """Learn a task: goalrelay train METHOD TASK [options]."""
 
     experiment: Annotated[AnySpelled, tyro.conf.arg(name="")]
-    """What the run does."""
+    """The options of the run."""
     out: Path | None = None
     """Run folder (default: runs/TASK/METHOD/seed-S)."""
     quiet: bool = False
@@ -71,16 +71,16 @@ class Train(Generic[AnySpelled]):
 
 @dataclass(frozen=True)
 class Resume:
-    """Go on with a run, exactly as if it had not stopped."""
+    """Continue a run; its curve is the one of an unbroken run."""
 
     run: PositionalPath
     """Run folder."""
     steps: int | None = None
-    """New budget of environment steps in all."""
+    """New total budget of environment steps."""
     minutes: float | None = None
-    """New budget of minutes in all."""
+    """New total budget of minutes."""
     until: float | None = None
-    """New success rate at which to stop."""
+    """New success rate at which the run stops."""
     quiet: bool = False
     """Print nothing but errors."""
 
@@ -100,7 +100,7 @@ def train(arguments: Sequence[str]) -> int:
 
 
 def resume(arguments: Sequence[str]) -> int:
-    """Go on with a run after a stop"""
+    """Continue a run"""
     command = parse(Resume, arguments, "resume")
     result = session.resume(
         command.run,
@@ -113,14 +113,14 @@ def resume(arguments: Sequence[str]) -> int:
 
 
 def chosen(words: Sequence[str], asks_help: bool) -> AnyExperiment:
-    """The values of the preset that the words choose.
+    """The experiment of the preset in the words.
 
     Args:
         words: METHOD TASK and options, without --help.
         asks_help: whether METHOD and TASK may be missing.
 
     Raises:
-        UsageError: they are missing, or unknown.
+        UsageError: METHOD or TASK is missing, or a name is unknown.
     """
     choice = parse(Choice, words, "train", others_follow=True)
     heads = choice.heads[:2]
@@ -131,10 +131,10 @@ def chosen(words: Sequence[str], asks_help: bool) -> AnyExperiment:
 
 
 def show_help(default: AnyExperiment) -> None:
-    """Print the options of an experiment; those of variants are one line.
+    """Print the options of an experiment; one line stands for the group `variant`.
 
     Raises:
-        SystemExit: with code 0, when it is printed.
+        SystemExit: always, with code 0.
     """
     shown = dataclasses.replace(default, method=folded(default.method))
     try:
@@ -145,31 +145,32 @@ def show_help(default: AnyExperiment) -> None:
 
 
 def kind_of(experiment: AnyExperiment) -> Any:
-    """`Train` of the kinds of method and learner that the experiment has."""
+    """`Train` with the method's and the learner's types of options."""
     return Train[Spelled[type(experiment.method), type(experiment.learner)]]
 
 
 def spelled(experiment: AnyExperiment) -> Spelled[Any, Any]:
-    """The same experiment, for tyro."""
+    """The experiment in the form that tyro parses."""
     values = {f.name: getattr(experiment, f.name) for f in dataclasses.fields(experiment)}
     return Spelled(**values)
 
 
 def plain(given: Spelled[Any, Any], default: AnyExperiment) -> AnyExperiment:
-    """The experiment that tyro read; what was chosen first is that of the default."""
+    """The parsed experiment; method, task, learner and preset are those of the first parse."""
     values = {f.name: getattr(given, f.name) for f in dataclasses.fields(default)}
     heads = ("method_name", "task", "learner_name", "preset")
     return Experiment(**(values | {name: getattr(default, name) for name in heads}))
 
 
 def observer(quiet: bool) -> Observer:
-    """What shows the progress of a run here."""
+    """The display of a run."""
     if quiet:
         return Observer()
     return Terminal() if Console().is_terminal else Lines()
 
 
 def _report(result: session.Result, quiet: bool) -> int:
+    """Print the end of a run; returns the exit code."""
     interrupted = result.reason == "interrupted"
     if not quiet:
         if result.evaluation is not None:

@@ -1,8 +1,8 @@
-"""Demonstrations: generated, imported, stored as Minari datasets, read for learning.
+"""Demonstrations: generated, imported, stored as Minari datasets, loaded for training.
 
-generate   a scripted expert or a trained policy plays a task
-teleop/    a person does, with keys or a gamepad
-baselines  the `.npz` files of OpenAI Baselines
-dataset    Demonstration <-> a folder that Minari's own loader opens
-load       a folder -> the facts that a method learns from
+generate   demonstrations of a scripted expert or a trained policy
+teleop/    demonstrations of a person, with keys or a gamepad
+baselines  import of the `.npz` files of OpenAI Baselines
+dataset    Demonstration <-> a folder that Minari's loader can open
+load       a folder -> episodes for the replay buffer
 """

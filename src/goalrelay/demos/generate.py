@@ -1,6 +1,6 @@
-"""Let a scripted expert or a policy play a task, and keep what it did.
+"""Demonstrations of a scripted expert or a policy.
 
-expert = expert_of(task)            begin() -> a controller for one episode
+expert = expert_of(task)            # expert() -> a controller for one episode
 for demonstration in generate(task, expert, range(100), Disturbance(noise=0.1)): ...
 """
 
@@ -19,26 +19,29 @@ from goalrelay.settings import number
 Controller = Callable[[Mapping[str, np.ndarray]], Any]
 """Gymnasium's observation dictionary -> an action of the task."""
 Begin = Callable[[], Controller]
-"""Called at the start of an episode."""
+"""Called at the start of an episode; makes its controller."""
 Stop = Callable[[Sequence[float]], bool]
-"""The successes of the steps so far -> whether the episode shall end now."""
+"""Success after each step so far -> whether the episode ends now."""
 
 
 @dataclass(frozen=True)
 class Disturbance:
-    """What makes a demonstrator imperfect."""
+    """Imperfections of a demonstrator."""
 
     noise: float = number(0.0, 0)
-    """Deviation of normal noise on its actions, as a share of half their range."""
+    """Standard deviation of normal noise on its actions, as a fraction of half their range."""
     random: float = number(0.0, 0, 1)
-    """Share of the episodes in which all actions are random."""
+    """Fraction of the episodes with random actions only."""
 
 
 def expert_of(task: Simulator) -> Begin:
-    """The scripted expert of a task: ours, its stock twin's, or an environment's own `expert`.
+    """The scripted expert of a task.
+
+    It is the environment's own `expert`, or the expert of our task with this name. A stock task,
+    such as FetchPush-v4, has the expert of our task of the same name.
 
     Raises:
-        UsageError: there is none.
+        UsageError: the task has no expert.
     """
     own = getattr(task.env.unwrapped, "expert", None)
     if own is not None:
@@ -58,43 +61,43 @@ def expert_of(task: Simulator) -> Begin:
 def generate(
     task: Simulator, begin: Begin, seeds: Iterable[int], disturbance: Disturbance
 ) -> Iterator[Demonstration]:
-    """Play an episode a seed.
+    """A demonstration for each seed.
 
     Args:
-        task: with goals; its environment is used as it is.
+        task: with goals; its environment is not wrapped.
         begin: the demonstrator.
-        seeds: of the episodes, and of what disturbs them.
-        disturbance: how much goes wrong.
+        seeds: of the episodes and of their disturbance.
+        disturbance: noise and random episodes.
     """
-    share = disturbance.random
+    fraction = disturbance.random
     for i, seed in enumerate(seeds):
-        rng = np.random.default_rng([seed, 2])  # not a stream of the environment's or of training
-        wild = int((i + 1) * share) > int(i * share)  # evenly among the others
-        act = _wild(task, rng) if wild else begin()
+        rng = np.random.default_rng([seed, 2])  # distinct from environment and training
+        is_random = int((i + 1) * fraction) > int(i * fraction)  # spread evenly
+        act = _random(task, rng) if is_random else begin()
         yield play(task, _noisy(task, act, disturbance.noise, rng), seed)
 
 
 def play(task: Simulator, act: Controller, seed: int, stop: Stop | None = None) -> Demonstration:
-    """One episode, of at least one step.
+    """One episode of at least one step.
 
     Args:
-        task: with goals; its environment is used as it is.
-        act: gives the environment's own actions, which are recorded as they are.
+        task: with goals; its environment is not wrapped.
+        act: controller with the environment's own actions, which are stored unchanged.
         seed: of the reset.
-        stop: ends the episode before the task does; not asked before the first step.
+        stop: called after each step; true ends the episode before the task does.
     """
-    seen, _ = task.env.reset(seed=seed)
-    moments, actions, rewards, success = [_copied(seen)], [], [], []
+    observation, _ = task.env.reset(seed=seed)
+    timesteps, actions, rewards, success = [_copied(observation)], [], [], []
     terminated = truncated = False
     while not (terminated or truncated or (stop is not None and success and stop(success))):
-        action = act(seen)
+        action = act(observation)
         actions.append(np.array(action))  # before the step: the environment may change it in place
-        seen, reward, terminated, truncated, info = task.env.step(action)
-        moments.append(_copied(seen))
+        observation, reward, terminated, truncated, info = task.env.step(action)
+        timesteps.append(_copied(observation))
         rewards.append(float(reward))
         success.append(task.success(info, bool(terminated), float(reward)))
     return Demonstration(
-        *(np.stack([moment[key] for moment in moments]) for key in KEYS),
+        *(np.stack([timestep[key] for timestep in timesteps]) for key in KEYS),
         action=np.stack(actions),
         reward=np.array(rewards),
         terminated=bool(terminated),
@@ -103,18 +106,18 @@ def play(task: Simulator, act: Controller, seed: int, stop: Stop | None = None) 
     )
 
 
-def _copied(seen: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
-    """One timestep of our own: the environment may overwrite its arrays at the next step."""
-    return {key: np.array(seen[key]) for key in KEYS}
+def _copied(observation: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """A copy of one timestep: the environment may overwrite its arrays at the next step."""
+    return {key: np.array(observation[key]) for key in KEYS}
 
 
 def _noisy(task: Simulator, act: Controller, noise: float, rng: np.random.Generator) -> Controller:
-    """The same within the task's limits, and with noise."""
+    """A controller with noise, within the task's limits; discrete actions have none."""
     if task.spec.discrete:
         return act
 
-    def disturbed(seen: Mapping[str, np.ndarray]) -> np.ndarray:
-        action = np.asarray(act(seen))
+    def disturbed(observation: Mapping[str, np.ndarray]) -> np.ndarray:
+        action = np.asarray(act(observation))
         return task.interface.native(
             task.interface.normalized(action) + noise * rng.standard_normal(action.shape)
         )
@@ -122,8 +125,8 @@ def _noisy(task: Simulator, act: Controller, noise: float, rng: np.random.Genera
     return disturbed
 
 
-def _wild(task: Simulator, rng: np.random.Generator) -> Controller:
-    """Random actions."""
+def _random(task: Simulator, rng: np.random.Generator) -> Controller:
+    """A controller with uniformly random actions."""
     size = task.spec.action_size
     if task.spec.discrete:
         return lambda _: task.interface.native(np.asarray(rng.integers(size)))

@@ -1,9 +1,9 @@
-"""One learner at work: its networks, its optimisers, and the statistics of its inputs.
+"""Training state of one policy: networks, optimisers, statistics of the network inputs.
 
 A method with one level has one agent, a hierarchy has two. A cycle of updates is one jitted scan.
-The call returns at once (JAX dispatches asynchronously), so physics for the next episodes runs
-while it computes. Inputs are normalised once for the whole cycle. Keys are split once at the top.
-A delayed actor (TD3) is structure, not branching: an `update` takes `stride` batches.
+JAX dispatches it asynchronously and returns at once, so the physics of the next episodes runs at
+the same time. Inputs are normalised once for the whole cycle, and keys are split once before the
+scan. For a delayed actor (TD3), one `update` takes `stride` batches.
 """
 
 from functools import partial
@@ -27,7 +27,7 @@ def start_keys(seed: int, levels: int) -> list[Array]:
 
 
 class Learned(Protocol):
-    """What an agent must know of a method's level (`methods.base.Level`)."""
+    """The part of a method's level (`methods.base.Level`) that an agent reads."""
 
     name: str
     spec: Spec
@@ -35,7 +35,7 @@ class Learned(Protocol):
 
 
 class UpdateRule(NamedTuple):
-    """A learner with its options; equal ones share one compiled program."""
+    """A learner with its options. Equal values share one compiled program."""
 
     learner: Learner
     config: Any
@@ -43,14 +43,14 @@ class UpdateRule(NamedTuple):
 
 
 class Agent:
-    """One learner's state.
+    """Training state of one policy.
 
     Args:
-        level: the level of the method that it learns.
+        level: the method's level that the policy belongs to.
         learner: the update rule.
-        config: its options.
-        imitation: how demonstrated steps are imitated.
-        key: decides how the networks start.
+        config: the learner's options.
+        imitation: options of imitation in the actor's loss.
+        key: of the initial weights.
     """
 
     def __init__(
@@ -68,41 +68,45 @@ class Agent:
 
     @property
     def metrics(self) -> tuple[str, ...]:
-        """Names of the learner's metrics, as the log has them."""
+        """Names of the learner's metrics in the log."""
         return tuple(self._name + name for name in self._learner.METRICS)
 
     @property
     def observed(self) -> int:
-        """Inputs that the statistics have counted."""
+        """Number of inputs in the statistics."""
         return int(self._statistics.seen)
 
     def actor(self) -> MLP:
-        """The newest policy network, NumPy."""
+        """The newest policy network, as NumPy arrays."""
         return to_numpy(self._learner.actor(self.state))
 
     def stride(self) -> int:
-        """Updates come in multiples of this."""
+        """The number of updates in a scan is a multiple of this."""
         return self._learner.stride(self.config)
 
     def moments(self) -> Moments:
-        """How inputs are normalised now."""
+        """The present mean and deviation for the normalisation of inputs."""
         clip_input = clip_normalized = np.inf
         if self.config.normalize:
             clip_input, clip_normalized = self.config.clip_input, normalizer.CLIP_NORMALIZED
         return normalizer.moments(self._statistics, clip_input, clip_normalized, self._normalized)
 
     def observe(self, inputs: np.ndarray) -> None:
-        """Count inputs [N, D] in the normalisation."""
+        """Add inputs [N, D] to the statistics."""
         self._statistics = normalizer.observe(self._statistics, inputs, self.config.clip_input)
 
     def start_updates(self, state: Any, batches: Batch, key: Array) -> tuple[Any, dict[str, Array]]:
-        """Start updates [N, B] from a state; the state and metrics returned are being computed."""
+        """Dispatch N updates on batches [N, B, ...]; the results are still being computed.
+
+        Returns:
+            the learner's state after the updates, and the mean metrics by their name in the log.
+        """
         rule = UpdateRule(self._learner, self.config, self._context)
         state, metrics = run_cycle(rule, state, self.moments(), batches, key)
         return state, {self._name + name: value for name, value in metrics.items()}
 
     def blend(self, decay: float) -> None:
-        """Move the running mean of the policy's weights; this fraction of the old one is kept."""
+        """Update the running mean of the policy's weights: decay * mean + (1 - decay) * new."""
         self.average = jax.tree.map(
             lambda mean, new: (decay * mean + (1 - decay) * new).astype(np.float32),
             self.average,
@@ -110,11 +114,11 @@ class Agent:
         )
 
     def saved(self) -> dict[str, Any]:
-        """Everything needed to go on, as a pytree of arrays."""
+        """The whole state, as a pytree of arrays."""
         return {"state": self.state, "average": self.average, "statistics": self._statistics}
 
     def restore(self, saved: dict[str, Any]) -> None:
-        """Become the agent that was saved."""
+        """Take over a saved state."""
         self.state, self._statistics = saved["state"], saved["statistics"]
         self.average = to_numpy(saved["average"])
 
@@ -123,9 +127,10 @@ class Agent:
 def run_cycle(
     rule: UpdateRule, state: Any, moments: Moments, batches: Batch, key: Array
 ) -> tuple[Any, dict[str, Array]]:
-    """N updates: batches [N, B, ...] with N a multiple of the stride -> state, mean metrics."""
+    """N updates on batches [N, B, ...] -> state, mean metrics; N is a multiple of the stride."""
     learner, config = rule.learner, rule.config
     stride = learner.stride(config)
+    # [N / stride, stride, B, ...]: the batches of each call of `update`
     groups = jax.tree.map(
         lambda x: x.reshape(x.shape[0] // stride, stride, *x.shape[1:]),
         batches._replace(

@@ -1,10 +1,11 @@
-"""Imitation in an actor's loss: of demonstrated steps (Nair et al. 2018), and of action targets.
+"""Imitation in the actor's loss: of demonstrated steps (Nair et al. 2018), and of action targets.
 
     L = policy_weight * L_policy + weight * sum over demonstrated steps of |mu(s) - a|^2
 
-With the Q-filter only over those steps on which the critic thinks the demonstrator better,
-Q(s, a) > Q(s, mu(s)) (arXiv 1709.10089, section IV; OpenAI Baselines' `prm_loss_weight`,
-`aux_loss_weight`, `q_filter`). A sum, not a mean: more demonstrated steps in a batch weigh more.
+With the Q-filter, the sum is only over steps with Q(s, a) > Q(s, mu(s)): the critic rates the
+demonstrated action higher (arXiv 1709.10089, section IV; OpenAI Baselines' `prm_loss_weight`,
+`aux_loss_weight`, `q_filter`). It is a sum and not a mean, so more demonstrated steps in a batch
+have more weight.
 
 A method can also give action targets (`types.ActionTarget`): mean weight * |mu(s) - a*|^2.
 """
@@ -19,14 +20,14 @@ from goalrelay.types import Array, Batch
 
 
 class Imitation(NamedTuple):
-    """How demonstrated steps are imitated."""
+    """Options of imitation in the actor's loss."""
 
     weight: float = 0.0
     """Weight of the summed squared distance from demonstrated actions; 0: no imitation."""
     policy_weight: float = 1.0
-    """Weight of the actor's own loss; 0: nothing but imitation."""
+    """Weight of the actor's own loss; 0: imitation only."""
     q_filter: bool = True
-    """Imitate only where the critic thinks the demonstrator better than the actor."""
+    """Imitate only steps for which the critic rates the demonstrated action above the actor's."""
 
 
 def with_imitation(
@@ -42,17 +43,17 @@ def with_imitation(
         config: the weights.
         policy_loss: [] the actor's own loss.
         action: [B, A] the actor's actions, mu(s).
-        batch: what was done, and by whom.
-        value: Q(s, .) of the batch's inputs: [B, A] -> [B].
+        batch: with the demonstrated actions, and which of its steps are demonstrated.
+        value: Q(s, .) at the batch's inputs: [B, A] -> [B].
     """
     if batch.action_target is not None:
-        away = jnp.sum(jnp.square(action - batch.action_target.action), axis=-1)
-        policy_loss = policy_loss + jnp.mean(batch.action_target.weight * away)
+        gap = jnp.sum(jnp.square(action - batch.action_target.action), axis=-1)
+        policy_loss = policy_loss + jnp.mean(batch.action_target.weight * gap)
     if not config.weight or batch.demonstrated is None:
         return config.policy_weight * policy_loss
-    copied = batch.demonstrated
+    imitated = batch.demonstrated  # [B] 1 for steps to imitate, else 0
     if config.q_filter:
         better = value(batch.action) > value(jax.lax.stop_gradient(action))
-        copied = copied * better
+        imitated = imitated * better
     distance = jnp.sum(jnp.square(action - batch.action), axis=-1)
-    return config.policy_weight * policy_loss + config.weight * jnp.sum(copied * distance)
+    return config.policy_weight * policy_loss + config.weight * jnp.sum(imitated * distance)

@@ -1,8 +1,8 @@
-"""Multilayer perceptrons that run wherever their parameters live.
+"""Multilayer perceptrons for JAX and for NumPy arrays.
 
-The same `MLP.__call__` serves learning (JAX arrays inside a jitted update) and acting (NumPy
-arrays, 15 microseconds a forward pass, no dispatch to a device that is busy learning): it uses
-only what both kinds of array offer.
+`MLP.__call__` uses only operations that both kinds of array have. Learning calls it with JAX arrays
+inside a jitted update. Acting calls it with NumPy arrays: 15 microseconds for a forward pass, and
+no dispatch to a device that is busy with updates.
 """
 
 from collections.abc import Sequence
@@ -16,10 +16,11 @@ from goalrelay.types import Array
 
 Init = Literal["glorot", "fan_in", "small_final_layer"]
 SMALL = 3e-3
+"""Bound of the last layer's initial weights with `small_final_layer`."""
 
 
 class MLP(NamedTuple):
-    """Layers with ReLU between them and nothing after the last; a pytree of arrays."""
+    """Layers with ReLU between them and none after the last; a pytree of arrays."""
 
     weights: tuple[Array, ...]
     """[in, out] each"""
@@ -34,12 +35,17 @@ class MLP(NamedTuple):
 
 
 def mlp(key: Array, sizes: Sequence[int], init: Init) -> MLP:
-    """A fresh network with layers sizes[0] -> ... -> sizes[-1].
+    """An initial network with layers sizes[0] -> ... -> sizes[-1].
 
-    `glorot` is U(+-sqrt(6 / (in + out))) with zero biases (OpenAI Baselines HER); `fan_in` is
-    U(+-1 / sqrt(in)) for both (the customary PyTorch start, which TD3's authors used);
-    `small_final_layer` is that with U(+-0.003) in the last layer, so that first
-    actions are small (DDPG; HIRO).
+    `glorot`: weights U(+-sqrt(6 / (in + out))), zero biases (OpenAI Baselines HER).
+    `fan_in`: weights and biases U(+-1 / sqrt(in)) (usual in PyTorch; TD3's authors).
+    `small_final_layer`: `fan_in`, but U(+-0.003) in the last layer, so that the first actions are
+    small (DDPG, HIRO).
+
+    Args:
+        key: of the random weights.
+        sizes: of the layers, input and output included.
+        init: distribution of the initial weights.
     """
     weights, biases = [], []
     layers = zip(jax.random.split(key, len(sizes) - 1), sizes[:-1], sizes[1:], strict=True)
@@ -61,5 +67,5 @@ def q_value(critic: MLP, inputs: Array, action: Array) -> Array:
 
 
 def to_numpy(tree: Array) -> Array:
-    """The same pytree with NumPy leaves (views of host memory where possible)."""
+    """The same pytree with NumPy leaves (views of host memory if possible)."""
     return jax.tree.map(np.asarray, tree)

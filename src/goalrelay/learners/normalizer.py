@@ -1,7 +1,9 @@
-"""Running mean and deviation of network inputs, with the clipping of OpenAI Baselines HER.
+"""Running mean and standard deviation of network inputs, clipped as in OpenAI Baselines HER.
 
-Sums are kept in float64 on the host; a `Moments` snapshot travels to the learner and into the
-exported policy. `normalize` runs on NumPy and on JAX arrays.
+    Statistics   sums in float64, on the host
+    Moments      mean and deviation in float32, for the learner and for the exported policy
+
+`normalize` works on NumPy and on JAX arrays.
 """
 
 from typing import NamedTuple
@@ -11,58 +13,58 @@ import numpy as np
 from goalrelay.types import Array
 
 CLIP_NORMALIZED = 5.0
-"""Normalised inputs are clipped to +- this (Baselines' norm_clip)."""
+"""Normalised inputs are clipped to [-this, this] (Baselines' norm_clip)."""
 SMALLEST_STD = 0.01
-"""Baselines' floor under a deviation: a constant input stays small instead of exploding."""
+"""Smallest deviation (Baselines' eps): a constant input must not become huge."""
 
 
 class Statistics(NamedTuple):
-    """Sums over everything seen; D inputs."""
+    """Sums over all observed inputs of size D."""
 
     seen: np.ndarray
-    """[] float64"""
+    """[] float64: number of inputs"""
     total: np.ndarray
-    """[D] float64"""
+    """[D] float64: sum"""
     squares: np.ndarray
-    """[D] float64"""
+    """[D] float64: sum of squares"""
 
 
 class Moments(NamedTuple):
-    """What normalisation needs, float32: [D] each, and the two clipping limits."""
+    """Mean and standard deviation, float32 [D], and the limits of clipping."""
 
     mean: Array
     std: Array
     clip_input: Array
-    """[]: raw inputs are clipped to +- this (Baselines' clip_obs)"""
+    """[]: raw inputs are clipped to [-this, this] (Baselines' clip_obs)"""
     clip_normalized: Array
-    """[]: normalised inputs are clipped to +- this (Baselines' norm_clip)"""
+    """[]: normalised inputs are clipped to [-this, this] (Baselines' norm_clip)"""
 
 
 def empty(size: int) -> Statistics:
-    """Statistics of nothing yet."""
+    """Statistics without inputs."""
     return Statistics(np.zeros(()), np.zeros(size), np.zeros(size))
 
 
 def observe(statistics: Statistics, inputs: np.ndarray, clip_input: float) -> Statistics:
-    """Statistics with inputs [N, D] added, clipped first as the network would see them."""
-    x = np.clip(inputs, -clip_input, clip_input).astype(np.float64)
+    """Statistics with inputs [N, D] added, clipped as in `normalize`."""
+    clipped = np.clip(inputs, -clip_input, clip_input).astype(np.float64)
     return Statistics(
-        statistics.seen + len(x),
-        statistics.total + x.sum(0),
-        statistics.squares + np.square(x).sum(0),
+        statistics.seen + len(clipped),
+        statistics.total + clipped.sum(0),
+        statistics.squares + np.square(clipped).sum(0),
     )
 
 
 def moments(
     statistics: Statistics, clip_input: float, clip_normalized: float, which: np.ndarray
 ) -> Moments:
-    """Mean and deviation so far; the identity (0 and 1) before anything was seen.
+    """Mean and standard deviation of the observed inputs; 0 and 1 without any.
 
     Args:
         statistics: of the inputs.
         clip_input: limit of raw inputs.
         clip_normalized: limit of normalised inputs.
-        which: [D] bool; the others pass as they are, but for the clipping.
+        which: [D] bool, columns to normalise; the others are only clipped.
     """
     count = max(float(statistics.seen), 1.0)
     mean = statistics.total / count
@@ -79,7 +81,7 @@ def moments(
 
 
 def normalize(moments: Moments, inputs: Array) -> Array:
-    """[..., D] -> [..., D]"""
+    """Clipped, normalised and clipped again: [..., D] -> [..., D]."""
     clipped = inputs.clip(-moments.clip_input, moments.clip_input)
     normalized = (clipped - moments.mean) / moments.std
     return normalized.clip(-moments.clip_normalized, moments.clip_normalized)

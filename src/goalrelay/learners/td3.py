@@ -1,9 +1,9 @@
-"""TD3 (Fujimoto et al. 2018): two critics, smoothed target actions, a delayed actor.
+"""TD3 (Fujimoto et al. 2018, arXiv 1802.09477): two critics, target smoothing, a delayed actor.
 
 a' = clip(mu'(s') + clip(eps, +-c), +-1),  eps ~ N(0, sigma)
 y  = clip(r + discount * min_i Q'_i(s', a'), return range)
-critics:  sum_i mean (Q_i(s, a) - y)^2 (or Huber's) at each of `policy_delay` batches
-actor:   -mean Q_1(s, mu(s)) + action_l2 * mean mu(s)^2     once, on the last of them
+critics:  sum_i mean (Q_i(s, a) - y)^2 (or Huber's loss), on each of `policy_delay` batches
+actor:   -mean Q_1(s, mu(s)) + action_l2 * mean mu(s)^2, on the last of these batches
 """
 
 from dataclasses import dataclass
@@ -32,15 +32,15 @@ class Config(ActorConfig):
     policy_delay: int = number(2, 1, 100)
     """Critic steps for each actor step."""
     target_noise: float = number(0.2, 0)
-    """Deviation of the noise on target actions."""
+    """Standard deviation of the noise on target actions."""
     target_noise_clip: float = number(0.5, 0)
-    """That noise is clipped to +- this."""
+    """This noise is clipped to [-this, this]."""
     loss: Literal["mse", "huber"] = "mse"
-    """Of the critics' errors: squared, or Huber's, half the square up to 1 and linear beyond."""
+    """Loss of the critics: squared error, or Huber's (half the square up to 1, linear above)."""
 
 
 class State(NamedTuple):
-    """Everything that learning changes."""
+    """Networks and optimisers."""
 
     actor: MLP
     critics: tuple[MLP, MLP]
@@ -51,7 +51,7 @@ class State(NamedTuple):
 
 
 def init(config: Config, spec: Spec, inputs: int, key: Array) -> State:
-    """Fresh networks; targets start equal to them."""
+    """Initial networks; the target networks are equal to them."""
     actor_key, *critic_keys = jax.random.split(key, 3)
     policy = mlp(actor_key, (inputs, *config.hidden, spec.action_size), config.init)
     first, second = (
@@ -68,14 +68,14 @@ def init(config: Config, spec: Spec, inputs: int, key: Array) -> State:
 
 
 def stride(config: Config) -> int:
-    """As many batches as critic steps for an actor step."""
+    """`policy_delay` batches for each update, one for each critic step."""
     return config.policy_delay
 
 
 def update(
     config: Config, context: UpdateContext, state: State, batches: Batch, key: Array
 ) -> tuple[State, dict[str, Array]]:
-    """`policy_delay` critic steps, then an actor step, on batches [policy_delay, B, ...]."""
+    """`policy_delay` critic steps, then one actor step; batches [policy_delay, B, ...]."""
 
     def critic_step(state: State, drawn: tuple[Batch, Array]) -> tuple[State, tuple[Array, Array]]:
         batch, key = drawn
@@ -123,7 +123,7 @@ def _target(
 
 
 def move_targets(config: Config, state: State) -> State:
-    """Targets take a polyak step toward the networks."""
+    """A polyak step of the target networks towards the networks."""
     return state._replace(
         target_actor=toward(config, state.target_actor, state.actor),
         target_critics=toward(config, state.target_critics, state.critics),

@@ -107,5 +107,5 @@ def _refuse_renamed(env: Any, where: str) -> None:
     """Refuse attribute names of an earlier version, which would otherwise be ignored silently."""
     for old, new in RENAMED.items():
         value = getattr(env, old, None)
-        if isinstance(value, tuple | list) and value and not hasattr(env, new):
+        if isinstance(value, tuple | list) and value and not getattr(env, new, ()):
             raise UsageError(f"{where}: the attribute {old} is called {new} now")

@@ -1,4 +1,4 @@
-"""The parts of a run: simulator, method, agents and buffers, made from an experiment."""
+"""Construction of a run from an experiment: simulator, method, agents, buffers."""
 
 import dataclasses
 from typing import NamedTuple
@@ -19,24 +19,24 @@ from goalrelay.types import Episode, Steps
 
 
 class Parts(NamedTuple):
-    """What a run is made of."""
+    """The objects of a run."""
 
     experiment: AnyExperiment
-    """with everything that the task decides filled in"""
+    """With the values that depend on the task filled in."""
     simulator: Simulator
     method: Method
     agents: tuple[Agent, ...]
-    """of each level"""
+    """Of each level."""
     buffer: ReplayBuffer
     demonstrations: ReplayBuffer | None
     collector: Collector
 
 
 def build(experiment: AnyExperiment) -> Parts:
-    """The parts of a run.
+    """Build a run.
 
     Raises:
-        UsageError: options, task and demonstrations do not fit each other.
+        UsageError: options, task and demonstrations do not fit together.
     """
     simulator = open_task(experiment.task, experiment.task_options)
     _check_fit(experiment, simulator)
@@ -62,7 +62,7 @@ def build(experiment: AnyExperiment) -> Parts:
 
 
 def store(buffer: ReplayBuffer, method: Method, episodes: list[Episode]) -> Steps:
-    """Add episodes with the weights that the method's priority gives their steps."""
+    """Add episodes; the method's priority gives the weights of their steps."""
     weigh = WEIGHTS[method.priority]
     success = stage_objective(method.task, whole(method.task.spec), 1.0).success
     return buffer.add(episodes, [weigh(episode, success) for episode in episodes])
@@ -106,6 +106,7 @@ def _demonstrations(
 
 
 def _check_fit(experiment: AnyExperiment, simulator: Simulator) -> None:
+    """Refuse a method or a learner that does not fit the task."""
     method = methods.find(experiment.method_name)
     learner = learners.find(experiment.learner_name)
     if method.NEEDS_GOALS and simulator.flat:

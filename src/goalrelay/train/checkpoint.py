@@ -1,9 +1,9 @@
-"""Checkpoints: a tree of arrays <-> one safetensors file, written whole and checked when read.
+"""Checkpoints: a tree of arrays <-> one safetensors file with a checksum.
 
     checkpoint/CYCLE.safetensors    the leaves of the tree by their path, and their SHA-256
 
-The last two are kept. A file appears in one step, so a run that is killed leaves whole files. A
-file that was damaged later is found by its checksum, and the one before it is taken instead.
+The newest two are kept. Writing is atomic, so a killed run leaves complete files. The checksum
+detects a damaged file; then the checkpoint before it is read instead.
 """
 
 import hashlib
@@ -20,24 +20,24 @@ from goalrelay.errors import UsageError
 from goalrelay.files import write_atomically
 
 KEPT = 2
-"""The newest ones that are not deleted."""
+"""Number of checkpoints that are kept."""
 FORMAT = "goalrelay checkpoint 1"
 ENDING = ".safetensors"
 
 
 def save(folder: Path, cycle: int, state: Any) -> None:
-    """Write a checkpoint, and delete all but the newest; a cycle saved before is left alone.
+    """Write a checkpoint and delete old ones; a checkpoint of this cycle is not written again.
 
     Args:
         folder: of the checkpoints; made if it does not exist.
-        cycle: at whose start the state is this one.
+        cycle: the state is the one at the start of this cycle.
         state: tree of arrays.
     """
     file = folder / f"{cycle}{ENDING}"
     if file.exists():
         return
     folder.mkdir(exist_ok=True)
-    for unfinished in folder.glob(f".*{ENDING}"):  # of a process that was killed
+    for unfinished in folder.glob(f".*{ENDING}"):  # a killed process left it
         unfinished.unlink()
     arrays = flattened(state)
     about = {"format": FORMAT, "sha256": checksum(arrays)}
@@ -47,17 +47,17 @@ def save(folder: Path, cycle: int, state: Any) -> None:
 
 
 def restore(folder: Path, like: Any) -> Any | None:
-    """The newest whole checkpoint; damaged ones after it are deleted.
+    """The newest checkpoint that can be read; damaged newer ones are deleted.
 
     Args:
         folder: of the checkpoints.
-        like: a tree of the structure that was saved; the sizes of its arrays may differ.
+        like: a tree of the same structure; the sizes of its arrays may differ.
 
     Returns:
-        The tree that was saved; None where nothing was saved yet.
+        the saved tree; None if the folder has no checkpoint.
 
     Raises:
-        UsageError: there are checkpoints, and none of them can be read.
+        UsageError: none of the checkpoints can be read.
     """
     reasons, damaged = [], []
     for cycle in reversed(cycles(folder)):
@@ -68,7 +68,7 @@ def restore(folder: Path, like: Any) -> Any | None:
             reasons.append(str(error).splitlines()[0][:200])
             damaged.append(file)
             continue
-        for file in damaged:  # else they would block a new save of their cycle
+        for file in damaged:  # `save` would not write their cycle again
             file.unlink()
         return restored
     if reasons:
@@ -82,7 +82,7 @@ def restore(folder: Path, like: Any) -> Any | None:
 
 
 def cycles(folder: Path) -> list[int]:
-    """The cycles that were saved, in their order."""
+    """The cycles of all checkpoints, ascending."""
     names = [path.stem for path in folder.glob(f"*{ENDING}")]
     return sorted(int(name) for name in names if name.isdigit())
 
@@ -91,9 +91,9 @@ def read(file: Path) -> dict[str, np.ndarray]:
     """The arrays in a file, by name.
 
     Raises:
-        ValueError: it is not a checkpoint, or its content is not what was written.
-        SafetensorError: it is not a safetensors file.
-        OSError: it cannot be read.
+        ValueError: the file is not a checkpoint, or its checksum differs.
+        SafetensorError: the file is not a safetensors file.
+        OSError: the file cannot be read.
     """
     with safe_open(file, framework="numpy") as opened:
         about = opened.metadata() or {}
@@ -108,22 +108,22 @@ def read(file: Path) -> dict[str, np.ndarray]:
 
 def checksum(arrays: Mapping[str, np.ndarray]) -> str:
     """SHA-256 over names, types, shapes and bytes."""
-    found = hashlib.sha256()
+    digest = hashlib.sha256()
     for name in sorted(arrays):
         array = arrays[name]
-        found.update(f"{name}\0{array.dtype.str}\0{array.shape}\0".encode())
-        found.update(array.reshape(-1).view(np.uint8).data)
-    return found.hexdigest()
+        digest.update(f"{name}\0{array.dtype.str}\0{array.shape}\0".encode())
+        digest.update(array.reshape(-1).view(np.uint8).data)
+    return digest.hexdigest()
 
 
 def flattened(tree: Any) -> dict[str, np.ndarray]:
-    """The leaves of a tree by their path, such as `['replay']['observation']`."""
+    """The leaves of a tree by their path, such as `['buffer']['observation']`."""
     leaves = jax.tree_util.tree_leaves_with_path(tree)
     return {jax.tree_util.keystr(path): np.asarray(leaf, order="C") for path, leaf in leaves}
 
 
 def unflattened(arrays: Mapping[str, np.ndarray], like: Any) -> Any:
-    """The tree of the leaves, in the structure of `like`.
+    """The tree with these leaves and the structure of `like`.
 
     Raises:
         ValueError: a leaf is missing.

@@ -1,7 +1,7 @@
-"""An experiment is one frozen value: everything that decides what a run will do.
+"""An experiment: all options of a run, in one frozen value.
 
-`make` composes it from a method, a learner and a preset; the command line and `goalrelay.train`
-lay single options over it; `config.json` in the run folder is its JSON.
+`make` builds it from a method, a learner and a preset. The command line and `goalrelay.train`
+replace single options. `config.json` in the run folder is its JSON.
 """
 
 import math
@@ -18,28 +18,28 @@ LearnerConfig = TypeVar("LearnerConfig")
 
 DEFAULT_STEPS = 1_000_000
 FORMAT = 1
-"""Of `config.json`: it changes when the options do."""
+"""Format of `config.json`; it changes when the options change."""
 ALIASES = {"hiro": ("hierarchy", "hiro")}
-"""Method -> method and preset that it stands for."""
+"""Short name -> method and preset."""
 GONE = {"demos": "demonstrations are options of every method: relay TASK --demos.data FOLDER"}
-"""Methods of an earlier version, and what does the same now."""
+"""Method of an earlier version -> its replacement."""
 NOT_OPTIONS = ("versions", "commit", "resumed_at", "note", "removed")
-"""What else `config.json` holds: where the run comes from, the commits at which it was resumed, a
-remark, and options of an earlier version that this one does not have, with the values that ran."""
+"""Further keys of `config.json`: versions and commit of the run, commits at which it was resumed, a
+remark, and values of options that only an earlier version has."""
 
 
 @dataclass(frozen=True)
 class Collect:
-    """How much is collected and learned in a cycle."""
+    """Episodes and updates of a cycle."""
 
     episodes: int = number(1, 1, 10_000)
-    """Episodes collected a cycle."""
+    """Episodes collected in each cycle."""
     threads: int = number(2, 1, 256)
-    """Environments that run at the same time, one a thread; results do not depend on it."""
+    """Environments that run at the same time, one per thread; results do not depend on it."""
     updates: float = number(40, above=0, high=1_000_000)
     """Updates for each cycle, or for each environment step."""
     updates_per: Literal["cycle", "step"] = "cycle"
-    """What `updates` counts for."""
+    """Unit to which `updates` refers."""
 
 
 @dataclass(frozen=True)
@@ -47,7 +47,7 @@ class ReplaySize:
     """The replay buffer."""
 
     capacity: int = number(1_000_000, 1)
-    """Transitions held; then the oldest episodes are overwritten."""
+    """Number of transitions; beyond it the oldest episodes are overwritten."""
 
 
 @dataclass(frozen=True)
@@ -57,40 +57,40 @@ class Demos:
     data: str = ""
     """Folder of demonstrations, a Minari dataset; `goalrelay demos generate` makes one."""
     episodes: int | None = number(None, 1)
-    """Use the first so many demonstrations (default: all)."""
+    """Number of demonstrations to use, from the first (default: all)."""
     share: float = number(0.125, 0, 1)
     """Fraction of every batch that is drawn from the demonstrations (RLPD: 0.5)."""
     weight: float = number(1.0, 0)
     """Behaviour cloning: weight of the summed squared distance from demonstrated actions that led
-    to their goal. 0: no imitation."""
+    to their goal; 0: no imitation."""
     policy_weight: float = number(1.0, 0)
-    """Weight of the actor's own loss. 0: nothing but imitation."""
+    """Weight of the actor's own loss; 0: imitation only."""
     q_filter: bool = True
-    """Imitate only where the critic thinks the demonstrator better than the actor."""
+    """Imitate only steps for which the critic rates the demonstrated action above the actor's."""
 
 
 @dataclass(frozen=True)
 class Evaluate:
-    """When and how the policy is tested, without noise, on episodes of its own."""
+    """Evaluation of the policy, without noise, on separate episodes."""
 
     every: int = number(25, 1)
     """Training episodes between evaluations."""
     episodes: int = number(20, 1, 100_000)
     """Episodes of an evaluation."""
     confirm: int = number(100, 1, 100_000)
-    """Episodes that must confirm that `--until` is reached, when an evaluation says so; and as many
-    others that must confirm it again. The last test made is the one that is reported."""
+    """Episodes of a confirmation. When an evaluation reaches `--until`, two confirmations on other
+    episodes must reach it too. The last one is reported."""
     ema_decay: float = number(0.0, 0, below=1)
-    """The evaluated and exported policy is a running mean of the weights (EMA): this fraction of
-    the old mean is kept each cycle. 0: the newest weights. Collection always uses those."""
+    """The evaluated and exported policy is a running mean of the weights (EMA). This fraction of
+    the old mean is kept in each cycle; 0: the newest weights. Collection always uses the newest."""
 
 
 @dataclass(frozen=True)
 class Save:
-    """What is kept while the run goes on."""
+    """Checkpoints and logs."""
 
     every: float = number(120.0, 0)
-    """Seconds between checkpoints; the last two are kept. 0 saves after every cycle."""
+    """Seconds between checkpoints; the newest two are kept. 0: one after every cycle."""
     tensorboard: bool = True
     """Write TensorBoard event files."""
     track: Literal["none", "wandb", "trackio"] = "none"
@@ -99,22 +99,22 @@ class Save:
 
 @dataclass(frozen=True)
 class Experiment(Generic[MethodConfig, LearnerConfig]):
-    """Everything that decides what a run will do."""
+    """All options of a run."""
 
     method_name: str
-    """How to learn; `goalrelay methods` lists them."""
+    """Method; `goalrelay methods` lists them."""
     task: str
-    """What to learn: a Gymnasium id or package.module:TaskId; `goalrelay tasks` lists some."""
+    """Task: a Gymnasium id or package.module:TaskId; `goalrelay tasks` lists some."""
     learner_name: str
-    """The update rule: ddpg, td3, sac, or dqn for discrete actions."""
+    """Update rule: ddpg, td3, sac, or dqn for discrete actions."""
     preset: str
-    """A named set of values to start from."""
+    """Named set of option values."""
     method: MethodConfig
     """The method's own options."""
     learner: LearnerConfig
     """The learner's own options."""
     collect: Collect = field(default_factory=Collect)
-    """Collecting and updating."""
+    """Episodes and updates of a cycle."""
     replay: ReplaySize = field(default_factory=ReplaySize)
     """The replay buffer."""
     demos: Demos = field(default_factory=Demos)
@@ -128,12 +128,12 @@ class Experiment(Generic[MethodConfig, LearnerConfig]):
     seed: int = number(0, 0, 2**31 - 1)
     """One seed gives one curve."""
     steps: int | None = number(None, 1)
-    """Stop after this many environment steps (1,000,000 if no budget of any kind is given)."""
+    """Stop after this many environment steps (1,000,000 if no budget is given)."""
     episodes: int | None = number(None, 1)
     """Stop after this many training episodes."""
     minutes: float | None = number(None, above=0)
-    """Stop after this much wall-clock time, over all sessions of the run. When that is depends on
-    the machine; all else depends on the seed."""
+    """Stop after this much wall-clock time, over all sessions of the run. Only the length of the
+    run then depends on the machine."""
     until: float | None = number(None, above=0, high=1)
     """Stop when the success rate reaches this, confirmed twice on --evaluate.confirm episodes."""
 
@@ -150,7 +150,7 @@ def make(
     """The experiment of a preset.
 
     Raises:
-        UsageError: an unknown method, learner or preset, with the nearest match.
+        UsageError: the method, learner or preset is unknown; the message has the nearest match.
     """
     if method_name in ALIASES:
         method_name, alias_preset = ALIASES[method_name]
@@ -170,19 +170,19 @@ def make(
     experiment = Experiment(
         method_name, task, learner_name, preset, method.Config(), learner.Config()
     )
-    known = {name for name, _, _ in options(experiment)}
+    existing = {name for name, _, _ in options(experiment)}
     for name, value in chosen.settings.items():
-        if name.startswith("learner.") and name not in known:
-            continue  # this learner has no such part
+        if name.startswith("learner.") and name not in existing:
+            continue  # this learner has no such option
         experiment = replace_at(experiment, name, value)
     return experiment
 
 
 def check(experiment: AnyExperiment) -> None:
-    """Refuse values that cannot work, alone or together.
+    """Check all values, alone and together.
 
     Raises:
-        UsageError: naming the option.
+        UsageError: a value cannot work; the message names the option.
     """
     validate(experiment)
     delay = getattr(experiment.learner, "policy_delay", 1)
@@ -198,10 +198,10 @@ def check(experiment: AnyExperiment) -> None:
 
 
 def restore(values: Mapping[str, Any]) -> AnyExperiment:
-    """The experiment of a `config.json`: every value is its own, none is today's default.
+    """The experiment of a `config.json`; all values are read, none is a default.
 
     Raises:
-        UsageError: it is of another format, or an option is absent or unknown.
+        UsageError: the format is another, or an option is absent or unknown.
     """
     found = values.get("format")
     if found != FORMAT:
@@ -229,12 +229,12 @@ def restore(values: Mapping[str, Any]) -> AnyExperiment:
 
 
 def to_json(experiment: AnyExperiment) -> dict[str, Any]:
-    """Plain values for `config.json`."""
+    """The values for `config.json`."""
     return {"format": FORMAT, **to_dict(experiment)}
 
 
 def budget(experiment: AnyExperiment) -> tuple[float, float, float]:
-    """Environment steps, training episodes and minutes: the run stops at the first it reaches."""
+    """Environment steps, training episodes, minutes: the run stops when one is used up."""
     given = (experiment.steps, experiment.episodes, experiment.minutes)
     if given == (None, None, None):
         given = (DEFAULT_STEPS, None, None)

@@ -1,4 +1,4 @@
-"""How good a policy is: success with its interval, return, final distance to the goal."""
+"""Evaluation of a policy: success rate with its interval, return, final distance to the goal."""
 
 import math
 from collections.abc import Sequence
@@ -15,23 +15,23 @@ MOVED = 0.01
 
 
 class Evaluation(NamedTuple):
-    """What a number of episodes without noise showed. NaN where the task has no such thing."""
+    """Figures of episodes without noise; NaN: the task has no such figure."""
 
     episodes: int
     success: float
-    """Share of episodes whose last step the task calls a success."""
+    """Fraction of episodes with success at the last step."""
     low: float
     high: float
     """95% Wilson interval of the success rate."""
     mean_return: float
     distance: float
-    """Mean Euclidean distance of achieved and desired goal at the end."""
+    """Mean Euclidean distance between achieved and desired goal at the last timestep."""
     diagnosis: dict[str, float]
     """See `diagnose`."""
 
     @property
     def score(self) -> float:
-        """What 'better' means: success, or the return where there is no success."""
+        """Figure by which policies are compared: success, or the return without success."""
         return self.mean_return if math.isnan(self.success) else self.success
 
 
@@ -39,36 +39,37 @@ def wilson(successes: float, trials: float) -> tuple[float, float]:
     """The 95% Wilson score interval of a rate (Wilson 1927).
 
     Args:
-        successes: how many; rounded, since a mean over runs need not be whole.
-        trials: how many; rounded as well.
+        successes: number of successes; rounded, since a mean over runs may not be whole.
+        trials: number of trials; rounded too.
     """
-    from scipy.stats import binomtest  # here: it takes as long to import as all the rest
+    from scipy.stats import binomtest  # imported late: the import is slow
 
     interval = binomtest(round(successes), round(trials)).proportion_ci(method="wilson")
     return float(interval.low), float(interval.high)
 
 
 def diagnosed(spec: Spec) -> list[str]:
-    """Names of what `diagnose` tells of a task with stages."""
+    """Names of the figures of `diagnose`."""
     return ["moved", *(f"reached_{s.name}" for s in spec.stages)] if spec.stages else []
 
 
 def diagnose(episodes: Sequence[Episode], spec: Spec) -> dict[str, float]:
-    """Where episodes got to, as shares of them; empty for a task without stages.
+    """Progress of episodes, as fractions of them; empty for a task without stages.
 
-    `moved`: the achieved goal left its first place by more than 0.01 (metres, in the Fetch tasks);
-    `reached_STAGE`: the stage was within its switch distance at some moment.
+    `moved`: the achieved goal was more than 0.01 from its first value (metres, in the Fetch tasks).
+    `reached_STAGE`: the stage was within its switch distance at some timestep.
     """
     if not spec.stages:
         return {}
     moved = [np.linalg.norm(e.achieved - e.achieved[0], axis=1).max() > MOVED for e in episodes]
-    there = [[(_gap(e, s) <= s.switch).any() for e in episodes] for s in spec.stages]
-    shares = [moved, *there]
-    return {n: float(np.mean(s)) for n, s in zip(diagnosed(spec), shares, strict=True)}
+    reached = [[(_gap(e, s) <= s.switch).any() for e in episodes] for s in spec.stages]
+    # one list for each name, with a bool for each episode
+    columns = [moved, *reached]
+    return {n: float(np.mean(c)) for n, c in zip(diagnosed(spec), columns, strict=True)}
 
 
 def _gap(episode: Episode, stage: Stage) -> np.ndarray:
-    """[L + 1] the largest distance of a constraint of the stage."""
+    """[L + 1] largest distance from its goal of any constraint of the stage."""
     gaps = [c.desired.of(episode) - c.achieved.of(episode) for c in stage.constraints]
     return np.max([np.linalg.norm(gap, axis=1) for gap in gaps], axis=0)
 
@@ -89,7 +90,7 @@ def summarize(episodes: Sequence[Episode], spec: Spec) -> Evaluation:
 
 
 def evaluate(collector: Collector, policy: Policy, seeds: Sequence[int]) -> Evaluation:
-    """Run the deterministic policy for one episode a seed."""
+    """Evaluate the deterministic policy on one episode for each seed."""
     return summarize(
         collector.collect(lambda _: policy.act(), seeds, evaluation=True), policy.method.task.spec
     )

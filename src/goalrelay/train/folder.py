@@ -1,10 +1,10 @@
-"""The run folder: what a run leaves behind, and how it goes on after a stop.
+"""The run folder: files of a run.
 
-config.json          every value, the versions and the commit
-progress.csv         one row an evaluation; timing.csv beside it
-tensorboard/         the same as events
+config.json          all options, versions of packages, the commit
+progress.csv         one row for each evaluation; timing.csv has the same rows
+tensorboard/         the same figures as events
 policy.safetensors   the best policy, with policy.json; policy-last.* is the newest
-checkpoint/          everything needed to go on, the last two kept; see `checkpoint`
+checkpoint/          state from which the run can be resumed; see `checkpoint`
 """
 
 import importlib.metadata
@@ -34,7 +34,7 @@ class RunFolder:
         """A new run folder with its `config.json`.
 
         Raises:
-            UsageError: a run is there already, or the folder cannot be written.
+            UsageError: the folder has a run already, or it cannot be written.
         """
         if (path / "config.json").exists():
             raise UsageError(
@@ -53,7 +53,7 @@ class RunFolder:
         """An existing run folder.
 
         Raises:
-            UsageError: there is none.
+            UsageError: the folder is not a run folder.
         """
         if not (path / "config.json").exists():
             raise UsageError(f"{path} is not a run folder: it has no config.json")
@@ -63,7 +63,7 @@ class RunFolder:
         """The experiment of `config.json`.
 
         Raises:
-            UsageError: damaged, or of another version.
+            UsageError: the file is damaged, or of another version.
         """
         try:
             return experiments.restore(self._values())
@@ -79,10 +79,10 @@ class RunFolder:
         return str(self._values().get("note", ""))
 
     def resumable(self) -> AnyExperiment:
-        """The experiment, of a run that this version can go on with.
+        """The experiment of a run that this version can resume.
 
         Raises:
-            UsageError: it ran with an option that is gone, or its checkpoints are not there.
+            UsageError: the run has an option that this version lacks, or it has no checkpoint.
         """
         experiment = self.experiment()
         for name, value in self.removed().items():
@@ -98,7 +98,7 @@ class RunFolder:
         return experiment
 
     def set_experiment(self, experiment: AnyExperiment) -> None:
-        """Replace `config.json` when a run is resumed; its first commit stays."""
+        """Replace `config.json` when a run is resumed; versions and first commit are kept."""
         old, now = self._values(), _provenance()
         kept = {name: old.get(name, now[name]) for name in now}
         commits = old.get("resumed_at", [])
@@ -115,10 +115,10 @@ class RunFolder:
         checkpoint.save(self.path / CHECKPOINT, cycle, state)
 
     def restore(self, like: dict[str, Any]) -> dict[str, Any] | None:
-        """The newest whole checkpoint in the structure of `like`; see `checkpoint.restore`.
+        """The newest readable checkpoint in the structure of `like`; see `checkpoint.restore`.
 
         Raises:
-            UsageError: there are checkpoints, and none of them can be read.
+            UsageError: none of the checkpoints can be read.
         """
         return checkpoint.restore(self.path / CHECKPOINT, like)
 
@@ -130,7 +130,7 @@ def default_folder(experiment: AnyExperiment) -> Path:
 
 
 def _provenance() -> dict[str, Any]:
-    """Versions of what the run stands on, and the commit of the source where there is one."""
+    """Versions of the packages that a run depends on, and the commit of the source if known."""
     versions = {"python": platform.python_version()}
     for package in PACKAGES:
         try:

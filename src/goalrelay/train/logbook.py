@@ -1,7 +1,7 @@
-"""Where a run's figures go: `progress.csv`, `timing.csv`, TensorBoard, an experiment tracker.
+"""The log of a run: `progress.csv`, `timing.csv`, TensorBoard, an experiment tracker.
 
-`progress.csv` holds only what the seed decides, so that two runs of one seed give the same file;
-seconds and speeds are in `timing.csv`, row for row beside it.
+`progress.csv` depends on the seed alone, so two runs with one seed write the same file. Seconds and
+speeds are in `timing.csv`, with the same rows.
 """
 
 import csv
@@ -20,9 +20,9 @@ Row = dict[str, Any]
 
 
 class Table:
-    """A small CSV file that is always whole on disk.
+    """A small CSV file that is complete on disk after every row.
 
-    Rows of the cycle it starts from and later ones are forgotten: a resumed run makes them again.
+    Rows from the starting cycle on are dropped, since a resumed run writes them again.
     """
 
     def __init__(self, path: Path, cycle: int):
@@ -36,7 +36,7 @@ class Table:
             self._write()
 
     def append(self, row: Row) -> None:
-        """Add a row and put the file in place."""
+        """Add a row and write the file."""
         self.rows.append({name: _cell(value) for name, value in row.items()})
         self._write()
 
@@ -45,7 +45,15 @@ class Table:
 
 
 class Logbook:
-    """All the places where figures go, from a cycle and an environment step on."""
+    """The files and services of a log.
+
+    Args:
+        folder: of the run.
+        config: the experiment, for the tracker.
+        save: the options.
+        cycle: the run continues from this one; later rows are dropped.
+        step: environment steps so far.
+    """
 
     def __init__(self, folder: Path, config: Mapping[str, Any], save: Save, cycle: int, step: int):
         self.progress = Table(folder / "progress.csv", cycle)
@@ -61,7 +69,7 @@ class Logbook:
             self._tracker.init(project="goalrelay", name=str(folder), config=dict(config))
 
     def write(self, progress: Row, timing: Row) -> None:
-        """One evaluation's figures, with the seconds beside them."""
+        """Write the row of one evaluation to all of them."""
         self.progress.append(progress)
         self.timing.append(timing)
         figures = {
@@ -85,7 +93,7 @@ class Logbook:
 
 
 def write_table(path: Path, rows: Sequence[Row]) -> None:
-    """Put a CSV file in place, with the names of the first row; empty without rows."""
+    """Write a CSV file with the column names of the first row; empty without rows."""
     text = io.StringIO()
     if rows:
         writer = csv.DictWriter(text, list(rows[0]), lineterminator="\n")
@@ -98,7 +106,7 @@ def read_table(path: Path) -> list[Row]:
     """The rows of a CSV file, as strings.
 
     Raises:
-        UsageError: missing or unreadable.
+        UsageError: the file is missing or unreadable.
     """
     try:
         with path.open(newline="") as file:
@@ -114,7 +122,7 @@ def _cell(value: Any) -> str:
 
 
 def _tracker(name: str) -> Any:
-    """wandb, or trackio, which answers to the same calls."""
+    """The module wandb, or trackio, which has the same functions."""
     try:
         return importlib.import_module(name)
     except ModuleNotFoundError:

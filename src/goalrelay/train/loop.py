@@ -2,13 +2,13 @@
 
     for each cycle c, with learner state S_c and its policy P_c:
         if an evaluation is due: evaluate P_c
-        start   S_{c+1} = updates(S_c, batches relabelled from the replay buffer)  (on their own)
-        collect episodes with P_c + exploration                                    (meanwhile)
+        start   S_{c+1} = updates(S_c, batches relabelled from the replay buffer)  (asynchronous)
+        collect episodes with P_c + exploration                               (at the same time)
         wait for S_{c+1}; add the episodes to the buffer and to the input statistics
 
-So collection lags the updates by one cycle, always by exactly one: nothing depends on timing.
-Every random number comes from the seed, a stream and a counter, so there is no generator state to
-save: a run resumed from a checkpoint continues as if it had never stopped.
+So collection is always exactly one cycle behind the updates, and no result depends on timing. Every
+random number comes from the seed, a stream and a counter, so there is no generator state to save. A
+run that is resumed from a checkpoint gives the curve of an unbroken run.
 """
 
 import math
@@ -38,16 +38,16 @@ TRAIN, TEST, CONFIRM, SAMPLE, STATISTICS, AGAIN = range(6)
 SCAN = 50
 """Updates in one jitted scan (rounded up to whole strides) when updates are counted per step."""
 ABSURD = 1e12
-"""A loss or a mean value beyond this has exploded."""
+"""A loss or a mean value above this has diverged."""
 
 
 class Stop(NamedTuple):
-    """How a training ended."""
+    """The end of a run."""
 
     reason: str
     """`until`, `budget` or `interrupted`"""
     evaluation: Evaluation | None
-    """The last evaluation made."""
+    """The last evaluation."""
 
 
 def run_loop(
@@ -56,11 +56,17 @@ def run_loop(
     on_evaluation: Callable[[Policy, Evaluation], None],
     on_cycle: Callable[[], None],
 ) -> Stop:
-    """Cycle until the budget is spent, `until` is confirmed twice, or `stopping` says so.
+    """Run cycles until the budget is used, `until` is confirmed twice, or `stopping` is true.
+
+    Args:
+        trainer: the run.
+        stopping: called before each cycle; true ends the loop.
+        on_evaluation: called with the policy after each evaluation.
+        on_cycle: called after each cycle.
 
     Raises:
-        Diverged: learning exploded; the trainer is then not to be saved.
-        UsageError: `until` is asked of a task that has no success.
+        Diverged: learning diverged; the trainer must not be saved.
+        UsageError: `until` is set for a task that does not report success.
     """
     until, evaluation = trainer.experiment.until, None
     aim, settings = math.inf if until is None else until, trainer.experiment.evaluate
@@ -72,7 +78,7 @@ def run_loop(
             evaluation = trainer.evaluate(policy, count)
             if until is not None and math.isnan(evaluation.success):
                 raise UsageError(f"--until: task '{trainer.simulator.id}' does not report success")
-            # of many evaluations some are lucky: two others, of other episodes, must agree
+            # some of many evaluations are lucky: two more, on other episodes, must confirm it
             for stream in () if finished else (CONFIRM, AGAIN):
                 if evaluation.success >= aim:
                     evaluation = trainer.evaluate(policy, settings.confirm, stream)
@@ -87,23 +93,23 @@ def run_loop(
 
 
 class Counters(NamedTuple):
-    """Where the run stands at the start of a cycle; saved with the checkpoint."""
+    """Counters of a run at the start of a cycle; saved in the checkpoint."""
 
     cycle: int = 0
     episodes: int = 0
     steps: int = 0
     updates: int = 0
     owed: float = 0.0
-    """Updates earned by environment steps and not made yet."""
+    """Updates that are due for environment steps and not done yet."""
     best: float = -math.inf
-    """Score of the best policy so far."""
+    """Highest score of an evaluation."""
     success: float = math.nan
-    """Success rate of the last evaluation; NaN before the first, or where the task has none."""
+    """Success rate of the last evaluation; NaN: no evaluation yet, or a task without success."""
     seconds: float = 0.0
 
 
 class Progress(NamedTuple):
-    """What an evaluation changes; a run that is resumed after its end makes the last one again."""
+    """State that an evaluation changes. A run resumed after its end repeats the last evaluation."""
 
     counters: Counters
     metrics: Metrics
@@ -112,7 +118,7 @@ class Progress(NamedTuple):
 
 
 class Trainer:
-    """A run in progress: the state of learning, and the simulators it learns from."""
+    """A run: learning state, replay buffer, counters, simulators."""
 
     def __init__(self, experiment: AnyExperiment):
         parts: Parts = build(experiment)
@@ -136,7 +142,7 @@ class Trainer:
 
     @property
     def counters(self) -> Counters:
-        """Where the run stands; seconds up to now, over all its sessions."""
+        """The counters, with the seconds until now over all sessions."""
         seconds = self._earlier_seconds + time.perf_counter() - self._began
         return self._now.counters._replace(seconds=seconds)
 
@@ -146,32 +152,32 @@ class Trainer:
         self.simulator.close()
 
     def policy(self) -> Policy:
-        """The policy to evaluate and export: a running mean of the weights."""
+        """The policy for evaluation and export: a running mean of the weights."""
         return self._policy([agent.average for agent in self.agents])
 
     def evaluation_due(self) -> bool:
-        """Whether the policy is to be evaluated before this cycle."""
+        """Whether an evaluation is due before this cycle."""
         every, now = self.experiment.evaluate.every, self._now.counters.episodes
         return now // every > (now - self.experiment.collect.episodes) // every and now > 0
 
     def budget_fraction(self) -> float:
-        """Fraction of the budget that is used: 1 or more when the run is over."""
+        """Used fraction of the budget; 1 or more: the run is complete."""
         counters, budget = self.counters, experiments.budget(self.experiment)
         done = counters.steps, counters.episodes, counters.seconds / 60
         return max(so_far / most for so_far, most in zip(done, budget, strict=True))
 
     def evaluate(self, policy: Policy, episodes: int, stream: int = TEST) -> Evaluation:
-        """Evaluate on seeds that belong to this cycle of this run alone."""
+        """Evaluate on seeds that only this cycle of this run uses."""
         first = self._now.counters.cycle * 1_000_003  # cycles do not share seeds
         seeds = [self._seed(stream, first + i) for i in range(episodes)]
         return evaluate(self.collector, policy, seeds)
 
     def take_evaluation(self, evaluation: Evaluation) -> tuple[bool, dict[str, float]]:
-        """Keep what an evaluation showed.
+        """Update the state by an evaluation.
 
         Returns:
-            whether the policy is as good as the best so far, and the means of the metrics since
-            the evaluation before.
+            whether the score is the highest so far (or equal), and the means of the metrics since
+            the last evaluation.
         """
         self._before_evaluation = now = self._now
         names = [f"reached_{stage.name}" for stage in self.method.task.spec.stages]
@@ -182,12 +188,12 @@ class Trainer:
         return evaluation.score >= best, now.metrics.means()
 
     def cycle(self) -> None:
-        """Updates and collection at the same time, then the books.
+        """Updates and collection at the same time; then storing and counting.
 
         Raises:
-            Diverged: a loss or a value is not finite, or absurd.
+            Diverged: a loss or a value is NaN, infinite or huge.
         """
-        snapshot = self._snapshot()  # of before the updates: they run while it collects
+        snapshot = self._snapshot()  # before the updates: they run during collection
         scans, scan = self._planned()
         pending = self._start_updates(snapshot, scans, scan)
         episodes = self.collector.collect(
@@ -202,10 +208,11 @@ class Trainer:
         self._count(episodes, scans * scan)
 
     def saved(self, repeat_evaluation: bool = False) -> dict[str, Any]:
-        """Everything needed to continue, as a pytree of arrays.
+        """The whole state as a pytree of arrays.
 
         Args:
-            repeat_evaluation: as of before the last evaluation, which a resumed run makes again.
+            repeat_evaluation: the state before the last evaluation, so that a resumed run repeats
+                it.
         """
         progress = self._before_evaluation if repeat_evaluation else self._now
         counters = progress.counters._replace(seconds=self.counters.seconds)
@@ -218,7 +225,7 @@ class Trainer:
         }
 
     def restore(self, saved: dict[str, Any]) -> None:
-        """Become the run that was saved."""
+        """Take over a saved state."""
         for agent, state in zip(self.agents, saved["agents"], strict=True):
             agent.restore(state)
         self.buffer.restore(saved["buffer"])
@@ -231,7 +238,7 @@ class Trainer:
         self._earlier_seconds = counters.seconds
 
     def _snapshot(self) -> Snapshot:
-        """What acting and sampling may ask in this cycle."""
+        """The state that acting and sampling may read in this cycle."""
         counters = self._now.counters
         known = not math.isnan(counters.success)
         policy = self._policy([agent.actor() for agent in self.agents])
@@ -245,7 +252,7 @@ class Trainer:
         )
 
     def _planned(self) -> tuple[int, int]:
-        """How many scans this cycle, and updates in each."""
+        """Number of scans in this cycle, and updates in each scan."""
         collect, counters = self.experiment.collect, self._now.counters
         random = counters.steps < self.experiment.method.exploration.random_steps
         if not self.buffer.transitions or random:
@@ -259,7 +266,11 @@ class Trainer:
     def _start_updates(
         self, snapshot: Snapshot, scans: int, scan: int
     ) -> list[tuple[Agent, Any, dict[str, Array]]]:
-        """Dispatch this cycle's scans; returns states and metrics that are being computed."""
+        """Dispatch this cycle's scans.
+
+        Returns:
+            agent, new state and metrics of each scan; the arrays are still being computed.
+        """
         before, pending = self._now.counters.updates, []
         for number, (level, agent) in enumerate(zip(self.method.levels, self.agents, strict=True)):
             every = level.interval * scan
@@ -278,7 +289,7 @@ class Trainer:
     def _sample(
         self, number: int, snapshot: Snapshot, scan: int, rng: np.random.Generator
     ) -> tuple[Batch, dict[str, float]]:
-        """A scan of batches for a level: of the run's own steps, then of demonstrated ones."""
+        """A scan of batches for a level; in each, demonstrated steps follow the run's own."""
         level, size = self.method.levels[number], self.agents[number].config.batch_size
         demonstrations = self.demonstrations
         if demonstrations is None:
@@ -295,13 +306,14 @@ class Trainer:
         return combine(pieces, lambda arrays: np.concatenate(arrays, axis=1)), figures
 
     def _observe(self, buffer: ReplayBuffer, steps: Steps) -> None:
-        """Count the inputs of these steps in the normalisation."""
+        """Add the inputs of these steps to the statistics of the normalisation."""
         for level, agent in zip(self.method.levels, self.agents, strict=True):
             if agent.config.normalize:
                 rng = self._rng(STATISTICS, self._now.counters.cycle)
                 agent.observe(level.inputs(buffer, steps, rng))
 
     def _count(self, episodes: list[Episode], updates: int) -> None:
+        """Advance counters and metrics by one cycle."""
         steps, old = sum(e.length for e in episodes), self._now.counters
         random = old.steps < self.experiment.method.exploration.random_steps
         owed = 0.0
@@ -318,6 +330,7 @@ class Trainer:
         self._now = self._now._replace(counters=counters)
 
     def _watch(self, metrics: dict[str, float]) -> None:
+        """Add metrics of a scan; raise if the learner diverged."""
         counters = self._now.counters
         for name, value in metrics.items():
             if not abs(value) < ABSURD and name in self._watched:
@@ -328,7 +341,7 @@ class Trainer:
         self._now.metrics.add_updates(metrics)
 
     def _policy(self, actors: list[MLP]) -> Policy:
-        """A policy of these networks and of the statistics as they are."""
+        """A policy with these networks and the present input statistics."""
         moments = tuple(agent.moments() for agent in self.agents)
         return Policy(
             self.experiment.task,

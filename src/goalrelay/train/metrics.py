@@ -1,4 +1,4 @@
-"""The figures of training since the last evaluation: sums that become means."""
+"""Metrics of training since the last evaluation: sums over episodes and scans, then means."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -12,7 +12,7 @@ class Metrics:
 
     Args:
         spec: of the task.
-        figures: names of what updates report; a scan need not report all of them.
+        figures: names of the metrics of updates; a scan may report only some of them.
     """
 
     def __init__(self, spec: Spec, figures: Sequence[str]):
@@ -22,11 +22,11 @@ class Metrics:
         self._sums = dict.fromkeys(("episodes", *self._per_episode, *figures, *counts), 0.0)
 
     def fresh(self) -> "Metrics":
-        """Empty ones of the same kind."""
+        """Empty metrics with the same names."""
         return Metrics(self._spec, self._figures)
 
     def add_episodes(self, episodes: Sequence[Episode]) -> None:
-        """Count training episodes."""
+        """Add training episodes."""
         means = diagnose(episodes, self._spec)
         sums = {name: value * len(episodes) for name, value in means.items()}
         sums |= {
@@ -38,13 +38,13 @@ class Metrics:
             self._sums[name] += value
 
     def add_updates(self, figures: Mapping[str, float]) -> None:
-        """Count what a scan of updates reported."""
+        """Add the metrics of a scan of updates."""
         for name, value in figures.items():
             self._sums[name] += value
             self._sums[f"count_{name}"] += 1
 
     def means(self) -> dict[str, float]:
-        """The row for the log; NaN for figures that no scan reported."""
+        """The means for the log; NaN for a metric that no scan reported."""
         episodes = max(self._sums["episodes"], 1)
         means = {f"train_{name}": self._sums[name] / episodes for name in self._per_episode}
         for name in self._figures:
@@ -57,5 +57,5 @@ class Metrics:
         return dict(self._sums)
 
     def restore(self, saved: Mapping[str, float]) -> None:
-        """Become the metrics that were saved."""
+        """Take over saved sums."""
         self._sums = {name: float(saved[name]) for name in self._sums}

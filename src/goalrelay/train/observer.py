@@ -1,4 +1,4 @@
-"""What is told about a run while it goes on; the command line's display is one of these."""
+"""Observers: callbacks during a run. The displays of the command line are observers."""
 
 from pathlib import Path
 
@@ -7,16 +7,16 @@ from goalrelay.train.loop import Counters, Trainer
 
 
 class Observer:
-    """Watches a run; this one does nothing. Override what you want to hear."""
+    """Callbacks of a run. These do nothing; override the ones that you need."""
 
     def start(self, trainer: Trainer, folder: Path) -> None:
-        """A run begins or goes on."""
+        """A run starts or is resumed."""
 
     def cycle(self, counters: Counters, spent: float) -> None:
-        """A cycle is done; so much of the budget is spent (`Trainer.spent`)."""
+        """A cycle has ended; `spent` is the used fraction of the budget."""
 
     def evaluation(self, counters: Counters, evaluation: Evaluation) -> None:
-        """The policy was evaluated."""
+        """An evaluation has ended."""
 
     def close(self) -> None:
-        """The run is over."""
+        """The run has ended."""

@@ -1,4 +1,4 @@
-"""A policy on its own: what acts, saved as safetensors + JSON, loaded without running any code.
+"""A trained policy without its run: saved as safetensors and JSON, loaded without running code.
 
 policy = goalrelay.load("runs/FetchReach-v4/her/seed-0")
 action = policy(observation)          # the dictionary (or array) that Gymnasium gives
@@ -43,7 +43,7 @@ BEST, LAST = "policy", "policy-last"
 
 @dataclass(frozen=True)
 class Policy:
-    """A policy with everything it needs: NumPy arrays and names."""
+    """A policy with all that acting needs: NumPy arrays and names."""
 
     task: str
     """Id of the task."""
@@ -52,11 +52,11 @@ class Policy:
     method: Method
     learner_name: str
     interface: Interface
-    """How the task's observations and actions are converted."""
+    """Conversion of the task's observations and actions."""
     actors: tuple[MLP, ...]
-    """of each level, the one that acts first"""
+    """Of each level, in the order of `Method.levels`."""
     moments: tuple[Moments, ...]
-    """of each level: how its inputs are normalised"""
+    """Of each level: normalisation of its inputs."""
 
     def __call__(self, observation: Any) -> Any:
         """Gymnasium observation -> Gymnasium action.
@@ -65,19 +65,19 @@ class Policy:
             observation: a goal task's dictionary, or a flat task's array.
 
         Raises:
-            UsageError: it is a hierarchy, which remembers its sub-goal: see `episode`.
+            UsageError: a hierarchy, which keeps its sub-goal between steps; see `episode`.
         """
         if len(self.actors) > 1:
             raise UsageError("a hierarchical policy acts by policy.episode()(observation)")
         return self.episode()(observation)
 
     def episode(self) -> Callable[[Any], Any]:
-        """For one episode: Gymnasium observation -> Gymnasium action."""
+        """A policy for one episode: Gymnasium observation -> Gymnasium action."""
         act, interface = self.act(), self.interface
         return lambda observation: interface.native(act(interface.observation(observation)))
 
     def act(self) -> Act:
-        """What acts in one episode of evaluation: normalised actions, without noise."""
+        """A policy for one episode without noise: `Observation` -> action in [-1, 1]."""
         return self.method.act(Snapshot(self.networks), None)
 
     @property
@@ -87,7 +87,7 @@ class Policy:
 
     @functools.cached_property
     def networks(self) -> tuple[Network, ...]:
-        """Of each level: action for raw inputs [..., D]; a stochastic one samples with an rng."""
+        """Of each level: raw inputs [..., D], generator -> actions (see `types.Network`)."""
         learner = learners.find(self.learner_name)
 
         def network(actor: MLP, moments: Moments) -> Network:
@@ -96,11 +96,11 @@ class Policy:
         return tuple(map(network, self.actors, self.moments))
 
     def subgoal_position(self, observation: Observation, decision: np.ndarray) -> np.ndarray | None:
-        """Position [P] in the world that a hierarchy's sub-goal asks for, if it is a position."""
+        """Target position [P] of a hierarchy's sub-goal, world frame; None: it has none."""
         return self.method.subgoal_position(observation, decision)
 
     def save(self, folder: Path, name: str = BEST) -> None:
-        """Write `name.safetensors` and `name.json` into the folder, each atomically."""
+        """Write `name.safetensors` and `name.json` to the folder, each atomically."""
         tensors = {"action_low": self.interface.low, "action_high": self.interface.high}
         for n, (actor, moments) in enumerate(zip(self.actors, self.moments, strict=True)):
             tensors |= {f"{n}.weights.{i}": w for i, w in enumerate(actor.weights)}
@@ -128,7 +128,7 @@ def load(path: str | Path) -> Policy:
     """The policy of a run folder (its best), of a `.safetensors` or of a `.json` file.
 
     Raises:
-        UsageError: missing, damaged, or written by another version.
+        UsageError: a file is missing, damaged, or of another version.
     """
     stem = _stem(Path(path))
     about = read_json(stem.with_suffix(".json"))
@@ -157,12 +157,12 @@ def load(path: str | Path) -> Policy:
         raise
     except FileNotFoundError:
         raise UsageError(f"no such file: {tensor_file}") from None
-    except Exception as error:  # safetensors raises its own kinds for damaged files
+    except Exception as error:  # safetensors has its own errors for damaged files
         raise UsageError(f"cannot read the policy {tensor_file}: {error}") from error
 
 
 def _method(about: dict[str, Any]) -> Method:
-    """The method of a saved policy; it only acts, so it needs no reward and no discount."""
+    """The method of a saved policy, without reward and discount: it only acts."""
     kind = methods.find(about["method"])
     symmetries = tuple(_symmetry(values) for values in about["symmetries"])
     task = Task(_spec(about["spec"]), _no_reward, _no_reward, symmetries)
@@ -197,7 +197,7 @@ def _networks(
 
 
 def _spec(about: dict[str, Any]) -> Spec:
-    """The spec as it was before JSON made lists of its tuples."""
+    """The spec from JSON, with tuples instead of lists."""
     spec = Spec(**about)
     body = spec.body
     if body is not None:
@@ -242,7 +242,7 @@ def _symmetry(values: Any) -> Symmetry:
 
 
 def _stem(path: Path) -> Path:
-    """The path of a policy's two files without their endings."""
+    """Path of a policy's two files, without ending."""
     if path.suffix in (".safetensors", ".json"):
         return path.with_suffix("")
     if not path.exists():

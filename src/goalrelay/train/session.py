@@ -1,7 +1,7 @@
-"""A training with everything around it: run folder, logs, checkpoints, observer, Ctrl-C.
+"""A run with its folder, logs, checkpoints, observer and handling of Ctrl-C.
 
-`train` starts a run and `resume` goes on with one; the command line and the Python API are both
-these two functions. The learning itself is `loop.run_loop`.
+`train` starts a run, `resume` continues one. The command line and the Python API call these two
+functions. The training loop itself is `loop.run_loop`.
 """
 
 import dataclasses
@@ -35,7 +35,7 @@ from goalrelay.train.policy import BEST, LAST, Policy, load
 
 @dataclasses.dataclass(frozen=True)
 class Result:
-    """How a training ended."""
+    """The end of a run."""
 
     folder: Path
     reason: str
@@ -43,11 +43,11 @@ class Result:
     episodes: int
     steps: int
     seconds: float
-    """Wall-clock time of the run so far, evaluation included, over all its sessions."""
+    """Wall-clock time over all sessions of the run, evaluations included."""
     evaluation: Evaluation | None
-    """The last evaluation made."""
+    """The last evaluation."""
     policy: Policy
-    """The newest policy; the best one is in the folder."""
+    """The newest policy; the best policy is in the folder."""
 
 
 class Options(TypedDict, total=False):
@@ -78,10 +78,10 @@ def train(
     out: str | Path | None = None,
     **options: Unpack[Options],
 ) -> Result:
-    """Learn a task.
+    """Train a policy for a task.
 
     Args:
-        method: a name that `goalrelay methods` prints.
+        method: a name from the list of `goalrelay methods`.
         task: a Gymnasium id, or package.module:TaskId.
         learner: ddpg, td3, sac or dqn; the preset's by default.
         preset: a named set of values to start from.
@@ -90,8 +90,8 @@ def train(
             `Options`.
 
     Raises:
-        UsageError: a value that cannot work, named.
-        Diverged: learning exploded; the last good checkpoint is kept.
+        UsageError: an option that cannot work; the message names it.
+        Diverged: learning diverged; the last checkpoint is kept.
     """
     experiment = experiments.make(method, task, learner, preset)
     for name in options:
@@ -104,11 +104,11 @@ def train(
 
 
 def start(experiment: AnyExperiment, out: Path | None, observer: Observer) -> Result:
-    """Begin a run of an experiment in a new folder."""
+    """Start a run of an experiment in a new folder."""
     experiments.check(experiment)
     use_compilation_cache()
-    trainer = Trainer(experiment)  # before the folder: a refused task leaves nothing behind
-    experiment = trainer.experiment  # with what the task decides filled in
+    trainer = Trainer(experiment)  # before the folder is made: a refused task leaves no folder
+    experiment = trainer.experiment  # with the values that depend on the task
     folder = RunFolder.create(out or default_folder(experiment), experiment)
     return _Session(trainer, folder, observer).run()
 
@@ -121,18 +121,18 @@ def resume(
     until: float | None = None,
     observer: Observer | None = None,
 ) -> Result:
-    """Go on with a run from its newest checkpoint, exactly as if it had not stopped.
+    """Continue a run from its newest checkpoint; its curve is the one of an unbroken run.
 
     Args:
         run: the run folder.
-        steps: a new budget of environment steps in all, instead of the run's own.
-        minutes: a new budget of minutes in all, instead of the run's own.
-        until: a new success rate at which to stop, instead of the run's own.
-        observer: what shows the progress; silent by default.
+        steps: a new total budget of environment steps.
+        minutes: a new total budget of minutes.
+        until: a new success rate at which the run stops.
+        observer: receives the progress; silent by default.
 
     Raises:
-        UsageError: not a run folder, or nothing in it can be read.
-        Diverged: learning exploded.
+        UsageError: the folder is not a run folder, or none of its checkpoints can be read.
+        Diverged: learning diverged.
     """
     use_compilation_cache()
     folder = RunFolder.open(Path(run))
@@ -153,21 +153,21 @@ def resume(
 def evaluate(
     path: str | Path, *, episodes: int = 100, seed: int = 0, threads: int = 2
 ) -> Evaluation:
-    """Test a saved policy without noise.
+    """Evaluate a saved policy without noise.
 
     Args:
         path: run folder (its best policy) or a policy file.
-        episodes: how many.
-        seed: of the test episodes.
+        episodes: number of episodes.
+        seed: of the episodes.
         threads: environments that run at the same time.
 
     Raises:
-        UsageError: no policy there, or its task does not exist here.
+        UsageError: the path has no policy, or its task is not installed.
     """
     policy = load(path)
     collector = Collector(lambda: open_task(policy.task, policy.task_options), threads)
     try:
-        sequence = np.random.SeedSequence([seed, 2**16])  # apart from the seeds of training
+        sequence = np.random.SeedSequence([seed, 2**16])  # distinct from the seeds of training
         seeds = [int(s) >> 1 for s in sequence.generate_state(episodes)]
         return evaluate_policy(collector, policy, seeds)
     finally:
@@ -175,7 +175,7 @@ def evaluate(
 
 
 class _Session:
-    """A trainer with its folder, logs and observer, for as long as one process works on it."""
+    """A trainer with its folder, log and observer, in one process."""
 
     def __init__(self, trainer: Trainer, folder: RunFolder, observer: Observer):
         self.trainer, self.folder, self.observer = trainer, folder, observer
@@ -187,14 +187,14 @@ class _Session:
         self.last_row = counters
 
     def run(self) -> Result:
-        """Learn until something stops it; leave a folder that can be resumed."""
+        """Train until the run stops; the folder can be resumed."""
         trainer = self.trainer
         self.observer.start(trainer, self.folder.path)
         try:
             with _interruptible() as interrupted:
                 stop = run_loop(trainer, interrupted, self._evaluated, self._cycled)
                 trainer.policy().save(self.folder.path, LAST)
-                # a resumed run makes the last evaluation again, if it is due at all
+                # a run that is resumed after its end repeats the last evaluation
                 self._save(repeat_evaluation=stop.reason != "interrupted")
         except Diverged as error:
             raise Diverged(
@@ -233,7 +233,7 @@ class _Session:
         self.observer.evaluation(counters, evaluation)
 
     def _speeds(self, now: Counters) -> dict[str, float]:
-        """Seconds so far, and rates since the row before."""
+        """Seconds of the run, and rates since the last row."""
         before, self.last_row = self.last_row, now
         span = max(now.seconds - before.seconds, 1e-9)
         return {
@@ -254,7 +254,7 @@ class _Session:
 
 
 def use_compilation_cache() -> None:
-    """Keep compiled programs on disk, so that a second start is quick."""
+    """Keep compiled programs on disk, so that the next start is fast."""
     home = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
     jax.config.update("jax_compilation_cache_dir", str(Path(home) / "goalrelay" / "xla"))
     jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.1)
@@ -263,20 +263,24 @@ def use_compilation_cache() -> None:
 
 @contextmanager
 def _interruptible() -> Iterator[Any]:
-    """Ctrl-C and SIGTERM ask to stop after the cycle; a second Ctrl-C stops at once."""
-    asked = threading.Event()
+    """Ctrl-C and SIGTERM stop the run after the cycle; a second one stops it at once.
+
+    Yields:
+        a function that returns whether the run is to stop.
+    """
+    requested = threading.Event()
     if threading.current_thread() is not threading.main_thread():
-        yield asked.is_set
+        yield requested.is_set
         return
 
-    def ask(signum: int, frame: FrameType | None) -> None:
-        if asked.is_set():
+    def request(signum: int, frame: FrameType | None) -> None:
+        if requested.is_set():
             raise KeyboardInterrupt
-        asked.set()
+        requested.set()
 
-    before = {s: signal.signal(s, ask) for s in (signal.SIGINT, signal.SIGTERM)}
+    before = {s: signal.signal(s, request) for s in (signal.SIGINT, signal.SIGTERM)}
     try:
-        yield asked.is_set
+        yield requested.is_set
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)

@@ -1,90 +1,39 @@
-"""Many runs from one file: variants, tasks, a grid of values, seeds; several at a time; one table.
+"""Many runs: several at a time, each in a process and on cores of its own; one table of them.
 
-    method = "relay"                  # the words of `goalrelay train`
-    task = "FetchPush-v4"
-    seeds = [0, 1, 2]
-
-    [options]                         # of every run, by the names of the command line
-    episodes = 400
-
-    [grid]                            # every combination
-    "learner.polyak" = [0.75, 0.95]
-
-    [variants.default]                # and of each of these, with what it changes
-    [variants.uniform]
-    "method.priority" = "uniform"
-
-    [tasks.FetchPush]                 # and of each of these
-    [tasks.FetchSlide]
-    task = "FetchSlide-v4"
-
-Every run has a process, and cores, of its own. A run that is there is resumed, a finished one is
-left alone; `table.csv` holds a row for each run that ended. docs/sweeps.md describes every key.
+A run that exists is resumed, and a finished one is left alone. `table.csv` holds a row for each run
+that ended. `sweep_file` reads the file that describes the runs.
 """
 
-import itertools
 import math
 import multiprocessing
 import os
-import re
 import shlex
 import shutil
 import signal
 import subprocess
 import sys
-import tomllib
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from goalrelay.errors import Diverged, UsageError
 from goalrelay.files import write_json
-from goalrelay.settings import replace_at, suggest
 from goalrelay.train import config as experiments
 from goalrelay.train import session
-from goalrelay.train.config import AnyExperiment
 from goalrelay.train.folder import RunFolder
 from goalrelay.train.logbook import read_table, write_table
 from goalrelay.train.observer import Observer
+from goalrelay.train.sweep_file import PREPARED, Plan, Planned, filled
 
-HEAD = ("method", "task", "learner", "preset")
-TABLES = ("options", "grid", "variants", "tasks", "prepare")
-TEXTS = ("about", "notes", "published")
-"""For pages about the sweep (benchmarks/tables.py); no run depends on them."""
-KEYS = (*HEAD, "seeds", "folder", "others", "results", *TABLES, *TEXTS)
-PREPARED = Path("runs/demonstrations")
-"""Where the steps of `prepare` leave what they make."""
 KEPT = ("config.json", "progress.csv", "timing.csv", "others.json")
 """Small files of a run that are copied to `results`."""
 OTHERS_SEED = 12345
-"""Seed of the episodes of `others`; no test during a run sees them."""
+"""Seed of the episodes of `others`; no evaluation during a run uses them."""
 COMMAND = (sys.executable, "-m", "goalrelay.cli")
 SHOWN = {"success": ".2f", "mean_return": ",.1f"}
 SHOWN |= dict.fromkeys(("episodes", "steps", "seconds"), ",.0f")
-"""Columns of the summary, and how they are written."""
-
-
-class Planned(NamedTuple):
-    """One run of a sweep."""
-
-    variant: str
-    """Variant and task, as the summary names them."""
-    name: str
-    """Its folder in the sweep's."""
-    experiment: AnyExperiment
-
-
-class Plan(NamedTuple):
-    """A sweep file, read and checked."""
-
-    runs: list[Planned]
-    prepare: Mapping[str, str] = {}
-    """Name -> words of a `goalrelay` command that makes it, in order."""
-    others: int = 0
-    """Episodes on which the best policy of each finished run is tested once more."""
-    results: Path | None = None
-    """Where the small files of each run are copied."""
+"""Columns of the summary, and their number formats."""
 
 
 class Row(NamedTuple):
@@ -93,7 +42,7 @@ class Row(NamedTuple):
     variant: str
     seed: int
     ended: str
-    """`until`, `budget`, `interrupted`, or why it could not go on"""
+    """`until`, `budget`, `interrupted`, or the error that ended it"""
     success: float
     mean_return: float
     episodes: int
@@ -102,144 +51,17 @@ class Row(NamedTuple):
 
     @property
     def finished(self) -> bool:
-        """Whether there is nothing left to do for it."""
+        """Whether the run is complete."""
         return self.ended in ("until", "budget")
 
 
-def read(
-    path: Path,
-    seeds: Sequence[int] = (),
-    tasks: Sequence[str] = (),
-    variants: Sequence[str] = (),
-) -> Plan:
-    """The runs of a sweep file, all of them checked.
-
-    Args:
-        path: the file.
-        seeds: instead of those of the file.
-        tasks: only these of its tasks.
-        variants: only these of its variants.
-
-    Raises:
-        UsageError: naming the file, and what in it cannot work.
-    """
-    plan = load(path)
-    try:
-        for key, chosen in (("tasks", tasks), ("variants", variants)):
-            plan[key] = {name: _entry(plan, key, name) for name in chosen or plan[key]}
-        runs = list(_planned(plan, seeds))
-        names = [planned.name for planned in runs]
-        twice = [name for name in names if names.count(name) > 1]
-        if twice:
-            raise UsageError(f"two runs would be {twice[0]}")
-    except UsageError as error:
-        raise UsageError(f"{path}: {error}") from None
-    results = Path(plan["results"]) if "results" in plan else None
-    return Plan(runs, plan["prepare"], plan["others"], results)
-
-
-def load(path: Path) -> dict[str, Any]:
-    """The keys of a sweep file; every table is there, if empty.
-
-    Raises:
-        UsageError: not a sweep file.
-    """
-    try:
-        plan = tomllib.loads(path.read_text())
-    except FileNotFoundError:
-        raise UsageError(f"no such file: {path}") from None
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise UsageError(f"cannot read {path}: {error}") from None
-    for key in plan:
-        if key not in KEYS:
-            raise UsageError(f"{path}: unknown key '{key}'{suggest(key, KEYS)}")
-    for key in TABLES:
-        if not isinstance(plan.setdefault(key, {}), dict):
-            raise UsageError(f"{path}: '{key}' must be a table")
-    plan = {"folder": "{label}/seed-{seed}", "others": 0, "seeds": [0]} | plan
-    for key, kind in (("folder", str), ("results", str), ("others", int)):
-        if not isinstance(plan.get(key, kind()), kind):
-            raise UsageError(f"{path}: '{key}' must be a {'text' if kind is str else 'number'}")
-    return plan
-
-
-def _entry(plan: dict[str, Any], key: str, name: str) -> dict[str, Any]:
-    """What one variant or task changes."""
-    kind = key.removesuffix("s")
-    if name not in plan[key]:
-        raise UsageError(f"no {kind} '{name}'{suggest(name, plan[key])}")
-    if not isinstance(plan[key][name], dict):
-        raise UsageError(f"{kind} '{name}' must be a table")
-    if "/" in name or name.startswith("."):
-        raise UsageError(f"{kind} '{name}' cannot be the name of a folder")
-    return plan[key][name]
-
-
-def _planned(plan: dict[str, Any], only: Sequence[int]) -> Iterator[Planned]:
-    variants = plan["variants"] or {("" if plan["tasks"] else "default"): {}}
-    tasks = plan["tasks"] or {"": {}}
-    for variant, point, task in itertools.product(variants, _points(plan["grid"]), tasks):
-        change = variants[variant] | tasks[task]
-        word = "_".join([*filter(None, [variant]), *map(_word, point, point.values())])
-        label = "/".join(filter(None, [word, task]))
-        seeds = change.get("seeds", plan["seeds"])
-        if not isinstance(seeds, list) or not seeds or any(type(seed) is not int for seed in seeds):
-            raise UsageError("'seeds' must be a list of whole numbers")
-        for seed in only or seeds:
-            try:
-                name = plan["folder"].format(variant=word, task=task, label=label, seed=seed)
-            except (KeyError, IndexError, ValueError):
-                raise UsageError("'folder' may name {variant}, {task} and {seed}") from None
-            yield Planned(label, name, _experiment(plan, point | change, seed))
-
-
-def _word(name: str, value: Any) -> str:
-    """A value of the grid in the name of a folder."""
-    values = value if isinstance(value, list) else [value]
-    shown = "x".join(str(one) for one in values).replace("/", "-")
-    return f"{name.rpartition('.')[2]}-{shown}"
-
-
-def _points(grid: dict[str, Any]) -> list[dict[str, Any]]:
-    for name, values in grid.items():
-        if not isinstance(values, list) or not values:
-            raise UsageError(f"grid '{name}' must be a list of values")
-    return [dict(zip(grid, values, strict=True)) for values in itertools.product(*grid.values())]
-
-
-def _experiment(plan: dict[str, Any], change: dict[str, Any], seed: int) -> AnyExperiment:
-    words: dict[str, Any] = {"learner": None, "preset": "default"}
-    words |= {key: table[key] for table in (plan, change) for key in HEAD if key in table}
-    for key in ("method", "task", *words):
-        if not isinstance(words.get(key, 0), str | None):
-            raise UsageError(f"'{key}' must be given, and be a name")
-    experiment = experiments.make(*(words[key] for key in HEAD))
-    changes = {key: value for key, value in change.items() if key not in (*HEAD, "seeds", *TEXTS)}
-    for name, value in (plan["options"] | changes | {"seed": seed}).items():
-        value = _filled(value, plan["prepare"]) if isinstance(value, str) else value
-        experiment = replace_at(experiment, name.replace("-", "_"), value)
-    experiments.check(experiment)
-    return experiment
-
-
-def _filled(text: str, prepare: Mapping[str, str]) -> str:
-    """A text with `{name}` replaced by the folder that is prepared under that name."""
-
-    def folder(match: re.Match[str]) -> str:
-        if match[1] not in prepare:
-            raise UsageError(f"nothing is prepared as '{match[1]}'{suggest(match[1], prepare)}")
-        return str(PREPARED / match[1])
-
-    return re.sub(r"\{([\w-]+)\}", folder, text)
-
-
 def _prepare(steps: Mapping[str, str]) -> None:
-    """Make what is not there yet; a step that was interrupted begins anew."""
+    """Make the folders that do not exist yet; an interrupted step starts again."""
     for name, command in steps.items():
         folder, part = PREPARED / name, PREPARED / f"{name}.part"
         if not folder.exists():
             shutil.rmtree(part, ignore_errors=True)
-            words = shlex.split(_filled(command, steps))
+            words = shlex.split(filled(command, steps))
             ended = subprocess.run([*COMMAND, *words, "--out", str(part)])
             if ended.returncode:
                 raise UsageError(f"'{name}' could not be prepared by: goalrelay {command}")
@@ -247,16 +69,16 @@ def _prepare(steps: Mapping[str, str]) -> None:
 
 
 def run(plan: Plan, out: Path, jobs: int, report: Callable[[Row], None]) -> list[Row]:
-    """Make all runs, as many at a time as there are jobs; the rows of those that ended.
+    """Make all runs; the rows of those that ended.
 
     Args:
         plan: the runs.
         out: folder of the sweep.
-        jobs: runs at a time; the cores of this machine are shared out among them.
-        report: is told of every run that ends.
+        jobs: runs at the same time; they share the cores of this machine.
+        report: called with the row of each run when it ends.
 
     Raises:
-        UsageError: a run there was begun with other options, or the folder cannot be written.
+        UsageError: an existing run has other options, or the folder cannot be written.
     """
     table = out / "table.csv"
     done = {(row.variant, row.seed): row for row in _rows(table)}
@@ -270,85 +92,96 @@ def run(plan: Plan, out: Path, jobs: int, report: Callable[[Row], None]) -> list
     open_runs = [p for p in plan.runs if (p.variant, p.experiment.seed) not in finished]
     if open_runs:
         _prepare(plan.prepare)
+
+    def add(row: Row) -> None:
+        done[row.variant, row.seed] = row
+        write_table(table, [row._asdict() for row in sorted(done.values())])
+        report(row)
+
+    _run_all(open_runs, plan, out, jobs, add)
     chosen = {(p.variant, p.experiment.seed) for p in plan.runs}
+    return [row for key, row in done.items() if key in chosen]
+
+
+def _run_all(
+    runs: Sequence[Planned], plan: Plan, out: Path, jobs: int, ended: Callable[[Row], None]
+) -> None:
+    """Run in processes; `ended` is called with each row as soon as it exists."""
     context = multiprocessing.get_context("spawn")
     cores = context.SimpleQueue()
     for share in _shares(jobs):
         cores.put(share)
     with ProcessPoolExecutor(
-        jobs, context, initializer=_begin, initargs=(cores,), max_tasks_per_child=1
+        jobs, context, initializer=_initialize, initargs=(cores,), max_tasks_per_child=1
     ) as pool:
-        waiting: set[Future[Row]] = {pool.submit(_run, p, plan, out) for p in open_runs}
+        waiting: set[Future[Row]] = {pool.submit(_run, p, plan, out) for p in runs}
         try:
             while waiting:
-                ended, waiting = wait(waiting, return_when=FIRST_COMPLETED)
-                for future in ended:
-                    row = future.result()
-                    done[row.variant, row.seed] = row
-                    write_table(table, [row._asdict() for row in sorted(done.values())])
-                    report(row)
-        except KeyboardInterrupt:  # the runs got it too: they save, and stop
+                complete, waiting = wait(waiting, return_when=FIRST_COMPLETED)
+                for future in complete:
+                    ended(future.result())
+        except KeyboardInterrupt:  # every run gets the signal too, saves and stops
             pool.shutdown(cancel_futures=True)
             raise
-    return [row for key, row in done.items() if key in chosen]
 
 
 def _check_same(planned: Planned, folder: Path) -> None:
+    """Refuse to resume a run whose folder has other options."""
     if not (folder / "config.json").exists():
         return
-    there = experiments.to_json(RunFolder.open(folder).experiment())
+    saved = experiments.to_json(RunFolder.open(folder).experiment())
     for name, value in experiments.to_json(planned.experiment).items():
-        if there[name] != value:
+        if saved[name] != value:
             raise UsageError(
                 f"{folder} was begun with other options ({name}); --out names another folder"
             )
 
 
 def _shares(jobs: int) -> list[set[int]]:
-    """The cores of this process in as many shares; jobs beyond them double up."""
+    """The cores for each job, disjoint; with more jobs than cores, several jobs share one."""
     cores = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else []
     shares = [set(cores[i::jobs]) for i in range(min(jobs, len(cores)))]
     return [shares[i % len(shares)] if shares else set() for i in range(jobs)]
 
 
-_cores: Any = None  # in a run's process: shares of cores that are free
+_cores: Any = None  # in a run's process: queue of the sets of cores that no run uses
 
 
-def _begin(cores: Any) -> None:
-    """In a run's process: Ctrl-C is for the run to hear, not for what surrounds it."""
+def _initialize(cores: Any) -> None:
+    """Prepare a run's process: only the run itself handles Ctrl-C, in `session`."""
     global _cores
     _cores = cores
     signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 def _run(planned: Planned, plan: Plan, out: Path) -> Row:
-    """One run from its start, or from where it stopped, to its end."""
+    """One run from its start, or from its newest checkpoint, to its end."""
     folder, seed = out / planned.name, planned.experiment.seed
-    mine = _cores.get()
+    cores = _cores.get()
     try:
-        if mine:
-            os.sched_setaffinity(0, mine)
+        if cores:
+            os.sched_setaffinity(0, cores)
         if (folder / "config.json").exists():
             result = session.resume(folder)
         else:
             result = session.start(planned.experiment, folder, Observer())
-        tested = result.evaluation
-        figures = (tested.success, tested.mean_return) if tested else (math.nan, math.nan)
+        last = result.evaluation
+        figures = (last.success, last.mean_return) if last else (math.nan, math.nan)
         counts = result.episodes, result.steps, result.seconds
         row = Row(planned.variant, seed, result.reason, *figures, *counts)
         if row.finished and plan.others:
-            _test_once_more(folder, plan.others)
+            _evaluate_best(folder, plan.others)
     except (UsageError, Diverged, RuntimeError) as error:
         row = Row(planned.variant, seed, str(error), math.nan, math.nan, 0, 0, math.nan)
     finally:
-        _cores.put(mine)
+        _cores.put(cores)
     if plan.results:
         _copy(folder, plan.results / planned.name)
     return row
 
 
-def _test_once_more(folder: Path, episodes: int) -> None:
-    """Write what the best policy scores on episodes that no test saw to others.json."""
+def _evaluate_best(folder: Path, episodes: int) -> None:
+    """Write an evaluation of the best policy, on episodes of its own, to others.json."""
     if not (folder / "others.json").exists():
         figures = session.evaluate(folder, episodes=episodes, seed=OTHERS_SEED)._asdict()
         plain = {name: None if value != value else value for name, value in figures.items()}
@@ -356,39 +189,40 @@ def _test_once_more(folder: Path, episodes: int) -> None:
 
 
 def _copy(folder: Path, results: Path) -> None:
-    """Copy the small files of a run, those that it has."""
+    """Copy those small files of a run that exist."""
     for file in filter(Path.exists, (folder / name for name in KEPT)):
         results.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(file, results / file.name)
 
 
 def _rows(table: Path) -> list[Row]:
+    """The rows of table.csv; none if it does not exist."""
     if not table.exists():
         return []
     kinds = Row.__annotations__
     try:
         return [Row(**{k: kinds[k](v) for k, v in row.items()}) for row in read_table(table)]
     except (KeyError, TypeError, ValueError):
-        raise UsageError(f"{table} is damaged; without it finished runs are tested again") from None
+        raise UsageError(f"{table} is damaged; delete it to evaluate finished runs again") from None
 
 
 def summary(rows: Sequence[Row]) -> str:
-    """A Markdown table, a line a variant: means over seeds, lowest and highest beside them."""
+    """A Markdown table, one line for each variant: means over seeds, with their range."""
     lines = ["| variant | seeds | success | return | episodes | steps | seconds |"]
     lines.append("| --- " * 7 + "|")
     for variant in dict.fromkeys(row.variant for row in rows):
-        mine = [row for row in rows if row.variant == variant and row.finished]
-        if mine:
-            cells = [variant, str(len(mine))]
+        group = [row for row in rows if row.variant == variant and row.finished]
+        if group:
+            cells = [variant, str(len(group))]
             for name, style in SHOWN.items():
-                cells.append(_spread([getattr(row, name) for row in mine], style))
+                cells.append(_mean_and_range([getattr(row, name) for row in group], style))
             lines.append("| " + " | ".join(cells) + " |")
     return "\n".join(lines)
 
 
-def _spread(values: Sequence[float], style: str) -> str:
+def _mean_and_range(values: Sequence[float], style: str) -> str:
     mean = sum(values) / len(values)
-    if mean != mean:  # the task has no such figure
+    if math.isnan(mean):  # the task has no such figure
         return ""
     if min(values) == max(values):
         return format(mean, style)

@@ -11,18 +11,18 @@ from typing import Any, Protocol
 import numpy as np
 
 DEAD = 0.15
-"""Sticks at rest are off their middle by less than this share of their way."""
+"""Dead zone: smaller deflections of a stick count as 0."""
 
 
 class Joystick(Protocol):
-    """What is used of `pygame.joystick.Joystick`."""
+    """The used part of `pygame.joystick.Joystick`."""
 
     def get_numaxes(self) -> int:
-        """How many axes there are."""
+        """Number of axes."""
         ...
 
     def get_axis(self, axis_number: int, /) -> float:
-        """Where an axis stands: [-1, 1], down and right are positive."""
+        """Deflection of an axis in [-1, 1]; down and right are positive."""
         ...
 
     def quit(self) -> None:
@@ -31,10 +31,10 @@ class Joystick(Protocol):
 
 
 class Gamepad:
-    """An open gamepad, or none: then nothing is ever pressed.
+    """A gamepad. Without a joystick its sticks stay at 0 and no button is pressed.
 
     Args:
-        joystick: pygame's, None for none.
+        joystick: of pygame; None: no gamepad.
     """
 
     def __init__(self, joystick: Joystick | None = None):
@@ -43,39 +43,39 @@ class Gamepad:
 
     @property
     def present(self) -> bool:
-        """Whether there is one; it may be unplugged at any time."""
+        """Whether a gamepad is connected; it can be unplugged at any time."""
         return self._joystick is not None
 
     def sticks(self) -> np.ndarray:
-        """[3] in [-1, 1]: left stick to the right, left stick forward, right stick forward."""
+        """Deflections [3] in [-1, 1]: left stick right, left stick forward, right stick forward."""
         self._read()
         if self._joystick is None:
             return np.zeros(3, np.float32)
         axes = self._joystick.get_numaxes()
         right = 4 if axes > 4 else 3  # pads without analogue triggers have four axes
         signs = ((0, 1), (1, -1), (right, -1))
-        ways = [sign * self._joystick.get_axis(i) if i < axes else 0.0 for i, sign in signs]
-        return np.array([way if abs(way) > DEAD else 0.0 for way in ways], np.float32).clip(-1, 1)
+        raw = [sign * self._joystick.get_axis(i) if i < axes else 0.0 for i, sign in signs]
+        return np.array([x if abs(x) > DEAD else 0.0 for x in raw], np.float32).clip(-1, 1)
 
     def presses(self, button: int) -> int:
-        """How often a button was pressed since this was last asked."""
+        """Number of presses of a button since the last call for it."""
         self._read()
         return self._presses.pop(button, 0)
 
     def pressed(self) -> bool:
-        """Whether presses of any button wait to be asked for."""
+        """Whether `presses` of any button would be more than 0."""
         self._read()
         return bool(self._presses)
 
     def close(self) -> None:
-        """Free the device; sticks go back to their middle."""
+        """Free the device; sticks return to 0."""
         if self._joystick is not None:
             self._joystick.quit()
         self._joystick = None
         self._presses.clear()
 
     def _read(self) -> None:
-        """Take in what has happened."""
+        """Process the waiting events."""
         if self._joystick is None:
             return
         pygame = start()
@@ -88,7 +88,7 @@ class Gamepad:
 
 
 def first() -> Gamepad:
-    """The first gamepad of this machine; none without one, or without pygame."""
+    """The first gamepad of this machine; without a gamepad or without pygame, an absent one."""
     try:
         pygame = start()
     except ImportError:
@@ -97,10 +97,10 @@ def first() -> Gamepad:
 
 
 def start() -> Any:
-    """Pygame, listening to gamepads while another program's window has the focus.
+    """Pygame, set up to receive gamepad events while another program's window has the focus.
 
     Raises:
-        ImportError: it is not installed.
+        ImportError: pygame is not installed.
     """
     os.environ.setdefault("PYGAME_HIDE_SUPPORT_PROMPT", "1")
     os.environ.setdefault("SDL_JOYSTICK_ALLOW_BACKGROUND_EVENTS", "1")

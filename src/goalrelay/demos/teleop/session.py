@@ -1,12 +1,12 @@
-"""A person steers the robot; the episodes that succeed become demonstrations.
+"""A session of teleoperation: successful episodes become demonstrations.
 
-    for each seed:  show the start, wait for the first key, play in real time
-                    success held for half a second, or at the time limit: kept
+    for each seed:  show the start, wait for the first key, run in real time
+                    keep the episode after half a second of success, or success at the time limit
 
     keys, sticks -> steering.Hand -> generate.play -> Attempt -> Demonstration
 
-The window is another's (`report.viewer`): the task shows itself, `running` says whether its window
-is still open.
+`report.viewer` has the window. The task displays itself, and `running` returns whether the window
+is open.
 """
 
 import itertools
@@ -25,31 +25,31 @@ from goalrelay.demos.load import succeeded
 from goalrelay.demos.teleop.steering import PAIRS, Hand
 
 HOLD_SECONDS = 0.5
-"""Success must hold for so long, in the simulation."""
+"""Duration of success after which an episode ends, in simulation time."""
 GLANCE_SECONDS = 0.01
-"""How often it looks for the first key."""
+"""Interval of checks for the first key."""
 
 Running = Callable[[], bool]
 Ending = Literal["success", "failure", "dropped", "left"]
 
 
 class Attempt(NamedTuple):
-    """An episode as a person played it."""
+    """One episode of a person."""
 
     demonstration: Demonstration
     ending: Ending
-    """Success, failure, dropped by the person, or left half-way."""
+    """Success, failure, dropped by the person, or left before its end."""
 
 
 class Wish(NamedTuple):
-    """What a session is to bring."""
+    """The request of a session."""
 
     episodes: int
-    """To keep."""
+    """Number of episodes to keep."""
     keep_failures: bool
-    """Whether those that fail count too."""
+    """Whether failures are kept too."""
     seed: int
-    """Of the first start; the others count on from it."""
+    """Of the first start; later starts have the next seeds."""
 
 
 def session(
@@ -60,18 +60,18 @@ def session(
     save: Callable[[Sequence[Demonstration]], Any],
     say: Callable[[str], Any] = print,
 ) -> int:
-    """Play until enough is kept, the person leaves, or Ctrl-C.
+    """Run episodes until enough are kept, the person leaves, or Ctrl-C.
 
     Args:
-        task: with goals; its environment is used as it is, and shows itself.
-        hand: whose actions are played.
-        running: whether the window is open.
-        wish: what it is to bring.
-        save: takes all that is kept, as soon as there is one more.
-        say: takes a line about each.
+        task: with goals; it displays itself.
+        hand: source of the actions.
+        running: returns whether the window is open.
+        wish: the request.
+        save: called with all kept episodes whenever one is added.
+        say: called with one line for each episode.
 
     Returns:
-        how many were kept.
+        number of kept episodes.
     """
     kept: list[Demonstration] = []
     try:
@@ -93,12 +93,12 @@ def session(
 
 
 def attempt(task: Simulator, hand: Hand, running: Running, seed: int) -> Attempt:
-    """One episode; its time runs from the person's first key or motion.
+    """One episode; it starts with the person's first key or stick motion.
 
     Args:
         task: with goals.
-        hand: whose actions are played.
-        running: whether the window is open.
+        hand: source of the actions.
+        running: returns whether the window is open.
         seed: of the start.
     """
     hold = max(1, round(HOLD_SECONDS / step_seconds(task)))
@@ -109,7 +109,7 @@ def attempt(task: Simulator, hand: Hand, running: Running, seed: int) -> Attempt
         if begun is None:
             while running() and not hand.stirs():
                 time.sleep(GLANCE_SECONDS)
-            begun = running() and not hand.ends()  # else what holds at the start is no success
+            begun = running() and not hand.ends()  # if not, success at the start does not count
         return task.interface.native(hand.action())
 
     def stop(success: Sequence[float]) -> bool:
@@ -125,24 +125,24 @@ def attempt(task: Simulator, hand: Hand, running: Running, seed: int) -> Attempt
 
 
 def step_seconds(task: Simulator) -> float:
-    """How long a step lasts in the simulation, s."""
+    """Duration of a step in simulation time, s."""
     return 1 / float(task.env.metadata.get("render_fps") or 25)
 
 
 def describe(task: Simulator, hand: Hand, pace: float) -> str:
-    """What the keys do, in lines.
+    """The functions of the keys, in lines.
 
     Args:
         task: to be steered.
-        hand: that steers it.
-        pace: seconds of the simulation in a second.
+        hand: source of the actions.
+        pace: simulation time per real time.
     """
     seconds = task.spec.horizon * step_seconds(task) / pace
     if hand.has_fingers:
-        ways = ["to the right and left (x)", "away from you and back (y)", "up and down (z)"]
+        directions = ["to the right and left (x)", "away from you and back (y)", "up and down (z)"]
     else:
-        ways = [f"number {i} of the action, up and down" for i in range(1, hand.moves + 1)]
-    rows = list(zip(PAIRS, ways, strict=False))
+        directions = [f"number {i} of the action, up and down" for i in range(1, hand.moves + 1)]
+    rows = list(zip(PAIRS, directions, strict=False))
     rows += [("Space", "opens and closes the fingers")] if hand.has_fingers else []
     rows += [("Enter", "drops the episode and shows another start")]
     rows += [("Escape", "ends; so do Ctrl-C and closing the window. What was kept is there")]
@@ -157,7 +157,7 @@ def describe(task: Simulator, hand: Hand, pace: float) -> str:
 
 @contextmanager
 def undisturbed() -> Iterator[None]:
-    """Ctrl-C is not heard while this lasts: it must not cost what was played."""
+    """Ignore Ctrl-C, so that it cannot interrupt saving."""
     before = signal.signal(signal.SIGINT, signal.SIG_IGN)
     try:
         yield

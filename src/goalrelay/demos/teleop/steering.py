@@ -1,7 +1,7 @@
-"""What a person does with keys and sticks, as actions of a task.
+"""A person's keys and sticks -> actions of a task.
 
 the window's thread -> Keys ---+
-             pygame -> Gamepad +-> Hand -> action [A] in [-1, 1], and orders
+             pygame -> Gamepad +-> Hand -> action [A] in [-1, 1], and commands
 """
 
 import itertools
@@ -20,7 +20,7 @@ from goalrelay.errors import UsageError
 RIGHT, LEFT, DOWN, UP, PAGE_UP, PAGE_DOWN, HOME, END = range(262, 270)
 SPACE, ESCAPE, ENTER, BACKSPACE = 32, 256, 257, 259
 KEYPAD = 320
-"""GLFW's numbers of the keys; this one is the 0 of the numbers' block, 1 to 9 follow."""
+"""GLFW's key codes; KEYPAD is the 0 of the numeric keypad, and 1 to 9 follow."""
 PAIRS = {
     "Right / Left": (RIGHT, LEFT),
     "Up / Down": (UP, DOWN),
@@ -29,9 +29,9 @@ PAIRS = {
     "9 / 8": (ord("9"), ord("8")),
     "7 / 6": (ord("7"), ord("6")),
 }
-"""Keys that push a number of the action up and down, in the order of the numbers.
+"""Keys for a positive and a negative value of each entry of the action, in the action's order.
 
-All keys here are such as MuJoCo's viewer leaves alone in a window that does not simulate by itself.
+MuJoCo's viewer has no other use for these keys in a passive window.
 """
 ALIKE = {
     KEYPAD: SPACE,
@@ -43,19 +43,19 @@ ALIKE = {
     KEYPAD + 9: PAGE_UP,
     335: ENTER,
 }
-"""Keys of the numbers' block -> those that they stand for."""
+"""Keys of the numeric keypad -> equivalent keys."""
 KNOWN = {key for pair in PAIRS.values() for key in pair} | {SPACE, ESCAPE, ENTER, BACKSPACE}
 PAD_FINGERS, PAD_AGAIN = 0, 1
 """Buttons of the gamepad."""
 TAP_SECONDS = 0.15
-"""A key whose release nobody tells counts as held for so long."""
+"""Assumed duration of a key press without a release event."""
 
 
 class Keys:
-    """What is pressed: told by the window's thread, asked by the one that steps the task.
+    """State of the keys. The window's thread writes it, and the task's thread reads it.
 
     Args:
-        clock: the time, s.
+        clock: returns the time, s.
     """
 
     def __init__(self, clock: Callable[[], float] = time.monotonic):
@@ -68,8 +68,9 @@ class Keys:
         """A key goes down.
 
         Args:
-            key: GLFW's number; others than ours are not heard.
-            release_follows: whether `release` will be told; if not, it is held for a moment.
+            key: GLFW's key code; unknown keys are ignored.
+            release_follows: whether `release` will be called; if not, the key counts as held for
+                TAP_SECONDS.
         """
         key = ALIKE.get(key, key)
         if key in KNOWN:
@@ -83,36 +84,36 @@ class Keys:
             self._until.pop(ALIKE.get(key, key), None)
 
     def held(self, key: int) -> bool:
-        """Whether a key is down, or was since this was last asked: no tap is too short."""
+        """Whether a key is down, or was pressed since the last call: no tap is too short."""
         with self._lock:
             return self._presses.pop(key, 0) > 0 or self._clock() < self._until.get(key, 0.0)
 
     def presses(self, key: int) -> int:
-        """How often a key went down since this, or `held`, was last asked."""
+        """Number of presses of a key since the last call of this or of `held` for it."""
         with self._lock:
             return self._presses.pop(key, 0)
 
     def pressed(self) -> bool:
-        """Whether presses of any key wait to be asked for."""
+        """Whether `presses` of any key would be more than 0."""
         with self._lock:
             return bool(self._presses)
 
     def forget(self) -> None:
-        """Keys that are down count again when they are pressed anew."""
+        """Drop all presses; a key that is down counts only after a new press."""
         with self._lock:
             self._until.clear()
             self._presses.clear()
 
 
 class Hand:
-    """The person's hand on keys and sticks, as actions for a task.
+    """Actions from keys and sticks.
 
     Args:
         task: with continuous actions.
         keys: of the window.
-        pad: a gamepad; its left stick is for the first two numbers of the action, the right one
-            for the third.
-        speed: what a key asks for, as a share of the largest action.
+        pad: a gamepad; its left stick sets the first two entries of the action, its right stick
+            the third.
+        speed: magnitude of a key's action, as a fraction of the largest action.
 
     Raises:
         UsageError: the task has discrete actions.
@@ -128,27 +129,27 @@ class Hand:
         self.moves = min(self._size - self.has_fingers, len(PAIRS))
         self.keys, self.pad, self.speed = keys, pad, speed
         self.again = False
-        """Whether the person wants another start instead of this one."""
+        """Whether the person drops this episode and wants another start."""
         self.leaves = False
-        """Whether the person has had enough."""
+        """Whether the person ends the session."""
         self._open = True
         self._rested = True
 
     def begin(self) -> None:
-        """A new episode: what is still held must be let go before it counts."""
+        """Start an episode; keys and sticks that are still held must be released first."""
         self._listen()
         self.keys.forget()
         self.again, self._open = False, True
         self._rested = not self.pad.sticks().any()
 
     def stirs(self) -> bool:
-        """Whether the person has begun to do something since `begin`."""
+        """Whether the person has pressed or moved something since `begin`."""
         deflected = bool(self.pad.sticks().any())
         self._rested |= not deflected
         return self.keys.pressed() or self.pad.pressed() or (self._rested and deflected)
 
     def action(self) -> np.ndarray:
-        """What the person does now: [A] in [-1, 1]."""
+        """The present action [A] in [-1, 1]."""
         self._listen()
         unit = np.zeros(self._size, np.float32)
         pairs = itertools.islice(PAIRS.values(), self.moves)
@@ -166,16 +167,16 @@ class Hand:
         return self.again or self.leaves
 
     def _listen(self) -> None:
-        """Take orders."""
+        """Process the keys and buttons that are commands."""
         keys, pad = self.keys, self.pad
         self.leaves |= keys.presses(ESCAPE) > 0
-        enough = keys.presses(ENTER) + keys.presses(BACKSPACE) + pad.presses(PAD_AGAIN)
-        self.again |= enough > 0
+        drops = keys.presses(ENTER) + keys.presses(BACKSPACE) + pad.presses(PAD_AGAIN)
+        self.again |= drops > 0
         if (keys.presses(SPACE) + pad.presses(PAD_FINGERS)) % 2:
             self._open = not self._open
 
 
 def _has_fingers(task: Simulator) -> bool:
-    """Whether the last of four numbers opens and closes fingers: the Fetch robot."""
+    """Whether the last of four action entries opens and closes the fingers (Fetch robot)."""
     family = {kind.__module__ for kind in type(task.env.unwrapped).__mro__}
     return task.spec.action_size == 4 and any(".fetch." in f"{name}." for name in family)

@@ -83,8 +83,8 @@ def add_box(
     """Add a box to a body.
 
     Args:
-        body: to which the box is added, such as the world's, `spec.worldbody`.
-        low: [3] corner of the box in the frame of the body, m.
+        body: of an `MjSpec`; `spec.worldbody` for a fixed box.
+        low: [3] corner in the frame of the body, m.
         high: [3] opposite corner, m.
         impedance: of its contacts.
         colour: red, green, blue, opacity.

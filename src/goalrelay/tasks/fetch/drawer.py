@@ -50,7 +50,7 @@ class Environment(DrawerTask):
     """
 
     stages = STAGES
-    absolute = (0, 1, 3, 4)
+    position_columns = (0, 1, 3, 4)
     stride = STRIDE
 
     def __init__(self, paper: bool = False, **settings: Any):

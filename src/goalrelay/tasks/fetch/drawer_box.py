@@ -74,10 +74,15 @@ STAGES = (
 
 
 class Environment(DrawerTask):
-    """The environment; see the module."""
+    """The environment; see the module.
+
+    Args:
+        blocked: whether the fingers are held closed.
+        settings: of the environment.
+    """
 
     stages = STAGES
-    absolute = (0, 1, 3, 4, 37, 38)
+    position_columns = (0, 1, 3, 4, 37, 38)
 
     def __init__(self, blocked: bool = False, **settings: Any):
         start = compile_cabinet(damping=100.0, box=True)

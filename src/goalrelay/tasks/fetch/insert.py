@@ -122,7 +122,7 @@ class Environment(Fetch):
 
     stages = STAGES
     symmetries = (LEFT_RIGHT, FRONT_BACK)
-    absolute = (0, 1, 3, 4)
+    position_columns = (0, 1, 3, 4)
     camera = CAMERA
 
     def __init__(self, fixed: bool = False, **settings: Any):

@@ -32,7 +32,7 @@ class Environment(DrawerTask):
     """The environment; see the module."""
 
     stages = drawer.STAGES
-    absolute = (0, 1, 3, 4)
+    position_columns = (0, 1, 3, 4)
     stride = drawer.STRIDE
 
     def __init__(self, **settings: Any):

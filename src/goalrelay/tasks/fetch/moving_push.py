@@ -18,6 +18,7 @@ from goalrelay.tasks.fetch.environment import registrations
 from goalrelay.tasks.fetch.experts import Expert
 from goalrelay.tasks.fetch.one_object import OneObject
 from goalrelay.tasks.fetch.scene import BLOCK_ASIDE, compile_stock
+from goalrelay.tasks.fetch.simulation import Scene
 
 REGISTRATIONS = registrations("FetchMovingPush", 50)
 FASTEST = 0.25
@@ -35,14 +36,13 @@ class Environment(OneObject):
         UsageError: a speed below 0, or higher than that of a pushed block.
     """
 
-    blocked = True
-
     def __init__(self, speed: float = 0.05, **settings: Any):
         if not 0 <= speed <= FASTEST:
             raise UsageError(f"speed is between 0 and {FASTEST} m/s, not {speed}")
         self._speed = float(speed)
         self._velocity = np.zeros(3)
-        super().__init__(compile_stock("push", block=BLOCK_ASIDE), **settings)
+        start = compile_stock("push", block=BLOCK_ASIDE)
+        super().__init__(Scene(start, ("object0",), blocked=True), **settings)
 
     def _sample_goal(self) -> np.ndarray:
         goal = self.positions[0]

@@ -37,6 +37,7 @@ from goalrelay.tasks.fetch.scene import (
     load_stock,
     paint,
 )
+from goalrelay.tasks.fetch.simulation import Scene
 from goalrelay.tasks.late import mujoco
 from goalrelay.tasks.structure import about, signed_permutation
 from goalrelay.types import SignedPermutation, Symmetry
@@ -93,12 +94,11 @@ class Environment(OneObject):
         settings: of the environment.
     """
 
-    blocked = True
-
     def __init__(self, paper: bool = False, **settings: Any):
         self._paper = paper
         self.symmetries = _symmetries(paper)
-        super().__init__(compile_obstacle(soft=paper), **settings)
+        scene = Scene(compile_obstacle(soft=paper), ("object0",), blocked=True)
+        super().__init__(scene, **settings)
 
     def _find_addresses(self) -> None:
         super()._find_addresses()

@@ -11,7 +11,6 @@ import numpy as np
 
 from goalrelay.tasks import fetch_stages
 from goalrelay.tasks.fetch.environment import Environment
-from goalrelay.tasks.fetch.scene import Start
 from goalrelay.tasks.fetch.simulation import Scene
 
 CLEAR = 0.1
@@ -24,7 +23,7 @@ class OneObject(Environment):
     """Base of the tasks with one object.
 
     Args:
-        start: the compiled scene and its start state.
+        scene: what is simulated; its object is `object0`.
         around: largest distance of the starting object from the hand in x and in y, m.
         goals: largest distance of a goal from the hand in x and in y, m.
         offset: [3] from the hand to the middle of the goals, m.
@@ -36,12 +35,9 @@ class OneObject(Environment):
     symmetries = fetch_stages.MOVE_AN_OBJECT.symmetries
     position_columns = fetch_stages.MOVE_AN_OBJECT.position_columns
 
-    blocked = False
-    """Whether the fingers are held closed."""
-
     def __init__(
         self,
-        start: Start,
+        scene: Scene,
         around: float = 0.15,
         goals: float = 0.15,
         offset: tuple[float, float, float] = (0.0, 0.0, 0.0),
@@ -49,8 +45,8 @@ class OneObject(Environment):
         **settings: Any,
     ):
         self._around, self._goals, self._offset, self._lifted = around, goals, offset, lifted
-        super().__init__(Scene(start, ("object0",), self.blocked), **settings)
-        self._height = float(start.sites["object0"][2])
+        super().__init__(scene, **settings)
+        self._height = float(scene.start.sites["object0"][2])
 
     def _object_qpos(self) -> int:
         """Address of the object's position in qpos."""

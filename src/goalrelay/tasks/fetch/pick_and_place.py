@@ -17,16 +17,22 @@ from goalrelay.tasks.fetch.environment import registrations
 from goalrelay.tasks.fetch.experts import Expert, Pick
 from goalrelay.tasks.fetch.one_object import OneObject
 from goalrelay.tasks.fetch.scene import BLOCK_ASIDE, compile_stock
+from goalrelay.tasks.fetch.simulation import Scene
 
 REGISTRATIONS = registrations("FetchPickAndPlace", 50)
 
 
 class Environment(OneObject):
-    """The environment; see the module."""
+    """The environment; see the module.
 
-    def __init__(self, **settings: Any):
+    Args:
+        blocked: whether the fingers are held closed.
+        settings: of `one_object.OneObject` and of the environment.
+    """
+
+    def __init__(self, blocked: bool = False, **settings: Any):
         start = compile_stock("pick_and_place", height=0.2, block=BLOCK_ASIDE)
-        super().__init__(start, lifted=0.45, **settings)
+        super().__init__(Scene(start, ("object0",), blocked), lifted=0.45, **settings)
 
 
 def expert() -> Expert:

@@ -29,6 +29,7 @@ from goalrelay.tasks.fetch.environment import registrations
 from goalrelay.tasks.fetch.experts import Expert
 from goalrelay.tasks.fetch.one_object import OneObject
 from goalrelay.tasks.fetch.scene import BLOCK_ASIDE, compile_stock
+from goalrelay.tasks.fetch.simulation import Scene
 
 REGISTRATIONS = registrations("FetchPush", 50)
 
@@ -36,10 +37,9 @@ REGISTRATIONS = registrations("FetchPush", 50)
 class Environment(OneObject):
     """The environment; see the module."""
 
-    blocked = True
-
     def __init__(self, **settings: Any):
-        super().__init__(compile_stock("push", block=BLOCK_ASIDE), **settings)
+        start = compile_stock("push", block=BLOCK_ASIDE)
+        super().__init__(Scene(start, ("object0",), blocked=True), **settings)
 
 
 def expert() -> Expert:

@@ -27,10 +27,11 @@ REGISTRATIONS = several.sizes("FetchPush", FetchDoublePush=2, FetchTriplePush=3)
 class Environment(several.Several):
     """The environment; see the module, and `several.Several` for its arguments."""
 
-    blocked = True
+    stock_scene = "push"
+    above = 0.0
 
     def __init__(self, **settings: Any):
-        super().__init__("push", 0.0, **settings)
+        super().__init__(blocked=True, **settings)
 
     def _sample_goal(self) -> np.ndarray:
         return self._goals(self.count).reshape(-1)

@@ -23,7 +23,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -80,14 +80,13 @@ class Several(Fetch):
     """Base of the tasks with several blocks.
 
     Args:
-        scene: stock file whose block and goal are replaced.
-        above: height of the hand above its lowest start pose, m.
         objects: number of blocks, 1 to 6.
         around: largest distance of blocks and goals from the hand in x and y, m; by default
             15 cm, and 25 cm in y for more than three blocks.
         paper: placement and stages of the published tasks. Blocks and goals are within 10 cm of
             the hand, which leaves only the four corners to the blocks. Goals ignore the blocks, so
             some episodes start solved.
+        blocked: whether the fingers are held closed.
         settings: of the environment.
 
     Raises:
@@ -95,18 +94,19 @@ class Several(Fetch):
             room for them.
     """
 
+    stock_scene: ClassVar[str]
+    """Stock scene file whose block and goal are replaced."""
+    above: ClassVar[float]
+    """Height of the hand above its lowest start pose, m."""
     tower = False
     """Whether blocks stand on one another."""
-    blocked = False
-    """Whether the fingers are held closed."""
 
     def __init__(
         self,
-        scene: str,
-        above: float,
         objects: int = 2,
         around: float | None = None,
         paper: bool = False,
+        blocked: bool = False,
         **settings: Any,
     ):
         count = check_count(objects)
@@ -116,7 +116,7 @@ class Several(Fetch):
             raise UsageError("paper says where things start; give around or paper, not both")
         if around is not None and not 0.1 <= around <= 0.25:
             raise UsageError(f"around is between 0.1 and 0.25 m, not {around}")
-        start = compile_blocks(scene, count, above)
+        start = compile_blocks(self.stock_scene, count, self.above)
         self.count = count
         self.paper = bool(paper)
         self.horizon = horizon(count)
@@ -130,8 +130,9 @@ class Several(Fetch):
         self._height = float(start.sites["object0"][2])
         self._first, self._second = np.triu_indices(count, 1)  # blocks of each pair, [pairs]
         self._steps = 0
-        blocks = tuple(f"object{i}" for i in range(count))
-        super().__init__(Scene(start, blocks, self.blocked), **settings)
+        super().__init__(
+            Scene(start, tuple(f"object{i}" for i in range(count)), blocked), **settings
+        )
 
     def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None):
         """Start an episode; see `Environment.reset`."""

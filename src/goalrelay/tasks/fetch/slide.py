@@ -17,7 +17,7 @@ from goalrelay.tasks.fetch.environment import registrations
 from goalrelay.tasks.fetch.experts import REACTION, Expert, move, travel
 from goalrelay.tasks.fetch.one_object import OneObject
 from goalrelay.tasks.fetch.scene import compile_stock
-from goalrelay.tasks.fetch.simulation import CAMERA, STRIDE
+from goalrelay.tasks.fetch.simulation import CAMERA, STRIDE, Scene
 
 STEPS = 50
 """In an episode."""
@@ -27,12 +27,12 @@ REGISTRATIONS = registrations("FetchSlide", STEPS)
 class Environment(OneObject):
     """The environment; see the module."""
 
-    blocked = True
     camera = CAMERA | {"distance": 2.2, "lookat": np.array((1.4, 0.75, 0.45))}
 
     def __init__(self, **settings: Any):
         start = compile_stock("slide", base=0.05, height=-0.02, block=(1.7, 1.1, 0.41))
-        super().__init__(start, around=0.1, goals=0.3, offset=(0.4, 0.0, 0.0), **settings)
+        scene = Scene(start, ("object0",), blocked=True)
+        super().__init__(scene, around=0.1, goals=0.3, offset=(0.4, 0.0, 0.0), **settings)
 
 
 DECELERATION = 0.98

@@ -12,8 +12,6 @@ Success: every block closer than 5 cm to its goal at the last step, of 60 for tw
 Repaired: as in `push_n`; also, no block starts at the position of the tower.
 """
 
-from typing import Any
-
 import numpy as np
 
 from goalrelay.tasks.fetch import experts_stack, several
@@ -26,10 +24,9 @@ REGISTRATIONS = several.sizes("FetchStack", FetchStack=2, FetchTripleStack=3)
 class Environment(several.Several):
     """The environment; see the module, and `several.Several` for its arguments."""
 
+    stock_scene = "pick_and_place"
+    above = 0.2
     tower = True
-
-    def __init__(self, **settings: Any):
-        super().__init__("pick_and_place", 0.2, **settings)
 
     def _sample_goal(self) -> np.ndarray:
         tower = np.repeat(self._goals(1), self.count, axis=0)
