@@ -1,4 +1,4 @@
-.PHONY: format lint type test bench check compat
+.PHONY: format lint type test bench docs check compat
 
 format:  ## rewrite files in the house style
 	ruff format .
@@ -14,8 +14,12 @@ type:  ## static types
 test:  ## the quick tests, some minutes, two at a time
 	python -m pytest --numprocesses 2 --dist worksteal
 
-bench:  ## learning runs and side-by-side timings, hours; see benchmarks/README.md
-	sh benchmarks/reproduce.sh
+bench:  ## all learning claims again, days; benchmarks/README.md says how to choose
+	for claim in benchmarks/claims/*.toml; do \
+		PYTHONPATH=benchmarks goalrelay sweep $$claim || exit; done
+
+docs:  ## the tables of README.md, docs/ and results/README.md, from results/ and the options
+	python benchmarks/tables.py
 
 check: lint type test  ## everything CI runs
 

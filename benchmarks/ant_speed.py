@@ -20,7 +20,7 @@ import gymnasium
 import numpy as np
 
 from goalrelay.tasks.ant import body
-from goalrelay.tasks.gym_task import register_stock
+from goalrelay.tasks.stock import register_stock
 
 mujoco: Any = importlib.import_module("mujoco")
 TASKS = (

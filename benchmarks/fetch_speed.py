@@ -24,7 +24,7 @@ import gymnasium
 import numpy as np
 
 from goalrelay.tasks import late
-from goalrelay.tasks.gym_task import register_stock
+from goalrelay.tasks.stock import register_stock
 
 mujoco: Any = importlib.import_module("mujoco")
 TASKS = ("FetchReach", "FetchPush", "FetchPickAndPlace", "FetchSlide")

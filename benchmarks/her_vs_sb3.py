@@ -46,8 +46,8 @@ Progress = Callable[[], tuple[int, int]]
 
 def goalrelay_side() -> tuple[Callable[[int], None], Progress, int]:
     """A way to learn for a number of episodes, its progress, and threads that it computes with."""
-    from goalrelay import experiment
-    from goalrelay.trainer import Trainer
+    from goalrelay.train import config as experiment
+    from goalrelay.train.loop import Trainer
 
     setup = experiment.make("her", TASK, preset="baselines")
     learner, collect = setup.learner, setup.collect
@@ -71,7 +71,7 @@ def sb3_side() -> tuple[Callable[[int], None], Progress, int]:
     import gymnasium
     import numpy as np
 
-    from goalrelay.tasks.gym_task import register_stock
+    from goalrelay.tasks.stock import register_stock
 
     register_stock()
     sb3: Any = importlib.import_module("stable_baselines3")

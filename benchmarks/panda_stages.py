@@ -10,18 +10,18 @@ Metres and seconds. The middle of the table is 0, so mirrors need no shift.
 import importlib
 
 import goalrelay
-from goalrelay import Decomposition, Stage, Symmetry, part
-from goalrelay.tasks.decomposition import turn
+from goalrelay import Stage, Symmetry, TaskStructure, columns
+from goalrelay.tasks.structure import signed_permutation
 
 importlib.import_module("panda_gym")  # registers the tasks
 
 STAGES = (
-    Stage("reach", part("observation", 0, 3), part("achieved_goal", 0, 3), threshold=0.05),
-    Stage("task", part("achieved_goal", 0, 3), part("desired_goal", 0, 3)),
+    Stage("reach", columns("observation", 0, 3), columns("achieved_goal", 0, 3), threshold=0.05),
+    Stage("task", columns("achieved_goal", 0, 3), columns("desired_goal", 0, 3)),
 )
 
 
-def decomposition(fingers: int, actions: int) -> Decomposition:
+def decomposition(fingers: int, actions: int) -> TaskStructure:
     """Stages, the two mirrors of the table, and the columns that are positions on it.
 
     Args:
@@ -33,10 +33,15 @@ def decomposition(fingers: int, actions: int) -> Decomposition:
     left_right = (1, 4, block + 1, block + 3, block + 5, block + 7, block + 9, block + 11)
     front_back = (0, 3, block, block + 4, block + 5, block + 6, block + 10, block + 11)
     mirrors = tuple(
-        Symmetry(name, turn(size, flip), turn(3, (axis,)), turn(actions, (axis,)))
+        Symmetry(
+            name,
+            signed_permutation(size, flip),
+            signed_permutation(3, (axis,)),
+            signed_permutation(actions, (axis,)),
+        )
         for name, flip, axis in (("left-right", left_right, 1), ("front-back", front_back, 0))
     )
-    return Decomposition(STAGES, mirrors, absolute=(0, 1, block, block + 1))
+    return TaskStructure(STAGES, mirrors, position_columns=(0, 1, block, block + 1))
 
 
 goalrelay.declare("PandaPush-v3", decomposition(0, 3))

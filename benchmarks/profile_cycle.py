@@ -1,9 +1,9 @@
-"""Where the time of a training cycle goes: each part alone, then the cycle in which they overlap.
+"""Time of a training cycle: of each part alone, then of the cycle in which they overlap.
 
     python benchmarks/profile_cycle.py [METHOD] [TASK] [--preset baselines] [--cycles 40]
 
-Sampling and relabelling come first, then the updates run on XLA's threads while an episode is
-collected; a cycle near the longer of the two means that the other is hidden behind it.
+Sampling and relabelling come first. Then the updates run on XLA's threads while an episode is
+collected. A cycle that takes about as long as the longer of the two means full overlap.
 """
 
 import argparse
@@ -17,10 +17,11 @@ from typing import Any
 import jax
 import numpy as np
 
-from goalrelay import experiment
-from goalrelay.collect import rollout
-from goalrelay.session import use_compilation_cache
-from goalrelay.trainer import Trainer
+from goalrelay.data.rollout import rollout
+from goalrelay.methods.base import Act
+from goalrelay.train import config as experiment
+from goalrelay.train.loop import Trainer
+from goalrelay.train.session import use_compilation_cache
 
 mujoco: Any = importlib.import_module("mujoco")
 
@@ -28,23 +29,58 @@ WARM_UP = 5
 
 
 def seconds(action: Callable[[], Any]) -> float:
-    """How long an action takes, its JAX results included."""
+    """Duration of an action, until its JAX results are computed."""
     start = time.perf_counter()
     jax.block_until_ready(action())
     return time.perf_counter() - start
 
 
 class Physics:
-    """Adds up the seconds spent in `mj_step` while it is in place."""
+    """Replaces `mj_step` and adds up the seconds spent in it."""
 
     def __init__(self) -> None:
         self.total, self.original = 0.0, mujoco.mj_step
 
     def __call__(self, *arguments: Any, **named: Any) -> None:
-        """Step, and remember how long it took."""
+        """Step, and add its duration."""
         start = time.perf_counter()
         self.original(*arguments, **named)
         self.total += time.perf_counter() - start
+
+
+def profile(trainer: Trainer, scan: int, seed: int) -> dict[str, float]:
+    """Seconds of each part of a cycle, and of a whole cycle.
+
+    Args:
+        trainer: with a filled replay buffer; only the whole cycle changes it.
+        scan: updates in one jitted scan.
+        seed: of the batches and of the episode.
+    """
+    task, snapshot = trainer.simulator, trainer._snapshot()
+    rng, batch = np.random.default_rng(seed), trainer.agents[0].config.batch_size
+    parts = {
+        f"sample and relabel {scan * batch:,} steps": seconds(
+            lambda: trainer._sample(0, snapshot, scan, rng)[0]
+        ),
+        f"the same, and {scan} updates": seconds(
+            lambda: [state for _, state, _ in trainer._start_updates(snapshot, 1, scan)]
+        ),
+    }
+
+    def begin(rng: np.random.Generator) -> Act:
+        return trainer.method.act(snapshot, rng)
+
+    physics = Physics()
+    mujoco.mj_step = physics
+    parts["collect an episode"] = seconds(lambda: rollout(task, begin, seed))
+    mujoco.mj_step = physics.original
+    parts["  of it mj_step"] = physics.total
+    observation, act = task.reset(seed), begin(rng)
+    parts["  of it 50 actions of the policy"] = seconds(
+        lambda: [act(observation) for _ in range(50)]
+    )
+    parts["a whole cycle, overlapped"] = seconds(trainer.cycle)
+    return parts
 
 
 def main() -> None:
@@ -59,37 +95,11 @@ def main() -> None:
     trainer = Trainer(experiment.make(arguments.method, arguments.task, preset=arguments.preset))
     for _ in range(WARM_UP):
         trainer.cycle()
-    policy, task = trainer.newest(), trainer.task
-    updates = int(trainer.experiment.collect.updates)
-    shape = (updates, trainer.levels[0].config.batch_size)
+    _, scan = trainer._planned()
     parts: dict[str, list[float]] = {}
-    physics = Physics()
     for i in range(arguments.cycles):
-        rng = np.random.default_rng(i)
-
-        def relabel(rng: np.random.Generator = rng) -> Any:
-            settings = trainer.experiment.method
-            return trainer.method.sample(settings, trainer.rules, trainer.replay, shape, rng)[0]
-
-        def record(name: str, value: float) -> None:
+        for name, value in profile(trainer, scan, i).items():
             parts.setdefault(name, []).append(1e3 * value)
-
-        record(f"sample and relabel {shape[0] * shape[1]:,} steps", seconds(relabel))
-        record(
-            f"the same, and {updates} updates",
-            seconds(lambda: trainer._start_updates(*trainer._planned())),
-        )
-        start = physics.total
-        mujoco.mj_step = physics
-        begin = trainer._explorer(policy)
-        record("collect an episode", seconds(lambda i=i, begin=begin: rollout(task, begin, i)))
-        mujoco.mj_step = physics.original
-        record("  of it mj_step", physics.total - start)
-        moment = task.reset(i)
-        act = begin(rng)
-        acting = seconds(lambda m=moment, act=act: [act(m) for _ in range(50)])
-        record("  of it 50 actions of the policy", acting)
-        record("a whole cycle, overlapped", seconds(trainer.cycle))
     trainer.close()
     what = f"{arguments.method} on {arguments.task}, preset {arguments.preset}"
     print(f"{what}, {os.cpu_count()} cores; milliseconds")

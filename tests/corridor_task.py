@@ -25,8 +25,9 @@ def free(x: float, y: float) -> bool:
 
 class Corridor(gymnasium.Env[Any, Any]):
     reward_type = "sparse"
-    absolute = (0, 1)
-    reach = (1.25, 1.25)
+    position_columns = (0, 1)
+    subgoal_range = (1.25, 1.25)
+    goal_position_columns = (0, 1)
     action_space = spaces.Box(-1, 1, (2,), np.float32)
 
     def __init__(self, render_mode: str | None = None):

@@ -65,11 +65,13 @@ class Adam:
             p -= self.lr * (m / (1 - 0.9**self.t)) / (np.sqrt(v / (1 - 0.999**self.t)) + 1e-8)
 
 
-def limited(config: Any, y: Array) -> Array:
-    """Targets within the limits of a return; a limit of None is none."""
-    low = -np.inf if config.return_low is None else config.return_low
-    high = np.inf if config.return_high is None else config.return_high
-    return np.minimum(np.maximum(y, low), high)
+Limits = tuple[float, float] | None
+"""Smallest and largest return; None: unknown."""
+
+
+def limited(limits: Limits, y: Array) -> Array:
+    """Targets within the limits of a return."""
+    return y if limits is None else np.minimum(np.maximum(y, limits[0]), limits[1])
 
 
 def q(critic: Net, s: Array, a: Array) -> Array:
@@ -102,8 +104,8 @@ def deterministic_gradient(
 
 
 class Ddpg:
-    def __init__(self, state: Any, config: Any):
-        self.c = config
+    def __init__(self, state: Any, config: Any, limits: Limits = None):
+        self.c, self.limits = config, limits
         self.actor, self.critic = Net(state.actor), Net(state.critic)
         self.target_actor, self.target_critic = Net(state.target_actor), Net(state.target_critic)
         self.actor_adam, self.critic_adam = Adam(config.actor_lr), Adam(config.critic_lr)
@@ -111,7 +113,7 @@ class Ddpg:
     def update(self, s: Array, a: Array, r: Array, discount: Array, s2: Array) -> dict[str, float]:
         a2 = np.tanh(self.target_actor.forward(s2))
         y = r + discount * q(self.target_critic, s2, a2)
-        y = limited(self.c, y)
+        y = limited(self.limits, y)
         mean_q = float(np.mean(q(self.critic, s, a)))
         actor, actor_loss = deterministic_gradient(self.actor, self.critic, s, self.c.action_l2)
         critic, critic_loss = critic_gradient(self.critic, s, a, y)
@@ -125,8 +127,8 @@ class Ddpg:
 
 
 class Td3:
-    def __init__(self, state: Any, config: Any):
-        self.c = config
+    def __init__(self, state: Any, config: Any, limits: Limits = None):
+        self.c, self.limits = config, limits
         self.actor, self.target_actor = Net(state.actor), Net(state.target_actor)
         self.critics = [Net(c) for c in state.critics]
         self.targets = [Net(c) for c in state.target_critics]
@@ -141,7 +143,7 @@ class Td3:
         )
         a2 = np.clip(np.tanh(self.target_actor.forward(s2)) + noise, -1, 1)
         y = r + discount * np.minimum(*(q(t, s2, a2) for t in self.targets))
-        y = limited(self.c, y)
+        y = limited(self.limits, y)
         mean_q = float(np.mean(q(self.critics[0], s, a)))
         loss = self._critics_toward(y, s, a)
         return loss, mean_q
@@ -165,8 +167,8 @@ class Td3:
 
 
 class Sac:
-    def __init__(self, state: Any, config: Any):
-        self.c = config
+    def __init__(self, state: Any, config: Any, limits: Limits = None):
+        self.c, self.limits = config, limits
         self.actor = Net(state.actor)
         self.critics = [Net(c) for c in state.critics]
         self.targets = [Net(c) for c in state.target_critics]
@@ -193,7 +195,7 @@ class Sac:
         y = r + discount * (
             np.minimum(*(q(t, s2, a2) for t in self.targets)) - alpha * log_density2
         )
-        y = limited(self.c, y)
+        y = limited(self.limits, y)
         mean_q = float(np.mean(q(self.critics[0], s, a)))
         found = [critic_gradient(c, s, a, y) for c in self.critics]
         gradients = [g for gradient, _ in found for g in gradient]
@@ -232,8 +234,8 @@ class Sac:
 
 
 class Dqn:
-    def __init__(self, state: Any, config: Any):
-        self.c = config
+    def __init__(self, state: Any, config: Any, limits: Limits = None):
+        self.c, self.limits = config, limits
         self.critic, self.target = Net(state.critic), Net(state.target_critic)
         self.adam = Adam(config.critic_lr)
 
@@ -242,7 +244,7 @@ class Dqn:
         rows = np.arange(len(a))
         best = self.critic.forward(s2).argmax(1)
         y = r + discount * self.target.forward(s2)[rows, best]
-        y = limited(self.c, y)
+        y = limited(self.limits, y)
         values = self.critic.forward(s)
         self.mean_q = float(np.mean(values[rows, a]))
         error = values[rows, a] - y

@@ -9,7 +9,7 @@ import gymnasium
 import numpy as np
 from gymnasium import spaces
 
-from goalrelay.tasks.decomposition import part, turn
+from goalrelay.tasks.structure import columns, signed_permutation
 from goalrelay.types import Stage, Symmetry
 
 STRIDE, NEAR = 0.2, 0.15
@@ -17,19 +17,34 @@ STRIDE, NEAR = 0.2, 0.15
 
 class Carry(gymnasium.Env[Any, Any]):
     stages = (
-        Stage("reach", part("observation", 0, 2), part("achieved_goal", 0, 2), 0.2, NEAR, 0.2, 5.0),
-        Stage("task", part("achieved_goal", 0, 2), part("desired_goal", 0, 2), None, 0.3, 0.3),
-    )
-    symmetries = (
-        Symmetry("flip", turn(6, (1, 3, 5)), turn(2, (1,)), turn(2, (1,))),
-        Symmetry(
-            "diagonal",
-            turn(6, swap=((0, 1), (2, 3), (4, 5))),
-            turn(2, swap=((0, 1),)),
-            turn(2, swap=((0, 1),)),
+        Stage(
+            "reach",
+            columns("observation", 0, 2),
+            columns("achieved_goal", 0, 2),
+            0.2,
+            NEAR,
+            0.2,
+            5.0,
+        ),
+        Stage(
+            "task", columns("achieved_goal", 0, 2), columns("desired_goal", 0, 2), None, 0.3, 0.3
         ),
     )
-    absolute = (0, 1, 2, 3)
+    symmetries = (
+        Symmetry(
+            "flip",
+            signed_permutation(6, (1, 3, 5)),
+            signed_permutation(2, (1,)),
+            signed_permutation(2, (1,)),
+        ),
+        Symmetry(
+            "diagonal",
+            signed_permutation(6, swap=((0, 1), (2, 3), (4, 5))),
+            signed_permutation(2, swap=((0, 1),)),
+            signed_permutation(2, swap=((0, 1),)),
+        ),
+    )
+    position_columns = (0, 1, 2, 3)
     reward_type = "sparse"
     action_space = spaces.Box(-1, 1, (2,), np.float32)
 

@@ -1,11 +1,14 @@
 """The command line as a newcomer types it: what it prints, and one line when something is wrong."""
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
 
-from goalrelay import cli, cli_demos, session
+from goalrelay.cli import demos as cli_demos
+from goalrelay.cli import main as cli
+from goalrelay.train import session
 from relay_task import CARRY
 
 POINT = "goalrelay/PointReach-v0"
@@ -22,6 +25,8 @@ QUICK += ["--evaluate.confirm", "4", "--collect.updates", "4", "--save.no-tensor
         (["train", "hr", POINT], "unknown method 'hr'; did you mean 'her'?"),
         (["train", "her", "FetchPsh-v4"], "did you mean 'FetchPush-v4'?"),
         (["train", "her", POINT, "--preset", "zo"], "did you mean 'zoo'?"),
+        (["train", "her", POINT, "--steps", "5", "--preset"], "--preset takes a word"),
+        (["train", "--seed", "3", "her", POINT], "train needs a method and a task"),
         (["train", "her", POINT, "--learner", "dppg"], "unknown learner 'dppg'; did you mean"),
         (["train", "her", POINT, "--learner", "dqn"], "use ddpg or sac or td3"),
         (["train", "her", POINT, "--learner.gama", "1"], "did you mean --learner.gamma?"),
@@ -34,7 +39,6 @@ QUICK += ["--evaluate.confirm", "4", "--collect.updates", "4", "--save.no-tensor
         (["train", "her", POINT, "--learner.hidden", "0"], "--learner.hidden must be"),
         (["train", "her", POINT, "--learner.init", "zero"], "--learner.init"),
         (["train", "her", POINT, "--method.k", "-1"], "--method.k must be at least 0"),
-        (["train", "her", POINT, "--method.ratio", "2"], "--method.ratio must be"),
         (["train", "her", POINT, "--method.strategy", "past"], "--method.strategy"),
         (["train", "her", POINT, "--method.exploration.noise", "-1"], "exploration.noise must"),
         (["train", "her", POINT, "--collect.episodes", "0"], "--collect.episodes must be"),
@@ -42,11 +46,11 @@ QUICK += ["--evaluate.confirm", "4", "--collect.updates", "4", "--save.no-tensor
         (["train", "her", POINT, "--collect.updates", "0.5"], "must be a whole number a cycle"),
         (
             ["train", "her", POINT, "--learner", "td3", "--collect.updates", "3"],
-            "must be a multiple of --learner.delay 2",
+            "must be a multiple of --learner.policy-delay 2",
         ),
         (
             ["train", "her", POINT, "--learner", "td3", "--learner.cloning.weight", "1"],
-            "--learner.cloning.weight needs demonstrations",
+            "unknown option --learner.cloning.weight; it is called demos.weight now",
         ),
         (["train", "her", POINT, "--replay.capacity", "3"], "--replay.capacity must hold one"),
         (["train", "her", POINT, "--replay.capacity", "9" * 14], "does not fit in memory"),
@@ -63,15 +67,28 @@ QUICK += ["--evaluate.confirm", "4", "--collect.updates", "4", "--save.no-tensor
         (["train", "relay", "goalrelay/BitFlip-v0", "--learner", "dqn"], "declares no stages"),
         (["train", "relay", "Pendulum-v1"], "has no goals for hindsight; use the method flat"),
         (["train", "rely", CARRY], "unknown method 'rely'; did you mean 'relay'?"),
-        (["train", "relay", CARRY, "--method.shares", "1"], "--method.shares takes one number"),
-        (["train", "relay", CARRY, "--method.symmetries", "flop"], "--method.symmetries: this"),
-        (["train", "relay", CARRY, "--method.priority", "energy"], "--method.priority energy"),
-        (["train", "relay", CARRY, "--method.n-step", "0"], "--method.n-step must be at least 1"),
-        (["train", "relay", CARRY, "--method.guidance.switch", "-1"], "guidance.switch must be"),
-        (["train", "relay", CARRY, "--method.guidance.before", "both"], "--method.guidance.before"),
         (
-            ["train", "relay", CARRY, "--method.guidance.stop-at", "2"],
-            "--method.guidance.stop-at must be",
+            ["train", "relay", CARRY, "--method.shares", "1"],
+            "it is gone: method.stage_weights says it",
+        ),
+        (
+            ["train", "relay", CARRY, "--method.guidance.lead", "1"],
+            "unknown option --method.guidance.lead; it is called method.guidance.imitation now",
+        ),
+        (["train", "demos", CARRY], "demonstrations are options of every method"),
+        (
+            ["train", "relay", CARRY, "--method.symmetry-augmentation", "flop"],
+            "--method.symmetry-augmentation: this",
+        ),
+        (["train", "relay", CARRY, "--method.priority", "energy"], "--method.priority energy"),
+        (
+            ["train", "relay", CARRY, "--method.variant.switch", "-1"],
+            "--method.variant.switch takes",
+        ),
+        (["train", "relay", CARRY, "--method.guidance.guide", "both"], "--method.guidance.guide"),
+        (
+            ["train", "relay", CARRY, "--method.variant.stop-at", "2"],
+            "--method.variant.stop-at must be",
         ),
         (
             ["train", "relay", CARRY, "--method.exploration.anneal", "1.5"],
@@ -138,7 +155,7 @@ def test_options_of_every_nested_setting_are_in_the_help(
     assert stop.value.code == 0
     text = capsys.readouterr().out
     for option in (
-        "--learner.delay",
+        "--learner.policy-delay",
         "--learner.gamma",
         "--method.exploration.noise",
         "--collect.updates-per",
@@ -179,14 +196,14 @@ def test_version_tasks_and_methods(capsys: pytest.CaptureFixture[str]) -> None:
     [
         ("resume", "config.json", b"{", "cannot read"),
         ("resume", "config.json", b"[]", "does not hold a JSON object"),
-        ("resume", "config.json", b"{}", "lacks 'method_name'"),
-        ("resume", "config.json", b'{"method_name": 5}', "config.json"),
+        ("resume", "config.json", b"{}", "it has no format number"),
+        ("resume", "config.json", b'{"format": 1, "method_name": 5}', "config.json"),
         ("resume", "progress.csv", b"a,b\n1,2\n", "a row does not tell its cycle"),
         ("resume", "progress.csv", b"cycle,b\nx,2\n", "a row does not tell its cycle"),
         ("evaluate", "policy.safetensors", b"no", "cannot read the policy"),
         ("evaluate", "policy.safetensors", b"", "cannot read the policy"),
         ("evaluate", "policy.json", b"{}", "is not a goalrelay policy"),
-        ("evaluate", "policy.json", b'{"format": 3}', "cannot read the policy"),
+        ("evaluate", "policy.json", b'{"format": 4}', "cannot read the policy"),
         ("evaluate", "policy.json", b"\xff", "cannot read"),
     ],
 )
@@ -201,6 +218,7 @@ def test_a_damaged_file_of_a_run_is_named(
 ) -> None:
     for name in ("config.json", "policy.json", "policy.safetensors"):
         (tmp_path / name).write_bytes((small_run.folder / name).read_bytes())
+    shutil.copytree(small_run.folder / "checkpoint", tmp_path / "checkpoint")
     (tmp_path / file).write_bytes(content)
     assert cli.main([command, str(tmp_path)]) == 2
     error = capsys.readouterr().err

@@ -10,19 +10,19 @@ import pytest
 
 import goalrelay
 from conftest import SMALL
-from goalrelay.tasks import decomposition
-from goalrelay.tasks.gym_task import open_task
+from goalrelay.tasks import structure
+from goalrelay.tasks.goal_task import open_task
 from goalrelay.types import Difference
 
 ROOT = Path(__file__).parent.parent
-HAND, BLOCK = goalrelay.part("observation", 0, 3), goalrelay.part("achieved_goal", 0, 3)
+HAND, BLOCK = goalrelay.columns("observation", 0, 3), goalrelay.columns("achieved_goal", 0, 3)
 
 
 @pytest.fixture
 def my_stages(user_module: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
     """The page's module, imported, with nothing declared before or after."""
     pytest.importorskip("panda_gym")
-    monkeypatch.setattr(decomposition, "_declared", {})
+    monkeypatch.setattr(structure, "_declared", {})
     (block,) = re.findall(r"```python\n(import panda_gym.*?)```", page("relay"), re.DOTALL)
     (user_module / "my_stages.py").write_text(block)
     yield importlib.import_module("my_stages")
@@ -50,7 +50,7 @@ def test_the_declared_push_is_trained_by_the_command_of_the_page(
 def test_the_benchmark_declares_the_same_push(
     my_stages: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    of_page = dict(decomposition._declared)
+    of_page = dict(structure._declared)
     monkeypatch.syspath_prepend(ROOT / "benchmarks")
     importlib.reload(importlib.import_module("panda_stages"))
-    assert decomposition._declared["PandaPush-v3"] == of_page["PandaPush-v3"]
+    assert structure._declared["PandaPush-v3"] == of_page["PandaPush-v3"]

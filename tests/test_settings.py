@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from goalrelay import experiment as experiments
 from goalrelay import learners, methods
 from goalrelay.errors import UsageError
 from goalrelay.settings import options, replace_at, validate
+from goalrelay.train import config as experiments
 
 EVERY = [
     (method, learner, preset)
@@ -31,17 +31,18 @@ def test_every_composition_is_valid_and_survives_json(
 
 CHANGED: dict[str, Any] = {
     "method.strategy": "final",
-    "method.ratio": 0.25,
+    "method.k": 2.5,
+    "method.subgoal_steps": 7,
     "method.exploration.noise": 0.7,
-    "method.data": "somewhere",
-    "method.share": 0.3,
-    "method.relay.exploration.noise": 0.7,
+    "method.variant.actual": 0.25,
+    "method.variant.switch": (0.1, 0.2),
+    "demos.data": "somewhere",
+    "demos.share": 0.3,
     "learner.hidden": (7, 5),
     "learner.init": "fan_in",
     "learner.gamma": 0.5,
     "learner.normalize": False,
-    "learner.return_low": -7.5,
-    "learner.delay": 3,
+    "learner.policy_delay": 3,
     "learner.target_entropy": -2.5,
     "collect.updates": 6,
     "replay.capacity": 5000,
@@ -59,7 +60,7 @@ def test_options_that_were_changed_survive_json(method: str, learner: str) -> No
     experiment = experiments.make(method, "FetchReach-v4", learner)
     known = {name for name, _, _ in options(experiment)}
     changed = {name: value for name, value in CHANGED.items() if name in known}
-    assert len(changed) >= 13
+    assert len(changed) >= 14
     for name, value in changed.items():
         experiment = replace_at(experiment, name, value)
     experiments.check(experiment)
@@ -72,8 +73,40 @@ def test_options_that_were_changed_survive_json(method: str, learner: str) -> No
 def test_a_config_with_an_option_of_another_version_is_refused() -> None:
     values = experiments.to_json(experiments.make("her", "FetchReach-v4"))
     values["learner"]["gama"] = 0.5
-    with pytest.raises(UsageError, match=r"unknown option 'gama'; did you mean 'gamma'\?"):
+    with pytest.raises(
+        UsageError, match=r"unknown option 'learner\.gama'; did you mean 'learner.gamma'\?"
+    ):
         experiments.restore(values)
+
+
+@pytest.mark.parametrize("name", ["seed", "collect.updates", "learner.gamma", "method.k"])
+def test_a_config_without_an_option_is_refused(name: str) -> None:
+    values = experiments.to_json(experiments.make("her", "FetchReach-v4"))
+    *groups, last = name.split(".")
+    part = values
+    for group in groups:
+        part = part[group]
+    del part[last]
+    with pytest.raises(UsageError, match=f"option '{name}' is absent"):
+        experiments.restore(values)
+
+
+@pytest.mark.parametrize(("found", "complaint"), [(None, "no format number"), (0, "format 0")])
+def test_a_config_of_another_format_is_refused(found: int | None, complaint: str) -> None:
+    values = experiments.to_json(experiments.make("her", "FetchReach-v4"))
+    if found is None:
+        del values["format"]
+    else:
+        values["format"] = found
+    with pytest.raises(UsageError, match=f"it has {complaint}, this version reads format 1"):
+        experiments.restore(values)
+
+
+@pytest.mark.parametrize("method", methods.names())
+def test_the_defaults_of_a_methods_options_are_its_default_preset(method: str) -> None:
+    preset = methods.find(method).PRESETS["default"]
+    assert not [name for name in preset.settings if name.startswith("method.")]
+    assert experiments.make(method, "FetchReach-v4").method == methods.find(method).Config()
 
 
 def test_a_config_whose_names_are_not_names_is_refused() -> None:
@@ -96,7 +129,7 @@ def test_presets_put_their_values_in_place() -> None:
     assert baselines.learner_name == "ddpg"
     assert baselines.learner.hidden == (256, 256, 256)
     assert (baselines.learner.polyak, baselines.learner.target_move) == (0.95, "cycle")
-    assert baselines.method.goals.ratio == pytest.approx(0.8)
+    assert (baselines.method.strategy, baselines.method.k) == ("future", 4)
     assert experiments.make("her", "FetchPush-v4", preset="zoo").learner_name == "sac"
 
 
@@ -134,8 +167,9 @@ def test_a_value_out_of_range_is_named_as_the_command_line_spells_it(
         ("learner.gamma", 0),
         ("learner.action_l2", 0.0),
         ("learner.critic_lr", 1.0),
-        ("method.ratio", 1.0),
-        ("method.ratio", None),
+        ("method.k", 0),
+        ("method.actual", 1.0),
+        ("demos.episodes", None),
         ("until", 1.0),
         ("until", None),
         ("seed", 2**31 - 1),
@@ -198,6 +232,6 @@ def test_a_setting_that_does_not_exist_or_fit_is_refused(
 def test_every_option_says_what_it_is_in_the_type_that_the_command_line_reads() -> None:
     experiment = experiments.make("her", "FetchReach-v4", "td3")
     names = [name for name, _, _ in options(experiment)]
-    assert "learner.delay" in names
+    assert "learner.policy_delay" in names
     assert "method.exploration.noise" in names
     assert len(names) == len(set(names))

@@ -1,6 +1,8 @@
 """A sweep makes what its file says, goes on where it stopped, and sums up."""
 
+import json
 import math
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -8,11 +10,11 @@ from typing import Any
 
 import pytest
 
-from goalrelay import sweep
-from goalrelay.cli import main
+from goalrelay.cli.main import main
 from goalrelay.errors import UsageError
-from goalrelay.logbook import read_table
-from goalrelay.sweep import Row
+from goalrelay.train import sweep, sweep_file
+from goalrelay.train.logbook import read_table
+from goalrelay.train.sweep import Row
 
 FILE = """
 method = "her"
@@ -41,7 +43,7 @@ def written(folder: Path, text: str = FILE) -> Path:
 
 
 def test_a_file_means_every_variant_with_every_value_and_every_seed(tmp_path: Path) -> None:
-    plan = sweep.read(written(tmp_path))
+    plan = sweep_file.read(written(tmp_path)).runs
     names = [
         f"{v}_polyak-{p}/seed-{s}" for v in ("future", "final") for p in (0.5, 0.9) for s in (3, 4)
     ]
@@ -70,6 +72,10 @@ def test_a_file_means_every_variant_with_every_value_and_every_seed(tmp_path: Pa
         ("[variants.future]", '[variants."a/b"]', "cannot be the name of a folder"),
         ("[variants.future]", "[variants.future", "cannot read"),
         ("[3, 4]", "[3, 3]", "two runs would be future_polyak-0.5/seed-3"),
+        ("seeds", 'folder = "{kind}"\nseeds', "'folder' may name {variant}, {task} and {seed}"),
+        ("seeds", 'folder = "{seed}"\nseeds', "two runs would be 3"),
+        ("seeds", 'others = "all"\nseeds', "'others' must be a number"),
+        ('"method.strategy" = "final"', '"save.track" = "{a}"', "nothing is prepared as 'a'"),
     ],
 )
 def test_what_cannot_work_is_refused_before_anything_runs(
@@ -82,11 +88,81 @@ def test_what_cannot_work_is_refused_before_anything_runs(
     assert not (tmp_path / "out").exists()
 
 
-def test_the_files_that_come_with_us_can_be_read() -> None:
-    found = sorted((Path(__file__).parents[1] / "sweeps").glob("*.toml"))
-    assert len(found) > 1
-    for file in found:
-        assert len(sweep.read(file)) > 3
+CLAIMS = sorted((Path(__file__).parents[1] / "benchmarks/claims").glob("*.toml"))
+
+
+@pytest.mark.parametrize("file", CLAIMS, ids=lambda file: file.stem)
+def test_a_claim_names_every_run_that_there_is_of_it(file: Path) -> None:
+    plan, about = sweep_file.read(file), sweep_file.load(file)
+    results = Path("results") / file.stem
+    assert plan.results == results
+    assert about["about"]
+    names = {planned.name for planned in plan.runs}
+    there = Path(__file__).parents[1] / results
+    for run in sorted(there.rglob("config.json")):
+        name = run.parent.relative_to(there).as_posix()
+        variant = re.sub(r"(/.*|-[0-9]+)$", "", name)  # of an option that is gone: see its notes
+        gone = f"`{variant}`" in about.get("notes", "")
+        assert name in names or gone, f"results/{file.stem}/{name}"
+
+
+TASKS = """
+method = "her"
+folder = "{variant}/{task}-{seed}"
+[options]
+episodes = 3
+[variants.future]
+about = "hindsight goals from later in the episode"
+[variants.final]
+"method.strategy" = "final"
+seeds = [7]
+[tasks.Reach]
+task = "goalrelay/PointReach-v0"
+[tasks.Bits]
+task = "goalrelay/BitFlip-v0"
+learner = "dqn"
+seeds = [1, 2]
+"""
+
+
+def test_variants_are_combined_with_tasks_and_either_may_have_its_own_seeds(tmp_path: Path) -> None:
+    runs = sweep_file.read(written(tmp_path, TASKS)).runs
+    assert [planned.name for planned in runs] == [
+        "future/Reach-0",
+        "future/Bits-1",
+        "future/Bits-2",
+        "final/Reach-7",
+        "final/Bits-1",
+        "final/Bits-2",
+    ]
+    assert runs[-1].variant == "final/Bits" and runs[-1].experiment.learner_name == "dqn"
+    without = sweep_file.read(written(tmp_path, TASKS.replace("[variants.f", "[prepare.f"))).runs
+    assert {planned.variant for planned in without} == {"Reach", "Bits"}
+
+
+def test_seeds_tasks_and_variants_are_chosen_on_the_command_line(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = written(tmp_path, TASKS)
+    runs = sweep_file.read(file, seeds=[5], tasks=["Bits"], variants=["final", "future"]).runs
+    assert [planned.name for planned in runs] == ["final/Bits-5", "future/Bits-5"]
+    assert main(["sweep", str(file), "--tasks", "Bit", "--seeds", "1", "2"]) == 2
+    assert "no task 'Bit'; did you mean 'Bits'" in capsys.readouterr().err
+
+
+def test_a_claim_is_prepared_tested_once_more_and_copied(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    text = FILE.replace("[0.5, 0.9]", "[0.5]").replace("[3, 4]", "[3]")
+    text = text.replace("[options]", f'others = 4\nresults = "{tmp_path}/results"\n[options]')
+    text += '[prepare]\nbeginner = "train her goalrelay/PointReach-v0 --episodes 2 --quiet"\n'
+    monkeypatch.chdir(tmp_path)
+    sweep.run(sweep_file.read(written(tmp_path, text)), tmp_path / "out", 2, lambda _: None)
+    assert (tmp_path / sweep_file.PREPARED / "beginner/config.json").exists()
+    kept = tmp_path / "results/future_polyak-0.5/seed-3"
+    assert sorted(path.name for path in kept.iterdir()) == sorted(sweep.KEPT)
+    figures = json.loads((kept / "others.json").read_text())
+    assert figures["episodes"] == 4 and 0 <= figures["success"] <= 1
 
 
 def test_runs_are_made_once_summed_up_and_gone_on_with(tmp_path: Path) -> None:
@@ -118,7 +194,7 @@ def test_a_run_that_fails_is_told_and_the_others_go_on(tmp_path: Path) -> None:
     text = FILE.replace("[0.5, 0.9]", "[0.5]").replace(
         '"method.strategy" = "final"', 'task = "goalrelay/NoSuchTask-v0"'
     )
-    plan = sweep.read(written(tmp_path, text.replace("[3, 4]", "[3]")))
+    plan = sweep_file.read(written(tmp_path, text.replace("[3, 4]", "[3]")))
     told: list[Row] = []
     rows = sweep.run(plan, tmp_path / "out", 1, told.append)
     assert sorted(row.finished for row in rows) == [False, True]
@@ -135,7 +211,7 @@ def test_when_all_runs_fail_each_says_why(
             '[grid]\n"learner.polyak"', '[grid]\n"learner.hidden"'
         ),
     )
-    names = [planned.variant for planned in sweep.read(file)]
+    names = [planned.variant for planned in sweep_file.read(file).runs]
     assert names == ["future_hidden-8", "future_hidden-8x8", "final_hidden-8", "final_hidden-8x8"]
     assert main(["sweep", str(file), "--out", str(tmp_path / "a" / "b")]) == 1
     assert capsys.readouterr().out.count("NoSuchTask") == 4
@@ -163,7 +239,7 @@ def test_the_summary_is_means_with_the_range_of_the_seeds() -> None:
 def test_a_damaged_table_is_named(tmp_path: Path) -> None:
     (tmp_path / "table.csv").write_text("variant,seed\na,x\n")
     with pytest.raises(UsageError, match=r"table.csv is damaged"):
-        sweep.run([], tmp_path, 1, lambda _: None)
+        sweep.run(sweep_file.Plan([]), tmp_path, 1, lambda _: None)
 
 
 def test_cores_are_shared_out() -> None:

@@ -1,4 +1,4 @@
-"""Stages of several pairs, for tests: a hand on a line and two blocks, all facts drawn at random.
+"""Stages with goals to maintain, for tests: a hand on a line and two blocks, all drawn at random.
 
 Observation: hand, [block 0, block 0 minus hand], [block 1, block 1 minus hand], block 0 minus
 block 1. Goals: where the blocks should be.
@@ -6,22 +6,27 @@ block 1. Goals: where the blocks should be.
 
 import numpy as np
 
-from goalrelay.tasks.decomposition import part, turn
-from goalrelay.types import Episode, Pair, Spec, Stage, Symmetry
+from goalrelay.tasks.structure import columns, signed_permutation
+from goalrelay.types import Episode, GoalConstraint, Spec, Stage, Symmetry
 
-HAND = part("observation", 0, 1)
-BLOCK = [part("achieved_goal", i, i + 1) for i in range(2)]
-WANTED = [part("desired_goal", i, i + 1) for i in range(2)]
-SWAP = turn(6, flip=(5,), swap=((1, 3), (2, 4)))
-VIEW = Symmetry("block 1 first", SWAP, turn(2, swap=((0, 1),)), turn(1))
-DONE = (Pair(BLOCK[0], WANTED[0]),)
+HAND = columns("observation", 0, 1)
+BLOCK = [columns("achieved_goal", i, i + 1) for i in range(2)]
+WANTED = [columns("desired_goal", i, i + 1) for i in range(2)]
+SWAP = signed_permutation(6, flip=(5,), swap=((1, 3), (2, 4)))
+VIEW = Symmetry("block 1 first", SWAP, signed_permutation(2, swap=((0, 1),)), signed_permutation(1))
+DONE = (GoalConstraint(BLOCK[0], WANTED[0]),)
 STAGES = (
     Stage("reach0", HAND, BLOCK[0], 0.1, 0.1, 0.5),
     Stage("move0", BLOCK[0], WANTED[0], 0.1, 0.1, 0.5),
-    Stage("reach1", HAND, BLOCK[1], 0.1, 0.1, 0.5, also=DONE, view=VIEW),
-    Stage("task", BLOCK[1], WANTED[1], None, 0.1, 0.5, also=DONE, view=VIEW),
+    Stage("reach1", HAND, BLOCK[1], 0.1, 0.1, 0.5, maintained=DONE, object_permutation=VIEW),
+    Stage("task", BLOCK[1], WANTED[1], None, 0.1, 0.5, maintained=DONE, object_permutation=VIEW),
 )
-FLIP = Symmetry("flip", turn(6, flip=range(6)), turn(2, flip=(0, 1)), turn(1, flip=(0,)))
+FLIP = Symmetry(
+    "flip",
+    signed_permutation(6, flip=range(6)),
+    signed_permutation(2, flip=(0, 1)),
+    signed_permutation(1, flip=(0,)),
+)
 SPEC = Spec(6, 2, 2, 1, False, 8, (-1.0, 0.0), STAGES, (0, 1, 3))
 
 

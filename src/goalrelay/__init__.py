@@ -6,28 +6,30 @@ goalrelay.load("runs/FetchReach-v4/her/seed-0")        the policy: observation -
 """
 
 from goalrelay.errors import Diverged, UsageError
-from goalrelay.policy import Policy, load
-from goalrelay.session import Result, evaluate, resume, train
 from goalrelay.tasks import register as _register
-from goalrelay.tasks.decomposition import Decomposition, declare, part
-from goalrelay.types import Body, Pair, Stage, Symmetry
+from goalrelay.tasks.structure import TaskStructure, columns, declare
+from goalrelay.train.policy import Policy, load
+from goalrelay.train.session import Result, evaluate, resume, train
+from goalrelay.types import BodyFrame, Columns, GoalConstraint, SignedPermutation, Stage, Symmetry
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 __all__ = [
-    "Body",
-    "Decomposition",
+    "BodyFrame",
+    "Columns",
     "Diverged",
-    "Pair",
+    "GoalConstraint",
     "Policy",
     "Result",
+    "SignedPermutation",
     "Stage",
     "Symmetry",
+    "TaskStructure",
     "UsageError",
     "__version__",
+    "columns",
     "declare",
     "evaluate",
     "load",
-    "part",
     "resume",
     "train",
 ]

@@ -1,12 +1,12 @@
-"""The two ways a run can end that are not bugs: the user's input, and the learning itself."""
+"""Errors that are not bugs: unusable input, and learning that diverged."""
 
 
 class UsageError(Exception):
-    """Input that cannot work. One line, in the user's words, naming the option or the file.
+    """Unusable input. The message is one line that names the option or the file.
 
-    The command line prints the line and exits with code 2.
+    The command line prints the message and exits with code 2.
     """
 
 
 class Diverged(Exception):
-    """A loss or a value estimate became infinite or absurd; the last good checkpoint is kept."""
+    """A loss or a value estimate became infinite, NaN or huge; the last checkpoint is kept."""

@@ -1,4 +1,4 @@
-"""Files appear whole or not at all."""
+"""Atomic writing of files: a file appears whole or not at all."""
 
 import json
 import os
@@ -10,23 +10,23 @@ from goalrelay.errors import UsageError
 
 
 def write_atomically(path: Path, write: Callable[[Path], None]) -> None:
-    """Let `write` fill a file beside the path, then put it in place in one step.
+    """Let `write` fill a temporary file in the same folder, then rename it to the path.
 
-    The file beside it keeps the ending, for writers that choose a format by it.
+    The temporary file has the same ending, since some writers choose their format by it.
     """
-    beside = path.with_name(f".{path.stem}.{os.getpid()}{path.suffix}")
+    temporary = path.with_name(f".{path.stem}.{os.getpid()}{path.suffix}")
     try:
-        write(beside)
-        beside.replace(path)
+        write(temporary)
+        temporary.replace(path)
     finally:
-        beside.unlink(missing_ok=True)
+        temporary.unlink(missing_ok=True)
 
 
 def write_text(path: Path, text: str) -> None:
     """Write a text file atomically."""
 
-    def write(beside: Path) -> None:
-        beside.write_text(text)
+    def write(temporary: Path) -> None:
+        temporary.write_text(text)
 
     write_atomically(path, write)
 
@@ -40,7 +40,7 @@ def read_json(path: Path) -> dict[str, Any]:
     """The dictionary in a JSON file.
 
     Raises:
-        UsageError: missing, unreadable or not a dictionary.
+        UsageError: the file is missing, unreadable or holds no dictionary.
     """
     try:
         values = json.loads(path.read_text())

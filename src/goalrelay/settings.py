@@ -1,8 +1,10 @@
-"""Configuration is data: frozen dataclasses whose numbers carry their own bounds.
+"""Configuration as data: a tree of frozen dataclasses.
 
-`number` declares a bounded field, `validate` checks a whole tree of dataclasses and names the
-offending option as the command line spells it (`--learner.gamma`), `replace_at` sets one value by
-that dotted name, `to_dict` / `from_dict` are the JSON round trip.
+number                a field for a number, with its bounds
+options               all options of a tree, by dotted name
+validate              checks all bounds; errors name the option as on the command line
+replace_at            a copy of the tree with one other value
+to_dict, from_dict    the JSON round trip
 """
 
 import dataclasses
@@ -13,6 +15,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from goalrelay.errors import UsageError
+from goalrelay.renamed import hint
 
 
 def number(
@@ -23,13 +26,21 @@ def number(
     above: float = -math.inf,
     below: float = math.inf,
 ) -> Any:
-    """A dataclass field for a number in [low, high] and in the open interval (above, below)."""
+    """A dataclass field for a number, or a tuple of numbers.
+
+    Args:
+        default: the default value; None: the option may be absent.
+        low: smallest value allowed.
+        high: largest value allowed.
+        above: values must be larger than this.
+        below: values must be smaller than this.
+    """
     bounds = {"low": low, "high": high, "above": above, "below": below}
     return dataclasses.field(default=default, metadata=bounds)
 
 
 def options(config: Any, prefix: str = "") -> Iterable[tuple[str, dataclasses.Field[Any], Any]]:
-    """Every leaf of a tree of dataclasses: (dotted name, field, value)."""
+    """All leaves of a tree of dataclasses: (dotted name, field, value)."""
     for field in dataclasses.fields(config):
         value = getattr(config, field.name)
         if dataclasses.is_dataclass(value):
@@ -39,10 +50,10 @@ def options(config: Any, prefix: str = "") -> Iterable[tuple[str, dataclasses.Fi
 
 
 def validate(config: Any) -> None:
-    """Check every bounded number of the tree.
+    """Check all bounded numbers of the tree.
 
     Raises:
-        UsageError: a value is out of its bounds, or not a number at all.
+        UsageError: a value is outside its bounds, or is not a number.
     """
     for name, field, value in options(config):
         if not field.metadata:
@@ -64,6 +75,7 @@ def validate(config: Any) -> None:
 
 
 def _interval(bounds: Mapping[str, float]) -> str:
+    """The bounds in words, for error messages."""
     parts = []
     if bounds["low"] > -math.inf:
         parts.append(f"at least {bounds['low']:g}")
@@ -77,7 +89,7 @@ def _interval(bounds: Mapping[str, float]) -> str:
 
 
 def spelled(name: str) -> str:
-    """A field's dotted name as the command line spells it."""
+    """A field's dotted name in the spelling of the command line."""
     return name.replace("_", "-")
 
 
@@ -85,13 +97,14 @@ def replace_at(config: Any, name: str, value: Any, prefix: str = "") -> Any:
     """A copy of the tree with the option at the dotted name set.
 
     Raises:
-        UsageError: there is no such option, or the value is not of its type.
+        UsageError: the option does not exist, or the value has another type.
     """
     head, _, rest = name.replace("-", "_").partition(".")
     names = [field.name for field in dataclasses.fields(config)]
     if head not in names:
-        every = [n for n, _, _ in options(config, prefix)]
-        raise UsageError(f"unknown option '{prefix}{name}'{suggest(prefix + name, every)}")
+        existing = [n for n, _, _ in options(config, prefix)]
+        near = hint(prefix + name) or suggest(prefix + name, existing)
+        raise UsageError(f"unknown option '{prefix}{name}'{near}")
     current = getattr(config, head)
     if rest:
         if not dataclasses.is_dataclass(current):
@@ -107,7 +120,7 @@ def replace_at(config: Any, name: str, value: Any, prefix: str = "") -> Any:
 
 
 def _is_a(value: Any, expected: Any) -> bool:
-    """Whether a value fits a field's type: the few kinds of type that our options use."""
+    """Whether a value has a field's type; covers the types that options use."""
     if expected is Any or isinstance(expected, typing.TypeVar):
         return True
     origin, arguments = typing.get_origin(expected), typing.get_args(expected)
@@ -132,22 +145,37 @@ def to_dict(config: Any) -> dict[str, Any]:
 
 
 def from_dict(default: Any, values: Mapping[str, Any]) -> Any:
-    """The inverse of `to_dict`, laid over a default of the right types.
+    """The inverse of `to_dict`. Every option must have a value.
+
+    Args:
+        default: a tree of the right types; all of its values are replaced.
+        values: the result of `to_dict`.
 
     Raises:
-        UsageError: a value is missing its place in this version's configuration.
+        UsageError: an option is absent or unknown, or a value has another type.
     """
+    absent = sorted({name for name, _, _ in options(default)} - set(_leaves(default, values)))
+    if absent:
+        raise UsageError(f"option '{absent[0]}' is absent")
     config = default
-    for name, value in values.items():
-        if isinstance(value, Mapping) and dataclasses.is_dataclass(getattr(config, name, None)):
-            nested = from_dict(getattr(config, name), value)
-            config = dataclasses.replace(config, **{name: nested})
-        else:
-            config = replace_at(config, name, value)
+    for name, value in _leaves(default, values).items():
+        config = replace_at(config, name, value)
     return config
 
 
-def suggest(name: str, known: Iterable[str]) -> str:
-    """`; did you mean 'x'?` when something known is near, else an empty string."""
-    near = difflib.get_close_matches(name, list(known), n=1, cutoff=0.5)
+def _leaves(default: Any, values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Values by dotted name; dictionaries are entered where the default is a dataclass."""
+    leaves: dict[str, Any] = {}
+    for name, value in values.items():
+        current = getattr(default, name, None)
+        if isinstance(value, Mapping) and dataclasses.is_dataclass(current):
+            leaves |= _leaves(current, value, f"{prefix}{name}.")
+        else:
+            leaves[prefix + name] = value
+    return leaves
+
+
+def suggest(name: str, existing: Iterable[str]) -> str:
+    """`; did you mean 'x'?` with the nearest existing name; empty if none is near."""
+    near = difflib.get_close_matches(name, list(existing), n=1, cutoff=0.5)
     return f"; did you mean '{near[0]}'?" if near else ""

@@ -1,7 +1,14 @@
-"""The shapes that travel between the parts: T steps an episode, B a batch, O, A, G sizes.
+"""The values that are passed between modules.
 
-Facts (`Episode`) are what happened. An `Index` says which facts were drawn. A `Batch` is what they
-mean after relabelling, ready for a learner. None of these types computes anything.
+    Task           a task without its simulator
+    Snapshot       state of a run that acting and sampling may read
+    Episode        a finished episode, without rewards
+    Steps          the index of steps drawn from the replay buffer
+    Transitions    goals, rewards and discounts of drawn steps
+    Batch          network inputs, actions, rewards and discounts for a learner
+
+Shapes: L steps of an episode, B steps of a batch, O numbers of an observation, G of a goal, A of an
+action, D of a network input.
 """
 
 from collections.abc import Callable
@@ -10,39 +17,58 @@ from typing import Any, Literal, NamedTuple, TypeAlias
 import numpy as np
 
 Array: TypeAlias = Any
-"""A NumPy or a JAX array: networks run on both (see `networks`)."""
+"""A NumPy or a JAX array; networks run on both (see `networks`)."""
 
 
-Judge: TypeAlias = Callable[[np.ndarray, np.ndarray], np.ndarray]
-"""Rewards of achieved goals under desired ones: [B, G], [B, G] -> [B] float32."""
+RewardFunction: TypeAlias = Callable[[np.ndarray, np.ndarray], np.ndarray]
+"""Achieved goals [B, G], desired goals [B, G] -> rewards [B] float32."""
 
-Reached: TypeAlias = Callable[[np.ndarray, np.ndarray], np.ndarray]
-"""Whether achieved goals are as good as desired ones: [B, G], [B, G] -> [B] bool."""
+SuccessPredicate: TypeAlias = Callable[[np.ndarray, np.ndarray], np.ndarray]
+"""Achieved goals [B, G], desired goals [B, G] -> whether the desired ones are reached [B] bool."""
+
+TerminalRule: TypeAlias = Callable[[np.ndarray, np.ndarray, np.ndarray], np.ndarray]
+"""Achieved goals [B, G], desired goals [B, G], whether the episode ended at the step [B] bool ->
+whether the task ends there [B] bool."""
+
+Network: TypeAlias = Callable[[np.ndarray, np.random.Generator | None], np.ndarray]
+"""A policy network: raw inputs [..., D] -> actions [..., A]. A stochastic network samples with the
+generator; with None it returns the mode."""
 
 
-class Part(NamedTuple):
-    """Some columns of what a task shows."""
+class Columns(NamedTuple):
+    """Some columns of an observation, an achieved goal or a desired goal."""
 
-    source: Literal["observation", "achieved_goal", "desired_goal"]
+    source: Literal["observation", "achieved_goal", "desired_goal", "subgoal"]
+    """`subgoal`: the target position of a hierarchy's sub-goal. Its columns are all columns of the
+    observation to which the sub-goal is a change, in order."""
     columns: tuple[int, ...]
 
+    def of(self, shown: "Observation | Episode") -> np.ndarray:
+        """These columns of a timestep, a batch of timesteps or an episode: [..., size]."""
+        source = {
+            "observation": shown.observation,
+            "achieved_goal": shown.achieved,
+            "desired_goal": shown.desired,
+        }[self.source]
+        return source[..., list(self.columns)]
 
-class Pair(NamedTuple):
-    """Something and where it is to be."""
 
-    achieved: Part
-    desired: Part
+class GoalConstraint(NamedTuple):
+    """Columns that are achieved, and the columns that they have to reach."""
+
+    achieved: Columns
+    desired: Columns
 
 
 class Difference(NamedTuple):
-    """One position minus another of the same size, both parts of what is observed or achieved."""
+    """The vector between two positions, both columns of the observation or the achieved goal."""
 
-    first: Part
-    second: Part
+    first: Columns
+    second: Columns
 
 
-class Turn(NamedTuple):
-    """How a symmetry changes one array: x -> x[order] * sign + shift, column by column."""
+class SignedPermutation(NamedTuple):
+    """A symmetry's effect on one array, by columns: x -> x[order] * sign + shift."""
 
     order: tuple[int, ...]
     sign: tuple[float, ...]
@@ -50,95 +76,95 @@ class Turn(NamedTuple):
 
 
 class Symmetry(NamedTuple):
-    """A copy of a task that is as true as the original: a mirror, a rotation."""
+    """A symmetry of a task's dynamics, such as a mirror or a rotation (KER, arXiv 1909.10707)."""
 
     name: str
-    observation: Turn
-    goal: Turn
-    """for achieved and desired goals"""
-    action: Turn
+    observation: SignedPermutation
+    goal: SignedPermutation
+    """of achieved and desired goals"""
+    action: SignedPermutation
 
 
-class Body(NamedTuple):
-    """How a robot lies in the room: turned about the vertical, it would do all the same."""
+class BodyFrame(NamedTuple):
+    """Columns that rotate with the robot's heading: its dynamics are yaw-equivariant."""
 
     rotation: tuple[int, int, int, int]
-    """Columns of its rotation, a quaternion from body to room, w first."""
+    """Columns of its orientation, a quaternion (w, x, y, z) from body frame to world frame."""
     vectors: tuple[tuple[int, int, int], ...] = ()
-    """Columns of vectors along the room's axes, x y z each, such as its velocity."""
+    """Columns x, y, z of vectors in the world frame, such as its velocity."""
     symmetries: tuple[Symmetry, ...] = ()
-    """Mirror images of the robot in an empty room that would do the same."""
+    """Mirror symmetries of the robot in an empty world."""
 
 
 class Stage(NamedTuple):
-    """One sub-task of an ordered decomposition: bring `achieved` to `desired`.
+    """One sub-task of an ordered decomposition (RHER): bring `achieved` to `desired`.
 
-    Rewards are 0 within the threshold and -1 beyond, or the task's own.
+    The reward is 0 within the threshold and -1 otherwise, or the task's own.
     """
 
     name: str
-    achieved: Part
-    """What the stage is about: the gripper's position, the object's."""
-    desired: Part
-    """Where it is to be. A part of the observation or of the achieved goal is a goal that moves;
-    it is frozen at the moment at which it is pursued."""
+    achieved: Columns
+    """Position that the stage controls: of the gripper, of an object."""
+    desired: Columns
+    """Its goal. Columns of the observation or of the achieved goal are a moving goal; its value is
+    fixed at the timestep at which it is pursued."""
     threshold: float | None = None
-    """Distance within which the stage is rewarded, in the units of the part. None: the task's own
-    reward, for the stage whose parts are the whole achieved and desired goal."""
+    """Distance within which the stage is rewarded, in the unit of the columns. None: the task's own
+    reward; then the columns must be the whole achieved and desired goal."""
     switch: float = 0.05
-    """Distance within which the stage counts as reached when the robot acts, and the next one
-    takes over (RHER: 0.03 m)."""
+    """Distance within which the next stage takes over while the robot acts (RHER: 0.03 m)."""
     scale: float = 0.0
-    """Unit in which relative goals are shown to the network, and size of a place for the priority
-    `rare`; 0 stands for the switch distance."""
+    """Unit of relative goals in the network input, and cell size of the priority
+    `inverse-density`; 0: the switch distance."""
     gain: float | None = None
-    """Scripted guide: the first entries of the action are gain * (desired - achieved)."""
-    also: tuple[Pair, ...] = ()
-    """What must hold besides, each within the same threshold: objects that earlier stages brought
-    to their goals."""
-    view: Symmetry | None = None
-    """How the network may be shown this stage so that it looks like the first of its kind: the
-    object that it is about trades places with the first one. Goals only change places, and the
-    action stays as it is."""
+    """Of the scripted guide: the first entries of its action are gain * (desired - achieved)."""
+    maintained: tuple[GoalConstraint, ...] = ()
+    """Further constraints with the same threshold: objects that earlier stages brought to their
+    goals must stay at them."""
+    object_permutation: Symmetry | None = None
+    """Exchanges the stage's object with the first object, for an object-centric view: one network
+    input for all stages of one kind. It only permutes goals, and it keeps the action."""
 
     @property
-    def pairs(self) -> tuple[Pair, ...]:
-        """Everything that must hold; what the stage is about comes first."""
-        return (Pair(self.achieved, self.desired), *self.also)
+    def constraints(self) -> tuple[GoalConstraint, ...]:
+        """All constraints; the first is the stage's own."""
+        return (GoalConstraint(self.achieved, self.desired), *self.maintained)
 
 
 class Spec(NamedTuple):
-    """What a learner must know of a task; sizes, never the task's name (design law 7)."""
+    """A task's sizes and declared structure. It has no id: no method depends on a task's id."""
 
     observation_size: int
     achieved_size: int
-    """Size of the achieved goal as stored. For a flat task the achieved 'goal' is the reward."""
+    """Size of the stored achieved goal. A flat task has no goal and stores its reward here."""
     goal_size: int
     """Size of the desired goal; 0 for a flat task."""
     action_size: int
     """Dimensions of a continuous action, or the number of discrete actions."""
     discrete: bool
     horizon: int
-    """Most steps an episode can have."""
+    """Largest number of steps of an episode."""
     reward_range: tuple[float, float] | None
-    """Smallest and largest reward of a step where the task promises them (sparse tasks)."""
+    """Smallest and largest reward of a step, of tasks that declare them (sparse tasks)."""
     stages: tuple[Stage, ...] = ()
-    """The task as an ordered decomposition; the last stage is the task itself. Empty where none
-    was declared."""
-    absolute: tuple[int, ...] = ()
-    """Columns of the observation that tell where in the room things are and nothing else; a
-    policy that does not see them is the same everywhere."""
-    reach: tuple[float, ...] = ()
-    """How far a sub-goal may want each of those columns changed, where the task says so."""
-    body: Body | None = None
-    """Which columns turn with the room, where the task says so."""
+    """The task's ordered decomposition; the last stage is the task itself. Empty: not declared."""
+    position_columns: tuple[int, ...] = ()
+    """Columns of the observation that are absolute positions. A policy without them is
+    translation-invariant."""
+    subgoal_range: tuple[float, ...] = ()
+    """Largest change that a sub-goal may ask of each position column; empty: not declared."""
+    goal_position_columns: tuple[int, ...] = ()
+    """Columns of the desired goal that are a position in the world frame, in the order of
+    `position_columns`; empty: the goal is not a position."""
+    body: BodyFrame | None = None
+    """Columns that rotate with the robot's heading; None: not declared."""
     differences: tuple[Difference, ...] = ()
-    """Differences between positions that stages are about and that no columns of the observation
-    hold (see `tasks.differences`)."""
+    """Differences of stages' positions that the observation does not contain (see
+    `tasks.differences`)."""
 
 
 class Observation(NamedTuple):
-    """One moment as a policy sees it, float32: [O], [achieved_size], [G]."""
+    """One timestep, float32: [O], [achieved_size], [G]; or a batch of them with a leading axis."""
 
     observation: np.ndarray
     achieved: np.ndarray
@@ -146,23 +172,23 @@ class Observation(NamedTuple):
 
 
 class Episode(NamedTuple):
-    """The facts of one finished episode of L steps. No rewards: they depend on the goal."""
+    """One finished episode of L steps. It has no rewards, since they depend on the goal."""
 
     observation: np.ndarray
     """[L + 1, O] float32"""
     achieved: np.ndarray
-    """[L + 1, achieved_size] float32: achieved[t + 1] is what step t brought about"""
+    """[L + 1, achieved_size] float32: achieved[t + 1] is the result of step t"""
     desired: np.ndarray
-    """[L + 1, G] float32: the goal that was shown at each moment"""
+    """[L + 1, G] float32: the desired goal at each timestep"""
     action: np.ndarray
-    """[L, A] float32 in [-1, 1], or [L] int32 for discrete actions; in a hierarchy [L, A + K], the
-    sub-goal of each step beside its action"""
+    """[L, A] float32 in [-1, 1], or [L] int32 for discrete actions. In a hierarchy [L, A + K]: the
+    action and the sub-goal of each step."""
     terminal: bool
-    """Whether the task ended the episode (no value beyond), rather than the time limit."""
+    """True: the task ended the episode, and no return follows. False: the time limit did."""
     success: float
-    """1 or 0: the task's own verdict at the last step; NaN where it gives none."""
+    """1 or 0: the task's success at the last step; NaN: the task does not report success."""
     total_reward: float
-    """Sum of the rewards that the task returned, for the log only."""
+    """Sum of the task's rewards, for the log only."""
 
     @property
     def length(self) -> int:
@@ -170,43 +196,90 @@ class Episode(NamedTuple):
         return len(self.action)
 
 
-class Index(NamedTuple):
-    """Which stored steps were drawn, each array [B] of integers."""
+class Steps(NamedTuple):
+    """Index of drawn steps in the replay buffer; each array is [B], of integers."""
 
     row: np.ndarray
-    """Row of the step in the replay; row + 1 is the next moment of the same episode."""
+    """Row of the step in the replay buffer; row + 1 is its next timestep."""
     time: np.ndarray
-    """Step within its episode, 0 <= time < length."""
+    """Number of the step in its episode, 0 <= time < length."""
     length: np.ndarray
-    """Steps in that episode."""
+    """Steps of that episode."""
     last_terminal: np.ndarray
     """[B] bool: whether the task ended that episode at its last step."""
+    goal_row: np.ndarray | None = None
+    """[B] row of a hindsight goal that was drawn with the step; -1: none. None: none for all."""
 
 
-class Pull(NamedTuple):
-    """Actions that an actor is drawn to, beside what its critic says."""
+class Transitions(NamedTuple):
+    """Drawn steps with their relabelled goals."""
+
+    goal: np.ndarray
+    """[B, G] goal at the step"""
+    next_goal: np.ndarray
+    """[B, G] goal at the next timestep: the same, unless the task moves it"""
+    hindsight: np.ndarray
+    """[B] bool: true for an achieved goal (hindsight), false for the pursued one"""
+    reward: np.ndarray
+    """[B] float32: sum over the steps of one transition"""
+    discount: np.ndarray
+    """[B] float32: gamma, or 0 at a terminal state"""
+    next_row: np.ndarray
+    """[B] row of the next timestep"""
+
+
+class ActionTarget(NamedTuple):
+    """Target actions of a regulariser in the actor's loss: mean weight * |mu(s) - action|^2."""
 
     action: Array
     """[..., B, A]"""
     weight: Array
-    """[..., B] of the squared distance"""
+    """[..., B] of the squared distance; 0: no target for this step"""
 
 
 class Batch(NamedTuple):
-    """What a learner sees: arrays [..., B, size], all float32 but discrete actions (int32)."""
+    """A learner's input: arrays [..., B, size], float32; discrete actions are int32."""
 
     inputs: Array
-    """[..., B, D] network input: observation and pursued goal, not yet normalised"""
+    """[..., B, D] network input from observation and goal, not yet normalised"""
     action: Array
     """[..., B, A] or [..., B]"""
     reward: Array
     """[..., B]"""
     discount: Array
-    """[..., B]: gamma * (1 - terminal), so that no loss knows about 'done'"""
+    """[..., B]: gamma * (1 - terminal), so no loss needs a `done`"""
     next_inputs: Array
     """[..., B, D]"""
     demonstrated: Array = None
-    """[..., B]: 1 where a demonstrator acted for the sake of this goal, else 0; None where nobody
-    asks"""
-    pull: Array = None
-    """A `Pull`, where a method draws its actor to actions"""
+    """[..., B]: 1 for a demonstrated action that led to this goal, else 0; None: a run without
+    demonstrations"""
+    action_target: ActionTarget | None = None
+    """Regulariser of the actor; None: the method gives none"""
+
+
+class Task(NamedTuple):
+    """A task without its simulator: made once, never changed."""
+
+    spec: Spec
+    reward: RewardFunction
+    """The task's own."""
+    terminal: TerminalRule
+    symmetries: tuple[Symmetry, ...] = ()
+    """Symmetries that the task declares."""
+
+
+class Snapshot(NamedTuple):
+    """State of a run that acting and sampling may read; the loop makes one for each cycle."""
+
+    policies: tuple[Network, ...]
+    """Newest policy network of each level, in the order of `Method.levels`."""
+    episodes: int = 0
+    """Training episodes so far."""
+    random: bool = False
+    """Whether all actions are random at this time (`exploration.random_steps`)."""
+    success: float | None = None
+    """Success rate of the last evaluation; None: no evaluation yet, or a task without success."""
+    best: float | None = None
+    """Highest success rate of any evaluation."""
+    reached: tuple[float, ...] = ()
+    """Success rate of each stage in the last evaluation."""

@@ -6,11 +6,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from goalrelay import cli
+from goalrelay.cli import main as cli
 from goalrelay.demos import baselines
 from goalrelay.demos.dataset import read
 from goalrelay.errors import UsageError
-from goalrelay.tasks.gym_task import open_task
+from goalrelay.tasks.goal_task import open_task
 
 TASK = "goalrelay/PointReach-v0"
 

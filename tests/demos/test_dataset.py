@@ -14,20 +14,21 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from minari.serialization import serialize_space
 
+from goalrelay.data.rollout import Simulator
 from goalrelay.demos.dataset import KEYS, Demonstration, read, write
 from goalrelay.demos.load import fitted, load, succeeded
 from goalrelay.errors import UsageError
-from goalrelay.tasks.gym_task import Task, open_task
+from goalrelay.tasks.goal_task import open_task
 
 TASK = "goalrelay/PointReach-v0"
 
 
 @pytest.fixture(scope="module")
-def task() -> Task:
+def task() -> Simulator:
     return open_task(TASK)
 
 
-def episode(task: Task, length: int, seed: int, terminated: bool = False) -> Demonstration:
+def episode(task: Simulator, length: int, seed: int, terminated: bool = False) -> Demonstration:
     """Random numbers that no 32-bit float holds."""
     rng, spec = np.random.default_rng(seed), task.spec
     sizes = (spec.observation_size, spec.achieved_size, spec.goal_size)
@@ -44,7 +45,7 @@ def episode(task: Task, length: int, seed: int, terminated: bool = False) -> Dem
 @settings(max_examples=5, deadline=None)
 @given(lengths=st.lists(st.integers(1, 7), min_size=1, max_size=4), terminated=st.booleans())
 def test_a_round_trip_keeps_every_value(
-    task: Task, tmp_path_factory: pytest.TempPathFactory, lengths: list[int], terminated: bool
+    task: Simulator, tmp_path_factory: pytest.TempPathFactory, lengths: list[int], terminated: bool
 ) -> None:
     folder = tmp_path_factory.mktemp("round") / "trip"
     written = [episode(task, length, i, terminated) for i, length in enumerate(lengths)]
@@ -59,7 +60,7 @@ def test_a_round_trip_keeps_every_value(
                 assert getattr(got, name).dtype == value.dtype
 
 
-def test_minari_opens_what_we_write(task: Task, tmp_path: Path) -> None:
+def test_minari_opens_what_we_write(task: Simulator, tmp_path: Path) -> None:
     written = episode(task, 5, 0)
     write(tmp_path / "point", [written, episode(task, 4, 1)], task, "a test")
     dataset = minari.MinariDataset(tmp_path / "point" / "data")
@@ -72,30 +73,30 @@ def test_minari_opens_what_we_write(task: Task, tmp_path: Path) -> None:
     assert first.truncations[-1]
 
 
-def test_facts_are_those_of_the_task_in_its_units(task: Task, tmp_path: Path) -> None:
+def test_facts_are_those_of_the_task_in_its_units(task: Simulator, tmp_path: Path) -> None:
     written = episode(task, 5, 0, terminated=True)
     write(tmp_path / "d", [written], task, "a test")
     (facts,) = load(str(tmp_path / "d"), task)
     np.testing.assert_array_equal(facts.observation, written.observation.astype(np.float32))
-    np.testing.assert_allclose(task.native(facts.action[2]), written.action[2], rtol=1e-6)
+    np.testing.assert_allclose(task.interface.native(facts.action[2]), written.action[2], rtol=1e-6)
     assert facts.terminal
     assert facts.success == written.success[-1]
     assert facts.total_reward == written.reward.sum()
 
 
-def test_success_is_the_reward_where_nobody_said(task: Task) -> None:
+def test_success_is_the_reward_where_nobody_said(task: Simulator) -> None:
     silent = episode(task, 3, 0)._replace(success=np.full(3, np.nan))
     for last in (-1.0, 0.0):
         reward = np.array([0.0, -1.0, last])
         assert succeeded(silent._replace(reward=reward), task) == (last == 0)
 
 
-def test_only_the_first_are_taken(task: Task, tmp_path: Path) -> None:
+def test_only_the_first_are_taken(task: Simulator, tmp_path: Path) -> None:
     write(tmp_path / "d", [episode(task, 2, i) for i in range(4)], task, "a test")
     assert len(load(str(tmp_path / "d"), task, most=3)) == 3
 
 
-def test_a_folder_that_exists_is_left_alone(task: Task, tmp_path: Path) -> None:
+def test_a_folder_that_exists_is_left_alone(task: Simulator, tmp_path: Path) -> None:
     (tmp_path / "d").mkdir()
     (tmp_path / "d" / "thesis.txt").write_text("mine")
     with pytest.raises(UsageError, match="exists already"):
@@ -103,7 +104,9 @@ def test_a_folder_that_exists_is_left_alone(task: Task, tmp_path: Path) -> None:
     assert (tmp_path / "d" / "thesis.txt").read_text() == "mine"
 
 
-def test_a_folder_can_be_written_again_where_that_is_asked_for(task: Task, tmp_path: Path) -> None:
+def test_a_folder_can_be_written_again_where_that_is_asked_for(
+    task: Simulator, tmp_path: Path
+) -> None:
     one, other = episode(task, 2, 0), episode(task, 3, 1)
     write(tmp_path / "d", [one], task, "a test", instead=True)
     write(tmp_path / "d", [one, other], task, "a test", instead=True)
@@ -115,7 +118,7 @@ def test_a_folder_can_be_written_again_where_that_is_asked_for(task: Task, tmp_p
     assert [path.name for path in tmp_path.iterdir()] == ["d"]
 
 
-def test_nothing_is_left_when_writing_fails(task: Task, tmp_path: Path) -> None:
+def test_nothing_is_left_when_writing_fails(task: Simulator, tmp_path: Path) -> None:
     no_numbers: Any = object()
     bad = episode(task, 2, 0)._replace(reward=no_numbers)
     with pytest.raises(TypeError):
@@ -182,7 +185,7 @@ def shorten(data: Path) -> None:
     ids=lambda x: getattr(x, "__name__", ""),
 )
 def test_damage_is_said_in_one_line(
-    task: Task, tmp_path: Path, damage: Callable[[Path], None], said: str
+    task: Simulator, tmp_path: Path, damage: Callable[[Path], None], said: str
 ) -> None:
     write(tmp_path / "d", [episode(task, 2, i) for i in range(3)], task, "a test")
     damage(tmp_path / "d" / "data")
@@ -197,7 +200,7 @@ def test_no_dataset_is_said_in_one_line(tmp_path: Path) -> None:
         read(tmp_path)
 
 
-def test_demonstrations_of_another_task_are_refused(task: Task) -> None:
+def test_demonstrations_of_another_task_are_refused(task: Simulator) -> None:
     one = episode(task, 2, 0)
     wide = one._replace(observation=np.zeros((3, 40)))
     with pytest.raises(UsageError, match=r"do not fit task 'goalrelay/PointReach-v0'"):

@@ -7,18 +7,32 @@ from typing import Any
 import jax
 import numpy as np
 import pytest
-from test_updates import LIMITS, SMALL, SPEC, A, B, D, assert_same, batches, pick, scaled
+from test_updates import (
+    FREE,
+    LIMITED,
+    RANGE,
+    SMALL,
+    SPEC,
+    A,
+    B,
+    D,
+    assert_same,
+    batch_of,
+    batches,
+    pick,
+    rule_of,
+    scaled,
+)
 
 import reference
 from goalrelay.learners import ddpg
-from goalrelay.learners.config import clip_target, resolve
-from goalrelay.learners.cycle import run_cycle
-from goalrelay.networks import MLP, to_numpy
-from goalrelay.normalizer import Moments, normalize
+from goalrelay.learners.agent import run_cycle
+from goalrelay.learners.config import UpdateContext, clip_target, value_range
+from goalrelay.learners.networks import MLP, to_numpy
+from goalrelay.learners.normalizer import Moments, normalize
 from goalrelay.types import Batch
 
-LEARNER: Any = ddpg
-UPDATE: Any = jax.jit(ddpg.update, static_argnums=0)
+UPDATE: Any = jax.jit(ddpg.update, static_argnums=(0, 1))
 SMOOTH: Any = {**SMALL, "init": "fan_in"}  # biases that are not zero: no unit is at its very kink
 
 
@@ -36,8 +50,8 @@ def double_precision() -> Iterator[None]:
 
 
 def doubled(batch: Batch) -> Batch:
-    facts = (x if x.dtype == np.int32 else x.astype(np.float64) for x in batch[:5])
-    return Batch(*facts)
+    fields = (x if x.dtype == np.int32 else x.astype(np.float64) for x in batch[:5])
+    return Batch(*fields)
 
 
 def assert_equal(network: MLP, expected: reference.Net) -> None:
@@ -48,17 +62,18 @@ def assert_equal(network: MLP, expected: reference.Net) -> None:
 
 
 def test_actor_and_critic_step_at_rates_of_their_own_over_three_cycles() -> None:
-    config = ddpg.Config(actor_lr=3e-3, critic_lr=5e-4, action_l2=0.5, **LIMITS, **SMOOTH)
+    config = ddpg.Config(actor_lr=3e-3, critic_lr=5e-4, action_l2=0.5, **SMOOTH)
     rng = np.random.default_rng(8)
     mean, spread = np.full(D, 0.3), rng.uniform(0.5, 2.0, D)
+    rule = rule_of(ddpg, config, LIMITED)
     moments = Moments(mean, spread, np.float64(1.5), np.float64(1.0))
     with double_precision():
         state = ddpg.init(config, SPEC, D, jax.random.key(1))
         state = state._replace(target_critic=scaled(state.target_critic, 8.0))
-        expected = reference.Ddpg(state, config)
+        expected = reference.Ddpg(state, config, RANGE)
         for cycle in range(3):
             batch = doubled(batches(2, seed=cycle))
-            state, metrics = run_cycle(LEARNER, config, state, moments, batch, jax.random.key(0))
+            state, metrics = run_cycle(rule, state, moments, batch, jax.random.key(0))
             seen = batch._replace(
                 inputs=normalize(moments, batch.inputs),
                 next_inputs=normalize(moments, batch.next_inputs),
@@ -82,7 +97,7 @@ def test_targets_start_equal_to_their_networks_and_move_only_when_told() -> None
         before, jax.tree.leaves((state.target_actor, state.target_critic)), strict=True
     ):
         np.testing.assert_array_equal(x, y)
-    after, _ = UPDATE(config, state, batches(1), jax.random.key(0))
+    after, _ = UPDATE(config, FREE, state, batches(1), jax.random.key(0))
     for x, y in zip(
         before, jax.tree.leaves((after.target_actor, after.target_critic)), strict=True
     ):
@@ -104,35 +119,27 @@ def test_what_follows_the_end_of_an_episode_does_not_matter() -> None:
     state = ddpg.init(config, SPEC, D, jax.random.key(1))
     batch = batches(1)
     assert 0 < (batch.discount == 0).mean() < 1
-    after, _ = UPDATE(config, state, batch, jax.random.key(0))
-    other, _ = UPDATE(config, state, reference.other_past_the_end(batch), jax.random.key(0))
+    after, _ = UPDATE(config, FREE, state, batch, jax.random.key(0))
+    other, _ = UPDATE(config, FREE, state, reference.other_past_the_end(batch), jax.random.key(0))
     assert_same(after.critic, reference.Net(other.critic))
     assert_same(after.actor, reference.Net(other.actor))
 
 
 @pytest.mark.parametrize(
-    ("low", "high", "limited"),
-    [
-        (None, None, [-9.0, -1.0, 4.0]),
-        (-2.0, None, [-2.0, -1.0, 4.0]),
-        (None, 0.0, [-9.0, -1.0, 0.0]),
-        (-2.0, 0.0, [-2.0, -1.0, 0.0]),
-    ],
+    ("limits", "limited"), [(None, [-9.0, -1.0, 4.0]), ((-2.0, 0.0), [-2.0, -1.0, 0.0])]
 )
-def test_targets_are_limited_on_each_side_apart(low: Any, high: Any, limited: Any) -> None:
-    config = ddpg.Config(return_low=low, return_high=high)
-    targets = clip_target(config, np.array([-9.0, -1.0, 4.0]))
+def test_targets_are_limited_on_both_sides_where_returns_are_known(
+    limits: Any, limited: list[float]
+) -> None:
+    targets = clip_target(UpdateContext(limits), np.array([-9.0, -1.0, 4.0]))
     np.testing.assert_array_equal(targets, limited)
 
 
 def test_the_limits_of_a_return_hold_for_episodes_of_a_single_step_too() -> None:
     # Rewards in [1, 2]: the least return is 1 (one step), the largest 2 / (1 - gamma).
-    limits = resolve(ddpg.Config(gamma=0.5), SPEC._replace(reward_range=(1.0, 2.0)))
-    assert (limits.return_low, limits.return_high) == (1.0, 4.0)
-    limits = resolve(ddpg.Config(gamma=0.5), SPEC._replace(reward_range=(-2.0, -1.0)))
-    assert (limits.return_low, limits.return_high) == (-4.0, -1.0)
-    own = resolve(ddpg.Config(return_high=9.0), SPEC)
-    assert (own.return_low, own.return_high) == (pytest.approx(-50.0), 9.0)
+    config = ddpg.Config(gamma=0.5)
+    assert value_range(config, SPEC._replace(reward_range=(1.0, 2.0))) == (1.0, 4.0)
+    assert value_range(config, SPEC._replace(reward_range=(-2.0, -1.0))) == (-4.0, -1.0)
 
 
 def test_a_network_with_one_hidden_unit_by_hand() -> None:
@@ -152,8 +159,8 @@ def test_a_network_with_one_hidden_unit_by_hand() -> None:
         target_critic=state.critic._replace(**critic),
     )
     numbers = ([[[1]]], [[[0.5]]], [[0]], [[0.5]], [[[1]]])
-    batch = Batch(*(np.array(x, np.float32) for x in numbers))
-    after, metrics = UPDATE(config, state, batch, jax.random.key(0))
+    batch = batch_of(*numbers)
+    after, metrics = UPDATE(config, FREE, state, batch, jax.random.key(0))
     assert float(metrics["critic_loss"]) == pytest.approx(9.0, rel=1e-6)
     assert float(metrics["actor_loss"]) == pytest.approx(-6.0 + 0.5, rel=1e-6)
     np.testing.assert_allclose(after.critic.biases[1], [6.0 - 0.01], rtol=1e-6)

@@ -7,16 +7,29 @@ import numpy as np
 import optax
 import pytest
 from test_ddpg import SMOOTH, assert_equal, double_precision, doubled
-from test_updates import DISCRETE, IDENTITY, LIMITS, SMALL, A, D, assert_same, batches, pick, scaled
+from test_updates import (
+    DISCRETE,
+    FREE,
+    IDENTITY,
+    LIMITED,
+    RANGE,
+    SMALL,
+    A,
+    D,
+    assert_same,
+    batches,
+    pick,
+    rule_of,
+    scaled,
+)
 
 import reference
 from goalrelay.learners import dqn
-from goalrelay.learners.cycle import run_cycle
-from goalrelay.networks import MLP, to_numpy
+from goalrelay.learners.agent import run_cycle
+from goalrelay.learners.networks import MLP, to_numpy
 from goalrelay.types import Batch
 
-LEARNER: Any = dqn
-UPDATE: Any = jax.jit(dqn.update, static_argnums=0)
+UPDATE: Any = jax.jit(dqn.update, static_argnums=(0, 1))
 
 
 def start(config: dqn.Config) -> dqn.State:
@@ -29,11 +42,12 @@ def start(config: dqn.Config) -> dqn.State:
 @pytest.mark.parametrize("target_move", ["update", "cycle"])
 def test_a_cycle_equals_its_equations(target_move: Any) -> None:
     config = dqn.Config(target_move=target_move, critic_lr=5e-3, **SMOOTH)
+    rule = rule_of(dqn, config, FREE)
     losses, values = [], []
     with double_precision():
         state = start(config)
         expected, batch = reference.Dqn(state, config), doubled(batches(3, discrete=True))
-        state, metrics = run_cycle(LEARNER, config, state, IDENTITY, batch, jax.random.key(0))
+        state, metrics = run_cycle(rule, state, IDENTITY, batch, jax.random.key(0))
         for i in range(3):
             losses.append(expected.update(*pick(batch, i)))
             values.append(expected.mean_q)
@@ -48,7 +62,7 @@ def test_a_cycle_equals_its_equations(target_move: Any) -> None:
 
 
 def test_limits_of_a_return_bind_on_both_sides() -> None:
-    config = dqn.Config(**LIMITS, **SMALL)
+    config = dqn.Config(**SMALL)
     state, batch = start(config), batches(1, discrete=True)
     s2, rows = pick(batch, 0)[4], np.arange(batch.reward.shape[1])
     chosen = reference.Net(state.critic).forward(s2).argmax(1)
@@ -56,8 +70,8 @@ def test_limits_of_a_return_bind_on_both_sides() -> None:
     y = batch.reward[0] + batch.discount[0] * values
     assert (y < -2.0).any()
     assert (y > 0.0).any()
-    expected = reference.Dqn(state, config)
-    after, metrics = UPDATE(config, state, batch, jax.random.key(0))
+    expected = reference.Dqn(state, config, RANGE)
+    after, metrics = UPDATE(config, LIMITED, state, batch, jax.random.key(0))
     assert float(metrics["critic_loss"]) == pytest.approx(
         expected.update(*pick(batch, 0)), rel=1e-4
     )
@@ -90,14 +104,14 @@ def test_an_update_by_hand() -> None:
         np.array([[0.9, 0.9]], np.float32),
         np.array([[[2], [2]]], np.float32),
     )
-    after, metrics = UPDATE(config, state, batch, jax.random.key(0))
+    after, metrics = UPDATE(config, FREE, state, batch, jax.random.key(0))
     assert float(metrics["critic_loss"]) == pytest.approx(2.86, rel=1e-5)
     assert float(metrics["q"]) == pytest.approx(4.0)
     np.testing.assert_allclose(after.critic.biases[0], [-0.01, -1.01], rtol=1e-4)
     np.testing.assert_allclose(after.optimizer[0].mu.biases[0], [0.1 * 0.1, 0.1 * 0.5], rtol=1e-4)
     ended = batch._replace(discount=np.zeros((1, 2), np.float32))
     # y = -1: errors 2 and 8, Huber 1.5 and 7.5, mean 4.5.
-    _, metrics = UPDATE(config, state, ended, jax.random.key(0))
+    _, metrics = UPDATE(config, FREE, state, ended, jax.random.key(0))
     assert float(metrics["critic_loss"]) == pytest.approx(4.5, rel=1e-5)
 
 

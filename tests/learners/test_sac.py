@@ -8,27 +8,31 @@ import optax
 import pytest
 from test_ddpg import SMOOTH, assert_equal, double_precision, doubled
 from test_updates import (
+    FREE,
     IDENTITY,
     SPEC,
     A,
     B,
     D,
+    batch_of,
     batches,
     line,
     normal,
     pick,
+    rule_of,
     scaled,
 )
 
 import reference
 from goalrelay.learners import sac
-from goalrelay.learners.cycle import run_cycle
-from goalrelay.networks import MLP, to_numpy
+from goalrelay.learners.agent import run_cycle
+from goalrelay.learners.config import UpdateContext
+from goalrelay.learners.networks import MLP, to_numpy
 from goalrelay.types import Batch
 
-LEARNER: Any = sac
-NARROW: Any = {"return_low": -1.2, "return_high": -0.4}  # so that both bind
-UPDATE: Any = jax.jit(sac.update, static_argnums=0)
+RANGE = (-1.2, -0.4)  # narrow, so that both limits bind
+NARROW = UpdateContext(RANGE)
+UPDATE: Any = jax.jit(sac.update, static_argnums=(0, 1))
 
 
 def start(config: sac.Config) -> sac.State:
@@ -69,19 +73,19 @@ def assert_limits_bind(expected: reference.Sac, batch: Batch, noise: np.ndarray)
 
 RATES: Any = {"actor_lr": 3e-3, "critic_lr": 5e-4, "temperature_lr": 0.02}
 ENTROPY: Any = {"initial_temperature": 0.05, "target_entropy": -1.0}
-CONFIG = sac.Config(action_l2=0.5, **RATES, **ENTROPY, **NARROW, **SMOOTH)
+CONFIG = sac.Config(action_l2=0.5, **RATES, **ENTROPY, **SMOOTH)
 
 
 def test_updates_equal_their_equations_when_every_limit_binds() -> None:
     with double_precision():
         state = start(CONFIG)
-        expected = reference.Sac(state, CONFIG)
+        expected = reference.Sac(state, CONFIG, RANGE)
         for i in range(3):
             batch, key = doubled(batches(1, seed=i)), jax.random.key(20 + i)
             next_noise, noise = (normal(k, (B, A)) for k in jax.random.split(key))
             if i == 0:
                 assert_limits_bind(expected, batch, next_noise)
-            state, metrics = UPDATE(CONFIG, state, batch, key)
+            state, metrics = UPDATE(CONFIG, NARROW, state, batch, key)
             state = sac.move_targets(CONFIG, state)
             wanted = expected.update(*pick(batch, 0), n1=next_noise, n2=noise)
             expected.move_targets()
@@ -97,7 +101,7 @@ def test_a_cycle_draws_fresh_noise_for_every_update_and_aims_at_minus_one_a_dime
     with double_precision():
         state = sac.init(config, SPEC, D, jax.random.key(3))
         expected, batch, key = reference.Sac(state, config), doubled(batches(3)), jax.random.key(9)
-        state, _ = run_cycle(LEARNER, config, state, IDENTITY, batch, key)
+        state, _ = run_cycle(rule_of(sac, config, FREE), state, IDENTITY, batch, key)
         for i, update_key in enumerate(jax.random.split(key, 3)):
             next_noise, noise = (normal(k, (B, A)) for k in jax.random.split(update_key))
             expected.update(*pick(batch, i), n1=next_noise, n2=noise)
@@ -120,8 +124,8 @@ def test_the_critics_start_apart_and_targets_equal_to_them() -> None:
 def test_what_follows_the_end_of_an_episode_does_not_matter() -> None:
     with double_precision():
         state, batch, key = start(CONFIG), doubled(batches(1)), jax.random.key(0)
-        after, _ = UPDATE(CONFIG, state, batch, key)
-        other, _ = UPDATE(CONFIG, state, reference.other_past_the_end(batch), key)
+        after, _ = UPDATE(CONFIG, NARROW, state, batch, key)
+        other, _ = UPDATE(CONFIG, NARROW, state, reference.other_past_the_end(batch), key)
     for got, want in zip(after.critics, other.critics, strict=True):
         assert_equal(got, reference.Net(want))
 
@@ -149,9 +153,9 @@ def test_an_update_by_hand() -> None:
         critic_optimizer=optax.adam(1.0).init(critics),
     )
     numbers = ([[[1]]], [[[0.5]]], [[-1]], [[0.9]], [[[2]]])
-    batch = Batch(*(np.array(x, np.float32) for x in numbers))
+    batch = batch_of(*numbers)
     key = jax.random.key(4)
-    after, metrics = UPDATE(config, state, batch, key)
+    after, metrics = UPDATE(config, FREE, state, batch, key)
     n2, n = (normal(k, (1, 1))[0, 0] for k in jax.random.split(key))
 
     def log_pi(n: float) -> float:

@@ -9,27 +9,31 @@ import optax
 import pytest
 from test_ddpg import SMOOTH, assert_equal, double_precision, doubled
 from test_updates import (
+    FREE,
     IDENTITY,
     SPEC,
     A,
     B,
     D,
+    batch_of,
     batches,
     line,
     normal,
     pick,
+    rule_of,
     scaled,
 )
 
 import reference
 from goalrelay.learners import td3
-from goalrelay.learners.cycle import run_cycle
-from goalrelay.networks import MLP, to_numpy
+from goalrelay.learners.agent import run_cycle
+from goalrelay.learners.config import UpdateContext
+from goalrelay.learners.networks import MLP, to_numpy
 from goalrelay.types import Batch
 
-LEARNER: Any = td3
-NARROW: Any = {"return_low": -1.2, "return_high": -0.4}  # so that both bind
-UPDATE: Any = jax.jit(td3.update, static_argnums=0)
+RANGE = (-1.2, -0.4)  # narrow, so that both limits bind
+NARROW = UpdateContext(RANGE)
+UPDATE: Any = jax.jit(td3.update, static_argnums=(0, 1))
 
 
 def start(config: td3.Config) -> td3.State:
@@ -61,28 +65,28 @@ def assert_limits_bind(expected: reference.Td3, batch: Batch, i: int, noise: np.
     first, second = (reference.q(t, s2, raw.clip(-1, 1)) for t in expected.targets)
     assert 0 < (first < second).mean() < 1
     y = r + discount * np.minimum(first, second)
-    assert (y < expected.c.return_low).any()
-    assert (y > expected.c.return_high).any()
-    assert ((y > expected.c.return_low) & (y < expected.c.return_high)).any()
+    assert (y < RANGE[0]).any()
+    assert (y > RANGE[1]).any()
+    assert ((y > RANGE[0]) & (y < RANGE[1])).any()
 
 
 RATES: Any = {"actor_lr": 3e-3, "critic_lr": 5e-4}
-CONFIG = td3.Config(action_l2=0.5, target_noise=0.6, **RATES, **NARROW, **SMOOTH)
+CONFIG = td3.Config(action_l2=0.5, target_noise=0.6, **RATES, **SMOOTH)
 
 
-@pytest.mark.parametrize(("delay", "loss"), [(1, "square"), (3, "square"), (2, "huber")])
+@pytest.mark.parametrize(("delay", "loss"), [(1, "mse"), (3, "mse"), (2, "huber")])
 def test_an_update_is_so_many_critic_steps_and_then_one_of_the_actor(delay: int, loss: Any) -> None:
-    config = replace(CONFIG, delay=delay, loss=loss)
+    config = replace(CONFIG, policy_delay=delay, loss=loss)
     assert td3.stride(config) == delay
     with double_precision():
         state = start(config)
-        expected = reference.Td3(state, config)
+        expected = reference.Td3(state, config, RANGE)
         for i in range(3):
             group, key = doubled(batches(delay, seed=i)), jax.random.key(40 + i)
             noises = [normal(k, (B, A)) for k in jax.random.split(key, delay)]
             if i == 0:
                 assert_limits_bind(expected, group, 0, noises[0])
-            state, metrics = UPDATE(config, state, group, key)
+            state, metrics = UPDATE(config, NARROW, state, group, key)
             state = td3.move_targets(config, state)
             steps = [expected.critic_step(*pick(group, j), noise=noises[j]) for j in range(delay)]
             actor_loss = expected.actor_step(pick(group, delay - 1)[0])  # with the new critic
@@ -96,11 +100,15 @@ def test_an_update_is_so_many_critic_steps_and_then_one_of_the_actor(delay: int,
 
 def test_targets_may_move_once_a_cycle() -> None:
     config = replace(CONFIG, target_move="cycle")
-    assert config.delay == 2
+    assert config.policy_delay == 2
     with double_precision():
         state = start(config)
-        expected, batch, key = reference.Td3(state, config), doubled(batches(4)), jax.random.key(7)
-        state, metrics = run_cycle(LEARNER, config, state, IDENTITY, batch, key)
+        expected, batch, key = (
+            reference.Td3(state, config, RANGE),
+            doubled(batches(4)),
+            jax.random.key(7),
+        )
+        state, metrics = run_cycle(rule_of(td3, config, NARROW), state, IDENTITY, batch, key)
         losses = []
         for group, group_key in enumerate(jax.random.split(key, 2)):
             for j, step_key in enumerate(jax.random.split(group_key, 2)):
@@ -123,11 +131,11 @@ def test_the_critics_start_apart_and_targets_equal_to_their_networks() -> None:
 
 
 def test_what_follows_the_end_of_an_episode_does_not_matter() -> None:
-    config = replace(CONFIG, delay=1)
+    config = replace(CONFIG, policy_delay=1)
     with double_precision():
         state, batch, key = start(config), doubled(batches(1)), jax.random.key(0)
-        after, _ = UPDATE(config, state, batch, key)
-        other, _ = UPDATE(config, state, reference.other_past_the_end(batch), key)
+        after, _ = UPDATE(config, NARROW, state, batch, key)
+        other, _ = UPDATE(config, NARROW, state, reference.other_past_the_end(batch), key)
     for got, want in zip(after.critics, other.critics, strict=True):
         assert_equal(got, reference.Net(want))
 
@@ -139,7 +147,7 @@ def by_hand(mu: float, critic: MLP, noise: float, noise_clip: float, rows: int) 
     state = state._replace(target_actor=line(0.0, mu, 1), target_critics=(critic, critic))
     zeros, ones = np.zeros((rows, 1), np.float32), np.ones(rows, np.float32)
     batch = Batch(zeros, zeros, 0 * ones, ones, zeros)
-    return np.asarray(td3._target(config, state, batch, jax.random.key(5)))
+    return np.asarray(td3._target(config, FREE, state, batch, jax.random.key(5)))
 
 
 IS_ACTION = MLP((np.array([[0.0], [1.0]], np.float32),), (np.zeros(1, np.float32),))
@@ -162,7 +170,9 @@ def test_an_update_by_hand() -> None:
     # Adam's first step lowers each number of Q_1 by 0.001; mu(1) = tanh(1) = 0.761594 and
     # Q_1(1, mu) = 0.999 * 1.761594 - 0.001 = 1.758833, the actor's loss but for the sign.
     # The actor's gradient is then -0.999 * (1 - mu^2) < 0: its bias rises by its rate.
-    config = td3.Config(delay=1, target_noise=0.0, action_l2=0.0, actor_lr=0.01, critic_lr=0.001)
+    config = td3.Config(
+        policy_delay=1, target_noise=0.0, action_l2=0.0, actor_lr=0.01, critic_lr=0.001
+    )
     state = td3.init(td3.Config(hidden=(1,)), SPEC, 1, jax.random.key(0))
     actor, critics = line(1.0, 0.0, 1), (line(1.0, 0.0, 2), line(2.0, 0.0, 2))
     state = state._replace(
@@ -174,8 +184,8 @@ def test_an_update_by_hand() -> None:
         critic_optimizer=optax.adam(1.0).init(critics),
     )
     numbers = ([[[1]]], [[[0.5]]], [[-1]], [[0.9]], [[[2]]])
-    batch = Batch(*(np.array(x, np.float32) for x in numbers))
-    after, metrics = UPDATE(config, state, batch, jax.random.key(0))
+    batch = batch_of(*numbers)
+    after, metrics = UPDATE(config, FREE, state, batch, jax.random.key(0))
     assert float(metrics["critic_loss"]) == pytest.approx(121.25, rel=1e-5)
     assert float(metrics["q"]) == pytest.approx(1.5)
     assert float(metrics["actor_loss"]) == pytest.approx(-1.758833, rel=1e-5)

@@ -9,16 +9,17 @@ import pytest
 
 import reference
 from goalrelay.learners import ddpg, dqn, sac, td3
-from goalrelay.learners.config import resolve
-from goalrelay.learners.cycle import run_cycle
-from goalrelay.networks import MLP
-from goalrelay.normalizer import Moments, normalize
+from goalrelay.learners.agent import UpdateRule, run_cycle
+from goalrelay.learners.config import UpdateContext, value_range
+from goalrelay.learners.networks import MLP
+from goalrelay.learners.normalizer import Moments, normalize
 from goalrelay.types import Batch, Spec
 
 B, D, A = 16, 5, 3
 SPEC = Spec(3, 2, 2, A, False, 50, (-1.0, 0.0))
 DISCRETE = SPEC._replace(discrete=True)
-LIMITS: dict[str, Any] = {"return_low": -2.0, "return_high": 0.0}  # tight, so that they bind
+RANGE = (-2.0, 0.0)  # tight, so that it binds
+LIMITED, FREE = UpdateContext(RANGE), UpdateContext()
 SMALL: dict[str, Any] = {"hidden": (8, 7), "gamma": 0.9, "polyak": 0.7}
 IDENTITY = Moments(np.zeros(D, "f"), np.ones(D, "f"), np.float32(np.inf), np.float32(np.inf))
 
@@ -35,6 +36,17 @@ def batches(count: int, discrete: bool = False, seed: int = 0) -> Batch:
         (0.9 * rng.integers(2, size=(count, B))).astype(np.float32),
         rng.standard_normal((count, B, D)).astype(np.float32),
     )
+
+
+def batch_of(*fields: list[Any]) -> Batch:
+    """Inputs, actions, rewards, discounts and next inputs, in single precision."""
+    arrays: Any = (np.array(field, np.float32) for field in fields)
+    return Batch(*arrays)
+
+
+def rule_of(learner: Any, config: Any, context: UpdateContext) -> UpdateRule:
+    """A learner's module with its options."""
+    return UpdateRule(learner, config, context)
 
 
 def pick(batch: Batch, i: int) -> Any:
@@ -58,13 +70,13 @@ def normal(key: Any, shape: tuple[int, ...]) -> np.ndarray:
 
 
 def test_ddpg_equals_its_equations() -> None:
-    config = ddpg.Config(action_l2=0.5, **LIMITS, **SMALL)
+    config = ddpg.Config(action_l2=0.5, **SMALL)
     state = ddpg.init(config, SPEC, D, jax.random.key(1))
     state = state._replace(target_critic=scaled(state.target_critic, 5.0))
-    expected, batch = reference.Ddpg(state, config), batches(3)
+    expected, batch = reference.Ddpg(state, config, RANGE), batches(3)
     for i in range(3):
         one = jax.tree.map(lambda x, i=i: x[i : i + 1], batch)
-        state, metrics = ddpg.update(config, state, one, jax.random.key(0))
+        state, metrics = ddpg.update(config, LIMITED, state, one, jax.random.key(0))
         state = ddpg.move_targets(config, state)
         for name, value in expected.update(*pick(batch, i)).items():
             assert float(metrics[name]) == pytest.approx(value, rel=1e-4, abs=1e-5)
@@ -77,9 +89,9 @@ def test_ddpg_equals_its_equations() -> None:
 
 @pytest.mark.parametrize("target_move", ["update", "cycle"])
 def test_a_cycle_normalises_scans_and_moves_the_targets(target_move: Any) -> None:
-    config = ddpg.Config(action_l2=0.5, target_move=target_move, **LIMITS, **SMALL)
+    config = ddpg.Config(action_l2=0.5, target_move=target_move, **SMALL)
     state = ddpg.init(config, SPEC, D, jax.random.key(1))
-    expected, batch = reference.Ddpg(state, config), batches(4)
+    expected, batch = reference.Ddpg(state, config, RANGE), batches(4)
     rng = np.random.default_rng(5)
     moments = Moments(
         rng.standard_normal(D).astype("f"),
@@ -87,8 +99,8 @@ def test_a_cycle_normalises_scans_and_moves_the_targets(target_move: Any) -> Non
         np.float32(1.5),
         np.float32(2.0),
     )
-    learner: Any = ddpg
-    state, metrics = run_cycle(learner, config, state, moments, batch, jax.random.key(0))
+    rule = rule_of(ddpg, config, LIMITED)
+    state, metrics = run_cycle(rule, state, moments, batch, jax.random.key(0))
     seen = batch._replace(
         inputs=normalize(moments, batch.inputs), next_inputs=normalize(moments, batch.next_inputs)
     )
@@ -107,14 +119,13 @@ def test_a_cycle_normalises_scans_and_moves_the_targets(target_move: Any) -> Non
 
 
 def test_td3_equals_its_equations_with_two_critic_steps_for_an_actor_step() -> None:
-    config = td3.Config(action_l2=0.1, target_noise=0.6, target_noise_clip=0.5, **LIMITS, **SMALL)
+    config = td3.Config(action_l2=0.1, target_noise=0.6, target_noise_clip=0.5, **SMALL)
     state = td3.init(config, SPEC, D, jax.random.key(2))
     state = state._replace(target_actor=scaled(state.target_actor, 3.0))
-    expected, batch = reference.Td3(state, config), batches(4)
-    learner: Any = td3
-    config = replace(config, target_move="update")
+    expected, batch = reference.Td3(state, config, RANGE), batches(4)
+    rule = rule_of(td3, replace(config, target_move="update"), LIMITED)
     key = jax.random.key(7)
-    state, _ = run_cycle(learner, config, state, IDENTITY, batch, key)
+    state, _ = run_cycle(rule, state, IDENTITY, batch, key)
     noises = []
     for group, group_key in enumerate(jax.random.split(key, 2)):
         for j, step_key in enumerate(jax.random.split(group_key, 2)):
@@ -139,7 +150,7 @@ def test_sac_equals_its_equations() -> None:
         key = jax.random.key(20 + i)
         next_key, now_key = jax.random.split(key)
         one = jax.tree.map(lambda x, i=i: x[i : i + 1], batch)
-        state, _ = sac.update(config, state, one, key)
+        state, _ = sac.update(config, FREE, state, one, key)
         state = sac.move_targets(config, state)
         noise = {"n1": normal(next_key, (B, A)), "n2": normal(now_key, (B, A))}
         expected.update(*pick(batch, i), **noise)
@@ -158,7 +169,7 @@ def test_the_temperature_rises_while_entropy_is_below_its_target(
 ) -> None:
     config = sac.Config(target_entropy=target_entropy, **SMALL)
     state = sac.init(config, SPEC, D, jax.random.key(3))
-    after, _ = sac.update(config, state, batches(1), jax.random.key(0))
+    after, _ = sac.update(config, FREE, state, batches(1), jax.random.key(0))
     assert bool(after.log_alpha > state.log_alpha) is rises
 
 
@@ -173,17 +184,17 @@ def test_a_squashed_sample_has_the_density_of_the_change_of_variables() -> None:
 
 
 def test_double_dqn_equals_its_equations() -> None:
-    config = dqn.Config(**LIMITS, **SMALL)
+    config = dqn.Config(**SMALL)
     state = dqn.init(config, DISCRETE, D, jax.random.key(4))
     other = dqn.init(config, DISCRETE, D, jax.random.key(5))
     state = state._replace(target_critic=scaled(other.critic, 4.0))
-    expected, batch = reference.Dqn(state, config), batches(3, discrete=True)
+    expected, batch = reference.Dqn(state, config, RANGE), batches(3, discrete=True)
     s2 = pick(batch, 0)[4]
     chosen = expected.critic.forward(s2).argmax(1)
     assert (chosen != expected.target.forward(s2).argmax(1)).any()  # 'double' makes a difference
     for i in range(3):
         one = jax.tree.map(lambda x, i=i: x[i : i + 1], batch)
-        state, metrics = dqn.update(config, state, one, jax.random.key(0))
+        state, metrics = dqn.update(config, LIMITED, state, one, jax.random.key(0))
         state = dqn.move_targets(config, state)
         loss = expected.update(*pick(batch, i))
         assert float(metrics["critic_loss"]) == pytest.approx(loss, rel=1e-4)
@@ -213,21 +224,19 @@ def test_a_ddpg_target_by_hand() -> None:
         actor_optimizer=_fresh(state.actor, config.actor_lr),
         critic_optimizer=_fresh(state.critic, config.critic_lr),
     )
-    batch = Batch(
-        *(np.array(x, np.float32) for x in ([[[1]]], [[[0.5]]], [[-1]], [[0.9]], [[[2]]]))
-    )
-    after, metrics = ddpg.update(config, state, batch, jax.random.key(0))
+    batch = batch_of([[[1]]], [[[0.5]]], [[-1]], [[0.9]], [[[2]]])
+    after, metrics = ddpg.update(config, FREE, state, batch, jax.random.key(0))
     assert float(metrics["critic_loss"]) == pytest.approx(27.04, rel=1e-5)
     assert float(metrics["q"]) == pytest.approx(1.5)
     assert float(metrics["actor_loss"]) == pytest.approx(-1.761594 + 0.290013, rel=1e-5)
     # Adam's first step is the learning rate, against the gradient's sign.
     assert float(after.critic.biases[0][0]) == pytest.approx(-1e-3, rel=1e-4)
     assert float(after.actor.biases[0][0]) == pytest.approx(1e-3, rel=1e-4)
-    limited = replace(config, return_low=-2.0, return_high=0.0)  # y = -2: (1.5 + 2)^2 = 12.25
-    _, metrics = ddpg.update(limited, state, batch, jax.random.key(0))
+    # With y limited to -2: (1.5 + 2)^2 = 12.25.
+    _, metrics = ddpg.update(config, LIMITED, state, batch, jax.random.key(0))
     assert float(metrics["critic_loss"]) == pytest.approx(12.25, rel=1e-5)
     ended = batch._replace(discount=np.zeros((1, 1), np.float32))  # y = r = -1: 2.5^2 = 6.25
-    _, metrics = ddpg.update(config, state, ended, jax.random.key(0))
+    _, metrics = ddpg.update(config, FREE, state, ended, jax.random.key(0))
     assert float(metrics["critic_loss"]) == pytest.approx(6.25, rel=1e-5)
 
 
@@ -238,13 +247,9 @@ def _fresh(network: MLP, lr: float) -> Any:
 
 
 def test_returns_are_limited_to_what_the_rewards_allow() -> None:
-    limits = resolve(ddpg.Config(gamma=0.98), SPEC)
-    assert limits.return_low == pytest.approx(-50)
-    assert limits.return_high == 0.0
+    low, high = value_range(ddpg.Config(gamma=0.98), SPEC) or (0, 0)
+    assert (low, high) == (pytest.approx(-50), 0.0)
     rewarding = SPEC._replace(reward_range=(0.0, 1.0))
-    limits = resolve(ddpg.Config(gamma=0.9), rewarding)
-    assert (limits.return_low, limits.return_high) == (0.0, pytest.approx(10))
-    assert resolve(ddpg.Config(), SPEC._replace(reward_range=None)).return_low is None
-    assert resolve(ddpg.Config(clip_return=False), SPEC).return_low is None
-    own = resolve(ddpg.Config(return_low=-7.0), SPEC)
-    assert (own.return_low, own.return_high) == (-7.0, 0.0)
+    assert value_range(ddpg.Config(gamma=0.9), rewarding) == (0.0, pytest.approx(10))
+    assert value_range(ddpg.Config(), SPEC._replace(reward_range=None)) is None
+    assert value_range(ddpg.Config(clip_return=False), SPEC) is None

@@ -11,13 +11,13 @@ import pytest
 from matplotlib.figure import Figure
 from matplotlib.image import imread
 
-from goalrelay import experiment as experiments
 from goalrelay.errors import UsageError
-from goalrelay.evaluation import wilson
 from goalrelay.files import write_json
 from goalrelay.report.bands import Curve, aggregate, curve, grouped, read_runs
 from goalrelay.report.curves import plot
 from goalrelay.settings import replace_at
+from goalrelay.train import config as experiments
+from goalrelay.train.evaluate import wilson
 
 HEAD = "cycle,episodes,steps,eval_episodes,eval_success,eval_mean_return,eval_distance"
 
@@ -338,7 +338,7 @@ def test_plotting_leaves_matplotlib_as_it_was(tmp_path: Path) -> None:
             "progress.csv is damaged: its episodes do not increase",
         ),
         ("config.json", "{", "cannot read .*config.json"),
-        ("config.json", "{}", "config.json lacks"),
+        ("config.json", "{}", "it has no format number"),
     ],
 )
 def test_a_damaged_run_is_named(

@@ -14,15 +14,16 @@ import imageio.v2 as imageio
 import numpy as np
 import pytest
 
-from goalrelay import methods, normalizer
-from goalrelay.collect import rollout
+from goalrelay import methods
+from goalrelay.data.rollout import rollout
 from goalrelay.errors import UsageError
-from goalrelay.networks import MLP
-from goalrelay.policy import Policy, load
+from goalrelay.learners import normalizer
+from goalrelay.learners.networks import MLP
 from goalrelay.report import opengl, video
 from goalrelay.report.viewer import simulation
-from goalrelay.session import Result
-from goalrelay.tasks.gym_task import open_task
+from goalrelay.tasks.goal_task import open_task
+from goalrelay.train.policy import Policy, load
+from goalrelay.train.session import Result
 
 pytestmark = pytest.mark.filterwarnings("ignore:os.fork")  # imageio's reader starts ffmpeg
 MOMENTS = 26
@@ -82,19 +83,16 @@ def untrained(folder: Path, task_id: str) -> Path:
     """A policy that does nothing, for any task with continuous actions."""
     task = open_task(task_id)
     name = "flat" if task.flat else "her"
-    method = methods.find(name)
-    config, actions = method.Config(), task.spec.action_size
-    inputs = method.input_size(config, task.spec)
-    box: Any = task.env.action_space
+    kind = methods.find(name)
+    method = kind(kind.Config(), task.task, 0.98)
+    inputs, actions = len(method.levels[0].normalized), task.spec.action_size
     policy = Policy(
         task_id,
         (),
         name,
-        config,
+        method,
         "ddpg",
-        task.spec,
-        box.low,
-        box.high,
+        task.interface,
         (MLP((np.zeros((inputs, actions), np.float32),), (np.zeros(actions, np.float32),)),),
         (normalizer.moments(normalizer.empty(inputs), np.inf, np.inf, np.ones(inputs, bool)),),
     )
@@ -165,7 +163,7 @@ def test_a_film_shows_the_episodes_that_it_reports(small_run: Result, tmp_path: 
     result = video.record(small_run.folder, tmp_path / "out.mp4", episodes=2, seed=7)
     policy = load(small_run.folder)
     task = open_task(policy.task, render_mode="rgb_array")
-    episodes = [rollout(task, lambda _: policy.play(), seed) for seed in (7, 8)]
+    episodes = [rollout(task, lambda _: policy.act(), seed) for seed in (7, 8)]
     gaps = [np.linalg.norm(e.achieved[-1] - e.desired[-1]) for e in episodes]
     assert result.episodes == 2
     assert result.distance == pytest.approx(np.mean(gaps))

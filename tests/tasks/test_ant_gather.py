@@ -9,7 +9,7 @@ import pytest
 from goalrelay.errors import UsageError
 from goalrelay.tasks.ant import gather, scene
 from goalrelay.tasks.ant.gather import Environment, heading
-from goalrelay.tasks.gym_task import open_task
+from goalrelay.tasks.goal_task import open_task
 
 FAR = 100.0
 

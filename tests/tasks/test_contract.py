@@ -3,9 +3,10 @@
 import numpy as np
 import pytest
 
-from goalrelay.exploration import random_action
+from goalrelay.data.rollout import Simulator
+from goalrelay.methods.exploration import random_action
 from goalrelay.tasks import own_tasks
-from goalrelay.tasks.gym_task import Task, known_tasks, open_task
+from goalrelay.tasks.goal_task import known_tasks, open_task
 
 STOCK = [
     "FetchReach-v4",
@@ -21,13 +22,13 @@ STOCK = [
 TASKS = [*own_tasks(), *STOCK]
 
 
-def walk(task: Task, seed: int, steps: int) -> list[np.ndarray]:
+def walk(task: Simulator, seed: int, steps: int) -> list[np.ndarray]:
     """Everything that one episode shows, flat, under random actions."""
     rng = np.random.default_rng(seed)
     seen = [np.concatenate(task.reset(seed))]
     for _ in range(min(steps, task.spec.horizon)):
-        moment, reward, terminated, truncated, _ = task.step(random_action(task.spec, rng))
-        seen.append(np.concatenate([*moment, [reward]]))
+        timestep, reward, terminated, truncated, _ = task.step(random_action(task.spec, rng))
+        seen.append(np.concatenate([*timestep, [reward]]))
         if terminated or truncated:
             break
     return seen
@@ -41,10 +42,10 @@ def test_the_reward_of_a_step_is_the_recomputed_one(task_id: str) -> None:
     for seed in range(3):
         task.reset(seed)
         for _ in range(min(task.spec.horizon, 20)):
-            moment, reward, terminated, truncated, _ = task.step(random_action(task.spec, rng))
+            timestep, reward, terminated, truncated, _ = task.step(random_action(task.spec, rng))
             rewards.append(reward)
-            achieved.append(moment.achieved)
-            desired.append(moment.desired)
+            achieved.append(timestep.achieved)
+            desired.append(timestep.desired)
             if terminated or truncated:
                 break
     again = task.reward(np.stack(achieved), np.stack(desired))

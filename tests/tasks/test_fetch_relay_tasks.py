@@ -19,7 +19,7 @@ from goalrelay.tasks.fetch import (
     slide,
 )
 from goalrelay.tasks.fetch.environment import Environment
-from goalrelay.tasks.gym_task import register_stock
+from goalrelay.tasks.stock import register_stock
 
 SOLVED = [
     reach,

@@ -9,7 +9,7 @@ import pytest
 from goalrelay.errors import UsageError
 from goalrelay.tasks.fetch import moving_push, push_n, several, stack_n
 from goalrelay.tasks.fetch.environment import euler
-from goalrelay.types import Turn
+from goalrelay.types import SignedPermutation
 
 COUNTS = range(1, several.MOST + 1)
 MODULES = {"push": push_n, "stack": stack_n}
@@ -20,11 +20,13 @@ def make(name: str, objects: int = 2, **settings: Any) -> several.Several:
     return MODULES[name].Environment(objects=objects, **settings)
 
 
-def apply(change: Turn, x: np.ndarray) -> np.ndarray:
+def apply(change: SignedPermutation, x: np.ndarray) -> np.ndarray:
     return x[list(change.order)] * change.sign + change.shift
 
 
-def play(env: several.Several, seed: int, steps: int, action: Turn | None = None) -> list[Any]:
+def play(
+    env: several.Several, seed: int, steps: int, action: SignedPermutation | None = None
+) -> list[Any]:
     """What is seen under random actions, or under their images."""
     rng = np.random.default_rng(seed)
     seen = []
@@ -246,8 +248,8 @@ def test_the_papers_stages_reach_and_move_block_after_block(count: int) -> None:
         assert stage.achieved.source == ("achieved_goal" if k % 2 else "observation")
         assert stage.desired == (("achieved_goal", "desired_goal")[k % 2], columns)
         assert (stage.threshold is None) == (k == 2 * count - 1)
-        assert [pair.desired.columns[0] for pair in stage.also] == [3 * j for j in range(m)]
-        assert (stage.view is None) == (m == 0)
+        assert [pair.desired.columns[0] for pair in stage.maintained] == [3 * j for j in range(m)]
+        assert (stage.object_permutation is None) == (m == 0)
 
 
 @pytest.mark.parametrize("count", COUNTS)
@@ -260,7 +262,7 @@ def test_later_blocks_are_first_brought_by_themselves(count: int) -> None:
         if stage.name.startswith("bring"):
             (moved,) = (s for s in paper if s.name in (f"move{stage.name[5:]}", "task")
                         and s.achieved == stage.achieved)  # fmt: skip
-            assert stage == moved._replace(name=stage.name, threshold=THRESHOLD, also=())
+            assert stage == moved._replace(name=stage.name, threshold=THRESHOLD, maintained=())
         elif stage.name.startswith("reach"):
             (same,) = (s for s in paper if s.name == stage.name)
             assert stage == same

@@ -12,8 +12,9 @@ import pytest
 
 from goalrelay.errors import UsageError
 from goalrelay.tasks.fetch import contacts
-from goalrelay.tasks.gym_task import open_task, register_stock
+from goalrelay.tasks.goal_task import open_task
 from goalrelay.tasks.late import mujoco
+from goalrelay.tasks.stock import register_stock
 
 NAMES = ("FetchReach", "FetchPush", "FetchPickAndPlace", "FetchSlide")
 KINDS = ("random", "chase", "press", "grasp and drop", "one way", "corners")
@@ -226,7 +227,7 @@ def test_importing_the_library_does_not_import_mujoco() -> None:
 
 
 def test_a_wrong_renderer_is_reported_when_a_task_is_opened() -> None:
-    code = "from goalrelay.tasks.gym_task import open_task; open_task('goalrelay/FetchPush-v0')"
+    code = "from goalrelay.tasks.goal_task import open_task; open_task('goalrelay/FetchPush-v0')"
     found = subprocess.run(
         [sys.executable, "-c", code],
         env={**os.environ, "MUJOCO_GL": "nonsense"},

@@ -1,8 +1,8 @@
-"""Demonstrations: recorded, imported, stored as Minari datasets, read for learning.
+"""Demonstrations: generated, imported, stored as Minari datasets, loaded for training.
 
-record     a scripted expert or a trained policy plays a task
-teleop     a person does: `steering` turns keys, and `gamepad` sticks, into actions
-baselines  the `.npz` files of OpenAI Baselines
-dataset    Demonstration <-> a folder that Minari's own loader opens
-load       a folder -> the facts that a method learns from
+generate   demonstrations of a scripted expert or a trained policy
+teleop/    demonstrations of a person, with keys or a gamepad
+baselines  import of the `.npz` files of OpenAI Baselines
+dataset    Demonstration <-> a folder that Minari's loader can open
+load       a folder -> episodes for the replay buffer
 """

@@ -4,8 +4,8 @@
     acs   [episodes] of L actions
     info  [episodes] of L dictionaries with is_success
 
-They are arrays of Python objects, which NumPy can only read by running what the file says
-(`allow_pickle`); so the caller must say that it comes from someone trusted.
+They are arrays of Python objects. NumPy reads these with `allow_pickle`, which can run any code in
+the file, so the caller must confirm that the file is trusted.
 """
 
 from collections.abc import Sequence
@@ -21,14 +21,14 @@ NAMES = ("obs", "acs", "info")
 
 
 def read(path: Path, trusted: bool) -> list[Demonstration]:
-    """The episodes in a file; their rewards are 0 where the goal held and -1 elsewhere.
+    """The episodes in a file; a reward is 0 with success and -1 without.
 
     Args:
         path: the file.
-        trusted: whether it may run code.
+        trusted: whether code in the file may run.
 
     Raises:
-        UsageError: not trusted, missing, damaged, empty, or of another layout.
+        UsageError: the file is missing, not trusted, damaged, empty or of another layout.
     """
     if not path.exists():
         raise UsageError(f"no such file: {path}")
@@ -38,15 +38,15 @@ def read(path: Path, trusted: bool) -> list[Demonstration]:
             "--trusted"
         )
     try:
-        with np.load(path, allow_pickle=True) as found:
-            missing = [name for name in NAMES if name not in found]
+        with np.load(path, allow_pickle=True) as file:
+            missing = [name for name in NAMES if name not in file]
             if missing:
                 raise UsageError(f"{path} has no '{missing[0]}'; Baselines' files have it")
-            parts = [list(found[name]) for name in NAMES]
-        episodes = [_episode(*facts) for facts in zip(*parts, strict=True)]
+            parts = [list(file[name]) for name in NAMES]
+        episodes = [_episode(*episode) for episode in zip(*parts, strict=True)]
     except UsageError:
         raise
-    except Exception as error:  # whatever a damaged archive or a foreign layout raises
+    except Exception as error:  # a damaged archive or another layout can raise anything
         reason = str(error).partition("\n")[0]
         raise UsageError(f"cannot read {path} as a file of Baselines: {reason}") from error
     if not episodes:
@@ -55,14 +55,15 @@ def read(path: Path, trusted: bool) -> list[Demonstration]:
 
 
 def _episode(
-    moments: Sequence[dict[str, Any]], actions: Sequence[Any], infos: Sequence[dict[str, Any]]
+    timesteps: Sequence[dict[str, Any]], actions: Sequence[Any], infos: Sequence[dict[str, Any]]
 ) -> Demonstration:
+    """A demonstration from L + 1 timesteps, L actions, L infos."""
     length = len(actions)
-    if not length or len(moments) != length + 1 or len(infos) != length:
-        raise ValueError(f"{len(moments)} moments, {length} actions, {len(infos)} infos")
+    if not length or len(timesteps) != length + 1 or len(infos) != length:
+        raise ValueError(f"{len(timesteps)} timesteps, {length} actions, {len(infos)} infos")
     success = np.array([float(np.squeeze(info["is_success"])) for info in infos])
     return Demonstration(
-        *(np.stack([np.asarray(moment[key]) for moment in moments]) for key in KEYS),
+        *(np.stack([np.asarray(timestep[key]) for timestep in timesteps]) for key in KEYS),
         action=np.stack([np.asarray(action) for action in actions]),
         reward=success - 1,
         terminated=False,

@@ -1,10 +1,11 @@
-"""A folder of demonstrations: a Minari dataset (HDF5), written whole or not at all.
+"""A folder of demonstrations: a Minari dataset (HDF5), written atomically.
 
     goalrelay:  read(folder)
     Minari:     minari.MinariDataset("FOLDER/data")
 
-Numbers are kept as the task gave them (64 bits where it gave 64). Reading runs no code from the
-dataset: a dataset whose spaces would have to be found by making its environment is refused.
+Numbers keep the precision of the task (64 bits if it has 64). Reading runs no code from the
+dataset. So a dataset without observation and action space is refused, since Minari would make its
+environment to get them.
 """
 
 import importlib
@@ -19,16 +20,16 @@ from typing import Any, NamedTuple
 import numpy as np
 from gymnasium.envs.registration import EnvSpec
 
+from goalrelay.data.rollout import Simulator
 from goalrelay.errors import UsageError
-from goalrelay.tasks.gym_task import Task
 
 TASK = "goalrelay_task"
-"""Where the metadata names the task as `open_task` knows it."""
+"""Key of the metadata for the task's id, as `open_task` takes it."""
 KEYS = ("observation", "achieved_goal", "desired_goal")
 
 
 class Demonstration(NamedTuple):
-    """One episode as the task gave it, L steps."""
+    """One episode of L steps, in the task's own units."""
 
     observation: np.ndarray
     """[L + 1, O]"""
@@ -37,15 +38,15 @@ class Demonstration(NamedTuple):
     desired_goal: np.ndarray
     """[L + 1, G]"""
     action: np.ndarray
-    """[L, A] in the task's own limits, or [L] int"""
+    """[L, A] within the task's own limits, or [L] int"""
     reward: np.ndarray
     """[L]"""
     terminated: bool
     """Whether the task ended the episode."""
     success: np.ndarray
-    """[L] 1 or 0 after each step, NaN where nobody said"""
+    """[L] 1 or 0 after each step; NaN: unknown"""
     seed: int | None = None
-    """That the episode was reset with."""
+    """Of the reset."""
 
     @property
     def length(self) -> int:
@@ -54,74 +55,81 @@ class Demonstration(NamedTuple):
 
 
 class Dataset(NamedTuple):
-    """What a folder holds."""
+    """The content of a folder."""
 
     demonstrations: list[Demonstration]
     task: str | None
-    """Id of the task, where the dataset says it."""
+    """Id of the task; None: the dataset does not name it."""
     about: str
-    """Who demonstrates."""
+    """The demonstrator, in words."""
 
 
 def write(
     folder: Path,
     demonstrations: Sequence[Demonstration],
-    task: Task,
+    task: Simulator,
     about: str,
     instead: bool = False,
 ) -> None:
-    """Write a new folder; it appears whole or not at all.
+    """Write a folder of demonstrations atomically.
 
     Args:
-        folder: that does not exist yet.
+        folder: must not exist, unless `instead` is true.
         demonstrations: at least one.
-        task: of which they are.
-        about: who demonstrates.
-        instead: the folder may exist, and this takes its place.
+        task: the task that they are of.
+        about: the demonstrator, in words.
+        instead: replace the folder if it exists.
 
     Raises:
-        UsageError: the folder exists, or there is nothing to write.
+        UsageError: the folder exists, no demonstration is given, or Minari is missing.
     """
     if not (instead and folder.exists()):
         check_new(folder)
     if not demonstrations:
         raise UsageError(f"there is no demonstration to write to {folder}")
+    temporary = folder.resolve().with_name(f".{folder.name}.{os.getpid()}")
+    old = temporary.with_suffix(".before")
+    try:
+        (temporary / "data").mkdir(parents=True)
+        _store(temporary / "data", folder.name, demonstrations, task, about)
+        if folder.exists():  # a rename can only replace an empty folder
+            folder.replace(old)
+        temporary.replace(folder)
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+    shutil.rmtree(old, ignore_errors=True)
+
+
+def _store(
+    data: Path, name: str, demonstrations: Sequence[Demonstration], task: Simulator, about: str
+) -> None:
+    """Fill an empty folder with a Minari dataset of this name."""
     minari = _minari()
     buffer = importlib.import_module("minari.data_collector").EpisodeBuffer
     storage_kind = importlib.import_module("minari.dataset.minari_storage").MinariStorage
-    beside = folder.resolve().with_name(f".{folder.name}.{os.getpid()}")
-    before = beside.with_suffix(".before")
-    try:
-        (beside / "data").mkdir(parents=True)
-        storage = storage_kind.new(
-            beside / "data",
-            observation_space=task.env.observation_space,
-            action_space=task.env.action_space,
-            env_spec=_storable(task.env.spec),
-        )
-        storage.update_metadata(
-            {
-                "dataset_id": _dataset_id(folder.name),
-                "minari_version": minari.__version__,
-                "algorithm_name": about,
-                "description": f"{task.id}: {about}",
-                TASK: task.id,
-            }
-        )
-        storage.update_episodes([_buffered(buffer, d) for d in demonstrations])
-        if folder.exists():  # a folder can only take the place of an empty one
-            folder.replace(before)
-        beside.replace(folder)
-    finally:
-        shutil.rmtree(beside, ignore_errors=True)
-    shutil.rmtree(before, ignore_errors=True)
+    storage = storage_kind.new(
+        data,
+        observation_space=task.env.observation_space,
+        action_space=task.env.action_space,
+        env_spec=_storable(task.env.spec),
+    )
+    storage.update_metadata(
+        {
+            "dataset_id": _dataset_id(name),
+            "minari_version": minari.__version__,
+            "algorithm_name": about,
+            "description": f"{task.id}: {about}",
+            TASK: task.id,
+        }
+    )
+    storage.update_episodes([_to_minari(buffer, d) for d in demonstrations])
 
 
 def check_new(folder: Path) -> None:
-    """Refuse a folder that exists or cannot be made, before long work is done for it.
+    """Check that a folder can be made; called before demonstrations are collected for it.
 
     Raises:
-        UsageError: it does, or cannot; or Minari is missing.
+        UsageError: the folder exists or cannot be made, or Minari is missing.
     """
     _minari()
     if folder.exists():
@@ -137,11 +145,11 @@ def read(folder: str | Path) -> Dataset:
     """The demonstrations in a folder, in their order.
 
     Args:
-        folder: that `write` made, or any Minari dataset with a goal dictionary: the folder of the
-            dataset, or its `data`.
+        folder: a Minari dataset with a goal dictionary (the folder of `write` is one), or the
+            folder `data` in it.
 
     Raises:
-        UsageError: no such dataset, damaged, empty, or without goals.
+        UsageError: the dataset is missing, damaged, empty or without goals.
     """
     folder = Path(folder)
     data = folder if (folder / "metadata.json").exists() else folder / "data"
@@ -149,38 +157,38 @@ def read(folder: str | Path) -> Dataset:
         raise UsageError(f"{folder} holds no Minari dataset (no data/metadata.json in it)")
     _minari()
     try:
-        facts = json.loads((data / "metadata.json").read_text())
-        if not {"observation_space", "action_space"} <= facts.keys():
+        metadata = json.loads((data / "metadata.json").read_text())
+        if not {"observation_space", "action_space"} <= metadata.keys():
             raise UsageError(f"{folder} does not say what its observations and actions are")
         dataset = importlib.import_module("minari").MinariDataset(data)
         episodes = list(dataset.iterate_episodes())
-        marks = dataset.storage.get_episode_metadata(dataset.episode_indices)
-        seeds = [mark.get("seed") for mark in marks]
-        known = facts.get(TASK) or json.loads(facts.get("env_spec", "{}")).get("id")
+        of_episodes = dataset.storage.get_episode_metadata(dataset.episode_indices)
+        seeds = [values.get("seed") for values in of_episodes]
+        task_id = metadata.get(TASK) or json.loads(metadata.get("env_spec", "{}")).get("id")
         demonstrations = [
-            _unbuffered(folder, episode, seed)
+            _from_minari(folder, episode, seed)
             for episode, seed in zip(episodes, seeds, strict=True)
         ]
     except UsageError:
         raise
-    except Exception as error:  # HDF5, JSON and Minari each raise their own kinds
+    except Exception as error:  # HDF5, JSON and Minari have errors of their own
         reason = str(error).partition("\n")[0]
         raise UsageError(f"cannot read the demonstrations in {folder}: {reason}") from error
     if not demonstrations:
         raise UsageError(f"the dataset in {folder} is empty")
-    return Dataset(demonstrations, known, str(facts.get("algorithm_name", "unknown")))
+    return Dataset(demonstrations, task_id, str(metadata.get("algorithm_name", "unknown")))
 
 
 def _storable(spec: EnvSpec | None) -> EnvSpec | None:
-    """How the environment is made, unless it is made by an object that has no name."""
+    """The environment's spec if JSON can hold it; a spec with a callable without a name cannot."""
     try:
         return spec if spec is not None and spec.to_json() else None
     except (TypeError, ValueError):
         return None
 
 
-def _buffered(buffer: Any, episode: Demonstration) -> Any:
-    """An episode in Minari's words."""
+def _to_minari(buffer: Any, episode: Demonstration) -> Any:
+    """An episode as Minari's `EpisodeBuffer`."""
     ends = np.zeros((2, episode.length), bool)
     ends[0 if episode.terminated else 1, -1] = True
     return buffer(
@@ -194,16 +202,16 @@ def _buffered(buffer: Any, episode: Demonstration) -> Any:
     )
 
 
-def _unbuffered(folder: Path, episode: Any, seed: int | None) -> Demonstration:
-    """An episode in our words.
+def _from_minari(folder: Path, episode: Any, seed: int | None) -> Demonstration:
+    """A demonstration from Minari's `EpisodeData`.
 
     Raises:
-        UsageError: it has no goals, no steps, or lengths that do not fit each other.
+        UsageError: it has no goals, no steps, or arrays of inconsistent lengths.
     """
-    seen = episode.observations
-    if not isinstance(seen, dict) or not set(KEYS) <= seen.keys():
+    observations = episode.observations
+    if not isinstance(observations, dict) or not set(KEYS) <= observations.keys():
         raise UsageError(f"the dataset in {folder} has no goals ({', '.join(KEYS)})")
-    parts = [np.asarray(seen[key]) for key in KEYS]
+    parts = [np.asarray(observations[key]) for key in KEYS]
     action = np.asarray(episode.actions)
     length = len(action)
     if not length or any(len(part) != length + 1 for part in parts):
@@ -212,8 +220,8 @@ def _unbuffered(folder: Path, episode: Any, seed: int | None) -> Demonstration:
             f"episode {episode.id} in {folder} is damaged: {length} actions, {sizes} moments"
         )
     infos = episode.infos or {}
-    said = next((infos[k] for k in ("success", "is_success") if k in infos), None)
-    success = np.full(length, np.nan) if said is None else np.asarray(said, float)[-length:]
+    stored = next((infos[k] for k in ("success", "is_success") if k in infos), None)
+    success = np.full(length, np.nan) if stored is None else np.asarray(stored, float)[-length:]
     return Demonstration(
         *parts,
         action=action,
@@ -225,7 +233,7 @@ def _unbuffered(folder: Path, episode: Any, seed: int | None) -> Demonstration:
 
 
 def _dataset_id(name: str) -> str:
-    """The folder's name as an id that Minari accepts."""
+    """The folder's name as a valid id of Minari."""
     plain = re.sub(r"[^-_\w]+", "-", name).strip("-") or "demonstrations"
     return plain if re.search(r"-v\d+$", plain) else f"{plain}-v0"
 

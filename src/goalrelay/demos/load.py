@@ -1,42 +1,47 @@
-"""Demonstrations as facts that a method learns from."""
+"""Demonstrations as episodes for the replay buffer."""
 
 from pathlib import Path
 
 import numpy as np
 
+from goalrelay.data.rollout import Simulator
 from goalrelay.demos.dataset import Demonstration, read
 from goalrelay.errors import UsageError
-from goalrelay.tasks.gym_task import Task
 from goalrelay.types import Episode
 
 
-def load(folder: str, task: Task, most: int | None = None) -> list[Episode]:
-    """The episodes in a folder, in the form in which the task's own episodes are stored.
+def load(folder: str, task: Simulator, most: int | None = None) -> list[Episode]:
+    """The episodes in a folder, in the form of the task's own episodes.
 
     Args:
         folder: a Minari dataset.
-        task: for which they are meant.
-        most: take the first so many.
+        task: the task that they are of.
+        most: number of episodes to take, from the first; None: all.
 
     Raises:
-        UsageError: not a dataset (see `dataset.read`), or not of this task.
+        UsageError: the folder has no dataset (see `dataset.read`), or one of another task.
     """
-    found = read(folder).demonstrations[:most]
-    return [fitted(folder, demonstration, task) for demonstration in found]
+    demonstrations = read(folder).demonstrations[:most]
+    return [fitted(folder, demonstration, task) for demonstration in demonstrations]
 
 
-def succeeded(demonstration: Demonstration, task: Task) -> float:
-    """1 or 0: whether the goal held at the last step; NaN where the task has no such notion."""
+def succeeded(demonstration: Demonstration, task: Simulator) -> float:
+    """1 or 0: success at the last step; NaN: the task does not report success."""
     if not np.isnan(demonstration.success[-1]):
         return float(demonstration.success[-1])
     return task.success({}, demonstration.terminated, float(demonstration.reward[-1]))
 
 
-def fitted(folder: str | Path, demonstration: Demonstration, task: Task) -> Episode:
-    """A demonstration in the form in which the task's own episodes are stored.
+def fitted(folder: str | Path, demonstration: Demonstration, task: Simulator) -> Episode:
+    """A demonstration in the form of the task's own episodes.
+
+    Args:
+        folder: of the demonstration, for messages.
+        demonstration: in the task's own units.
+        task: the task that it is of.
 
     Raises:
-        UsageError: it is not of this task.
+        UsageError: shapes or actions do not fit the task, or values are not finite.
     """
     spec = task.spec
     has = tuple(np.shape(part)[1:] for part in demonstration[:4])
@@ -49,7 +54,7 @@ def fitted(folder: str | Path, demonstration: Demonstration, task: Task) -> Epis
         )
     if not all(np.isfinite(part).all() for part in demonstration[:4]):
         raise UsageError(f"the demonstrations in {folder} have values that are not finite")
-    action = task.normalized(demonstration.action)
+    action = task.interface.normalized(demonstration.action)
     if spec.discrete and not ((action >= 0) & (action < spec.action_size)).all():
         raise UsageError(
             f"the demonstrations in {folder} have actions that task '{task.id}' does not have: "

@@ -1,18 +1,18 @@
-"""ONE FILE = ONE UPDATE RULE. A learner is a module of pure functions over a pytree.
+"""Learners. One file is one update rule: a module of pure functions over a pytree of arrays.
 
-Every module here has
+A learner module has
 
-    Config                                       frozen dataclass, a docstring a field
-    init(config, spec, inputs, key) -> State     a pytree of arrays, targets included
-    stride(config) -> int                        how many batches one `update` takes
-    update(config, state, batches, key)          -> State, metrics; batches [stride, B, ...]
+    Config                                       frozen dataclass, a docstring for each field
+    init(config, spec, inputs, key) -> State     networks, target networks, optimisers
+    stride(config) -> int                        number of batches that one `update` takes
+    update(config, context, state, batches, key) -> State, metrics; batches [stride, B, ...]
     move_targets(config, state) -> State         one step of the target networks
-    actor(state) -> MLP                          all that acting needs
+    actor(state) -> MLP                          the network that acts
     act(actor, inputs, rng) -> action            NumPy; deterministic when rng is None
-    CONTINUOUS                                   the kind of actions it can learn
+    CONTINUOUS                                   true for continuous actions, false for discrete
     METRICS                                      names of the metrics, in the log's order
 
-and `cycle.run_cycle` turns any of them into one jitted scan over a cycle of updates.
+`agent.run_cycle` makes one jitted scan over a cycle of updates from any of them.
 """
 
 import functools
@@ -23,13 +23,14 @@ from typing import Any, Protocol
 import numpy as np
 
 from goalrelay.errors import UsageError
-from goalrelay.networks import MLP
+from goalrelay.learners.config import UpdateContext
+from goalrelay.learners.networks import MLP
 from goalrelay.settings import suggest
 from goalrelay.types import Array, Batch, Spec
 
 
 class Learner(Protocol):
-    """What a learner module offers; see the package."""
+    """The interface of a learner module; see the package."""
 
     CONTINUOUS: bool
     METRICS: tuple[str, ...]
@@ -38,7 +39,7 @@ class Learner(Protocol):
     def init(self, config: Any, spec: Spec, inputs: int, key: Array) -> Any: ...
     def stride(self, config: Any) -> int: ...
     def update(
-        self, config: Any, state: Any, batches: Batch, key: Array
+        self, config: Any, context: UpdateContext, state: Any, batches: Batch, key: Array
     ) -> tuple[Any, dict[str, Array]]: ...
     def move_targets(self, config: Any, state: Any) -> Any: ...
     def actor(self, state: Any) -> MLP: ...
@@ -47,7 +48,7 @@ class Learner(Protocol):
     ) -> np.ndarray: ...
 
 
-NOT_LEARNERS = {"cloning", "config", "cycle"}
+NOT_LEARNERS = {"agent", "config", "imitation", "networks", "normalizer"}
 
 
 def names() -> list[str]:
@@ -55,12 +56,12 @@ def names() -> list[str]:
     return [m.name for m in pkgutil.iter_modules(__path__) if m.name not in NOT_LEARNERS]
 
 
-@functools.cache  # acting asks for it at every step
+@functools.cache  # acting calls it at every step
 def find(name: str) -> Learner:
     """The learner of a name.
 
     Raises:
-        UsageError: unknown, with the nearest match.
+        UsageError: the name is unknown; the message has the nearest match.
     """
     if name not in names():
         raise UsageError(f"unknown learner '{name}'{suggest(name, names())}")

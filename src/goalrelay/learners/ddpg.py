@@ -1,10 +1,10 @@
-"""DDPG (Lillicrap et al. 2016) as OpenAI Baselines' HER uses it.
+"""DDPG (Lillicrap et al. 2016, arXiv 1509.02971) in the form of OpenAI Baselines' HER.
 
     y  = clip(r + discount * Q'(s', mu'(s')), return range)
     critic:  mean (Q(s, a) - y)^2
     actor:  -mean Q(s, mu(s)) + action_l2 * mean mu(s)^2
 
-Both gradients are taken at the same parameters, then both networks step (Baselines' order).
+Both gradients are computed at the same parameters; then both networks step (Baselines' order).
 """
 
 from dataclasses import dataclass
@@ -15,9 +15,9 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 
-from goalrelay.learners.cloning import with_cloning
-from goalrelay.learners.config import ActorConfig, clip_target, toward
-from goalrelay.networks import MLP, mlp, q_value
+from goalrelay.learners.config import ActorConfig, UpdateContext, clip_target, toward
+from goalrelay.learners.imitation import with_imitation
+from goalrelay.learners.networks import MLP, mlp, q_value
 from goalrelay.types import Array, Batch, Spec
 
 CONTINUOUS = True
@@ -30,7 +30,7 @@ class Config(ActorConfig):
 
 
 class State(NamedTuple):
-    """Everything that learning changes."""
+    """Networks and optimisers."""
 
     actor: MLP
     critic: MLP
@@ -41,7 +41,7 @@ class State(NamedTuple):
 
 
 def init(config: Config, spec: Spec, inputs: int, key: Array) -> State:
-    """Fresh networks; targets start equal to them."""
+    """Initial networks; the target networks are equal to them."""
     actor_key, critic_key = jax.random.split(key)
     policy = mlp(actor_key, (inputs, *config.hidden, spec.action_size), config.init)
     critic = mlp(critic_key, (inputs + spec.action_size, *config.hidden, 1), config.init)
@@ -56,18 +56,18 @@ def init(config: Config, spec: Spec, inputs: int, key: Array) -> State:
 
 
 def stride(config: Config) -> int:
-    """One batch an update."""
+    """One batch for each update."""
     return 1
 
 
 def update(
-    config: Config, state: State, batches: Batch, key: Array
+    config: Config, context: UpdateContext, state: State, batches: Batch, key: Array
 ) -> tuple[State, dict[str, Array]]:
-    """One step of critic and actor on batches [1, B, ...]."""
+    """One step of critic and actor on one batch, [1, B, ...]."""
     batch = jax.tree.map(lambda x: x[0], batches)
     next_action = jnp.tanh(state.target_actor(batch.next_inputs))
     next_q = q_value(state.target_critic, batch.next_inputs, next_action)
-    target = clip_target(config, batch.reward + batch.discount * next_q)
+    target = clip_target(context, batch.reward + batch.discount * next_q)
 
     def critic_loss(critic: MLP) -> tuple[Array, Array]:
         q = q_value(critic, batch.inputs, batch.action)
@@ -79,7 +79,7 @@ def update(
     def actor_loss(policy: MLP) -> Array:
         action = jnp.tanh(policy(batch.inputs))
         loss = config.action_l2 * jnp.mean(jnp.square(action)) - jnp.mean(value(action))
-        return with_cloning(config.cloning, loss, action, batch, value)
+        return with_imitation(context.imitation, loss, action, batch, value)
 
     (critic_error, q), critic_gradient = jax.value_and_grad(critic_loss, has_aux=True)(state.critic)
     actor_error, actor_gradient = jax.value_and_grad(actor_loss)(state.actor)
@@ -99,7 +99,7 @@ def update(
 
 
 def move_targets(config: Config, state: State) -> State:
-    """Targets take a polyak step toward the networks."""
+    """A polyak step of the target networks towards the networks."""
     return state._replace(
         target_actor=toward(config, state.target_actor, state.actor),
         target_critic=toward(config, state.target_critic, state.critic),

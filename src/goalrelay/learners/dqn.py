@@ -1,4 +1,4 @@
-"""Double DQN (van Hasselt et al. 2016) for discrete actions.
+"""Double DQN (van Hasselt et al. 2016, arXiv 1509.06461) for discrete actions.
 
 y = clip(r + discount * Q'(s', argmax_a Q(s', a)), return range)
 loss:  mean huber(Q(s, a) - y)
@@ -12,8 +12,8 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 
-from goalrelay.learners.config import LearnerConfig, clip_target, toward
-from goalrelay.networks import MLP, mlp
+from goalrelay.learners.config import LearnerConfig, UpdateContext, clip_target, toward
+from goalrelay.learners.networks import MLP, mlp
 from goalrelay.settings import number
 from goalrelay.types import Array, Batch, Spec
 
@@ -30,7 +30,7 @@ class Config(LearnerConfig):
 
 
 class State(NamedTuple):
-    """Everything that learning changes."""
+    """Networks and optimiser."""
 
     critic: MLP
     target_critic: MLP
@@ -38,24 +38,24 @@ class State(NamedTuple):
 
 
 def init(config: Config, spec: Spec, inputs: int, key: Array) -> State:
-    """A fresh network; its target starts equal to it."""
+    """The initial network; the target network is equal to it."""
     critic = mlp(key, (inputs, *config.hidden, spec.action_size), config.init)
     return State(critic, critic, optax.adam(config.critic_lr).init(critic))
 
 
 def stride(config: Config) -> int:
-    """One batch an update."""
+    """One batch for each update."""
     return 1
 
 
 def update(
-    config: Config, state: State, batches: Batch, key: Array
+    config: Config, context: UpdateContext, state: State, batches: Batch, key: Array
 ) -> tuple[State, dict[str, Array]]:
-    """One step on batches [1, B, ...] with integer actions [1, B]."""
+    """One step on one batch, [1, B, ...], with integer actions [1, B]."""
     batch = jax.tree.map(lambda x: x[0], batches)
     best = jnp.argmax(state.critic(batch.next_inputs), axis=-1)
     next_q = _pick(state.target_critic(batch.next_inputs), best)
-    target = clip_target(config, batch.reward + batch.discount * next_q)
+    target = clip_target(context, batch.reward + batch.discount * next_q)
 
     def loss(critic: MLP) -> tuple[Array, Array]:
         q = _pick(critic(batch.inputs), batch.action)
@@ -74,12 +74,12 @@ def _pick(values: Array, action: Array) -> Array:
 
 
 def move_targets(config: Config, state: State) -> State:
-    """The target takes a polyak step toward the network."""
+    """A polyak step of the target network towards the network."""
     return state._replace(target_critic=toward(config, state.target_critic, state.critic))
 
 
 def actor(state: State) -> MLP:
-    """The Q network: acting is its argmax."""
+    """The Q network; its argmax acts."""
     return state.critic
 
 

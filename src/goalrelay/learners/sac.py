@@ -1,4 +1,4 @@
-"""SAC (Haarnoja et al. 2018b) with the automatic temperature.
+"""SAC (Haarnoja et al. 2018b, arXiv 1812.05905) with automatic temperature.
 
 a', log pi(a'|s') from the current policy
 y  = clip(r + discount * (min_i Q'_i(s', a') - alpha * log pi(a'|s')), return range)
@@ -15,9 +15,9 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 
-from goalrelay.learners.cloning import with_cloning
-from goalrelay.learners.config import ActorConfig, clip_target, toward
-from goalrelay.networks import MLP, mlp, q_value
+from goalrelay.learners.config import ActorConfig, UpdateContext, clip_target, toward
+from goalrelay.learners.imitation import with_imitation
+from goalrelay.learners.networks import MLP, mlp, q_value
 from goalrelay.settings import number
 from goalrelay.types import Array, Batch, Spec
 
@@ -33,19 +33,19 @@ class Config(ActorConfig):
     temperature_lr: float = number(1e-3, above=0, high=1)
     """Adam's step size for the logarithm of the temperature."""
     initial_temperature: float = number(1.0, above=0)
-    """The temperature at the start."""
+    """Temperature at the start."""
     target_entropy: float | None = None
-    """Entropy aimed at; minus the number of action dimensions by default."""
+    """Target entropy; minus the number of action dimensions by default."""
     action_l2: float = number(0.0, 0)
     """Weight of the mean squared action in the actor's loss."""
     clip_return: bool = False
-    """Clip targets to the task's reward range; off, since entropy adds to the reward."""
+    """Clip targets to the task's range of returns; off, since entropy adds to the reward."""
     target_move: Literal["update", "cycle"] = "update"
-    """When targets move: after every update, or once after each cycle of updates."""
+    """When target networks step: after every update, or once after each cycle."""
 
 
 class State(NamedTuple):
-    """Everything that learning changes."""
+    """Networks, temperature and optimisers."""
 
     actor: MLP
     critics: tuple[MLP, MLP]
@@ -57,7 +57,7 @@ class State(NamedTuple):
 
 
 def init(config: Config, spec: Spec, inputs: int, key: Array) -> State:
-    """Fresh networks; target critics start equal to the critics."""
+    """Initial networks; the target critics are equal to the critics."""
     actor_key, *critic_keys = jax.random.split(key, 3)
     policy = mlp(actor_key, (inputs, *config.hidden, 2 * spec.action_size), config.init)
     first, second = (
@@ -76,7 +76,7 @@ def init(config: Config, spec: Spec, inputs: int, key: Array) -> State:
 
 
 def stride(config: Config) -> int:
-    """One batch an update."""
+    """One batch for each update."""
     return 1
 
 
@@ -85,24 +85,21 @@ def sample(policy: MLP, inputs: Array, key: Array) -> tuple[Array, Array]:
     mean, log_std = jnp.split(policy(inputs), 2, axis=-1)
     log_std = log_std.clip(*LOG_STD_RANGE)
     noise = jax.random.normal(key, mean.shape)
-    before = mean + jnp.exp(log_std) * noise
+    unsquashed = mean + jnp.exp(log_std) * noise  # u, with the action tanh(u)
     log_density = -0.5 * jnp.square(noise) - log_std - 0.5 * jnp.log(2 * jnp.pi)
-    # log(1 - tanh(u)^2), written so that it does not underflow
-    log_slope = 2 * (jnp.log(2.0) - before - jax.nn.softplus(-2 * before))
-    return jnp.tanh(before), jnp.sum(log_density - log_slope, axis=-1)
+    # log(1 - tanh(u)^2), in a form that does not underflow
+    log_slope = 2 * (jnp.log(2.0) - unsquashed - jax.nn.softplus(-2 * unsquashed))
+    return jnp.tanh(unsquashed), jnp.sum(log_density - log_slope, axis=-1)
 
 
 def update(
-    config: Config, state: State, batches: Batch, key: Array
+    config: Config, context: UpdateContext, state: State, batches: Batch, key: Array
 ) -> tuple[State, dict[str, Array]]:
-    """One step of critics, actor and temperature on batches [1, B, ...]."""
+    """One step of critics, actor and temperature on one batch, [1, B, ...]."""
     batch = jax.tree.map(lambda x: x[0], batches)
     next_key, key = jax.random.split(key)
     alpha = jnp.exp(state.log_alpha)
-    next_action, next_log_density = sample(state.actor, batch.next_inputs, next_key)
-    first, second = (q_value(c, batch.next_inputs, next_action) for c in state.target_critics)
-    next_value = jnp.minimum(first, second) - alpha * next_log_density
-    target = clip_target(config, batch.reward + batch.discount * next_value)
+    target = _target(context, state, alpha, batch, next_key)
 
     def critic_loss(critics: tuple[MLP, MLP]) -> tuple[Array, Array]:
         first, second = (q_value(c, batch.inputs, batch.action) for c in critics)
@@ -120,40 +117,52 @@ def update(
         action, log_density = sample(policy, batch.inputs, key)
         soft_value = value(action) - alpha * log_density
         loss = config.action_l2 * jnp.mean(jnp.square(action)) - jnp.mean(soft_value)
-        return with_cloning(config.cloning, loss, action, batch, value), log_density.mean()
+        return with_imitation(context.imitation, loss, action, batch, value), log_density.mean()
 
     (actor_error, log_density), gradient = jax.value_and_grad(actor_loss, has_aux=True)(state.actor)
     step, actor_optimizer = optax.adam(config.actor_lr).update(gradient, state.actor_optimizer)
-    policy = optax.apply_updates(state.actor, step)
-
-    entropy = -batch.action.shape[-1] if config.target_entropy is None else config.target_entropy
-    alpha_gradient = -(log_density + entropy)  # of -log_alpha * (log pi + entropy)
-    step, alpha_optimizer = optax.adam(config.temperature_lr).update(
-        alpha_gradient, state.alpha_optimizer
-    )
     state = state._replace(
-        actor=policy,
+        actor=optax.apply_updates(state.actor, step),
         critics=critics,
-        log_alpha=optax.apply_updates(state.log_alpha, step),
         actor_optimizer=actor_optimizer,
         critic_optimizer=critic_optimizer,
-        alpha_optimizer=alpha_optimizer,
     )
-    return state, {
-        "critic_loss": critic_error,
-        "actor_loss": actor_error,
-        "q": q,
-        "temperature": alpha,
-    }
+    state = _step_temperature(config, state, log_density, batch.action.shape[-1])
+    metrics = {"critic_loss": critic_error, "actor_loss": actor_error, "q": q, "temperature": alpha}
+    return state, metrics
+
+
+def _target(context: UpdateContext, state: State, alpha: Array, batch: Batch, key: Array) -> Array:
+    """The clipped double-Q target with the entropy term (SAC, section 4.2): [B]"""
+    next_action, next_log_density = sample(state.actor, batch.next_inputs, key)
+    first, second = (q_value(c, batch.next_inputs, next_action) for c in state.target_critics)
+    next_value = jnp.minimum(first, second) - alpha * next_log_density
+    return clip_target(context, batch.reward + batch.discount * next_value)
+
+
+def _step_temperature(config: Config, state: State, log_density: Array, action_size: int) -> State:
+    """One step of log_alpha (SAC, section 5).
+
+    Args:
+        config: the options.
+        state: before the step.
+        log_density: [] mean of log pi(a|s) over the batch.
+        action_size: number of action dimensions.
+    """
+    entropy = -action_size if config.target_entropy is None else config.target_entropy
+    gradient = -(log_density + entropy)  # of -log_alpha * (log pi + entropy)
+    step, optimizer = optax.adam(config.temperature_lr).update(gradient, state.alpha_optimizer)
+    log_alpha = optax.apply_updates(state.log_alpha, step)
+    return state._replace(log_alpha=log_alpha, alpha_optimizer=optimizer)
 
 
 def move_targets(config: Config, state: State) -> State:
-    """Target critics take a polyak step toward the critics."""
+    """A polyak step of the target critics towards the critics."""
     return state._replace(target_critics=toward(config, state.target_critics, state.critics))
 
 
 def actor(state: State) -> MLP:
-    """The policy network: mean and log-deviation."""
+    """The policy network; its output is the mean and the log of the standard deviation."""
     return state.actor
 
 

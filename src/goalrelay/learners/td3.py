@@ -1,9 +1,9 @@
-"""TD3 (Fujimoto et al. 2018): two critics, smoothed target actions, a delayed actor.
+"""TD3 (Fujimoto et al. 2018, arXiv 1802.09477): two critics, target smoothing, a delayed actor.
 
 a' = clip(mu'(s') + clip(eps, +-c), +-1),  eps ~ N(0, sigma)
 y  = clip(r + discount * min_i Q'_i(s', a'), return range)
-critics:  sum_i mean (Q_i(s, a) - y)^2 (or Huber's) at each of `delay` batches
-actor:   -mean Q_1(s, mu(s)) + action_l2 * mean mu(s)^2     once, on the last of them
+critics:  sum_i mean (Q_i(s, a) - y)^2 (or Huber's loss), on each of `policy_delay` batches
+actor:   -mean Q_1(s, mu(s)) + action_l2 * mean mu(s)^2, on the last of these batches
 """
 
 from dataclasses import dataclass
@@ -14,33 +14,33 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 
-from goalrelay.learners.cloning import with_cloning
-from goalrelay.learners.config import ActorConfig, clip_target, toward
-from goalrelay.networks import MLP, mlp, q_value
+from goalrelay.learners.config import ActorConfig, UpdateContext, clip_target, toward
+from goalrelay.learners.imitation import with_imitation
+from goalrelay.learners.networks import MLP, mlp, q_value
 from goalrelay.settings import number
 from goalrelay.types import Array, Batch, Spec
 
 CONTINUOUS = True
 METRICS = ("critic_loss", "actor_loss", "q")
-LOSSES = {"square": jnp.square, "huber": optax.huber_loss}
+LOSSES = {"mse": jnp.square, "huber": optax.huber_loss}
 
 
 @dataclass(frozen=True)
 class Config(ActorConfig):
     """TD3."""
 
-    delay: int = number(2, 1, 100)
+    policy_delay: int = number(2, 1, 100)
     """Critic steps for each actor step."""
     target_noise: float = number(0.2, 0)
-    """Deviation of the noise on target actions."""
+    """Standard deviation of the noise on target actions."""
     target_noise_clip: float = number(0.5, 0)
-    """That noise is clipped to +- this."""
-    loss: Literal["square", "huber"] = "square"
-    """Of the critics' errors: squared, or Huber's, half the square up to 1 and linear beyond."""
+    """This noise is clipped to [-this, this]."""
+    loss: Literal["mse", "huber"] = "mse"
+    """Loss of the critics: squared error, or Huber's (half the square up to 1, linear above)."""
 
 
 class State(NamedTuple):
-    """Everything that learning changes."""
+    """Networks and optimisers."""
 
     actor: MLP
     critics: tuple[MLP, MLP]
@@ -51,7 +51,7 @@ class State(NamedTuple):
 
 
 def init(config: Config, spec: Spec, inputs: int, key: Array) -> State:
-    """Fresh networks; targets start equal to them."""
+    """Initial networks; the target networks are equal to them."""
     actor_key, *critic_keys = jax.random.split(key, 3)
     policy = mlp(actor_key, (inputs, *config.hidden, spec.action_size), config.init)
     first, second = (
@@ -68,18 +68,18 @@ def init(config: Config, spec: Spec, inputs: int, key: Array) -> State:
 
 
 def stride(config: Config) -> int:
-    """As many batches as critic steps for an actor step."""
-    return config.delay
+    """`policy_delay` batches for each update, one for each critic step."""
+    return config.policy_delay
 
 
 def update(
-    config: Config, state: State, batches: Batch, key: Array
+    config: Config, context: UpdateContext, state: State, batches: Batch, key: Array
 ) -> tuple[State, dict[str, Array]]:
-    """`delay` critic steps, then an actor step, on batches [delay, B, ...]."""
+    """`policy_delay` critic steps, then one actor step; batches [policy_delay, B, ...]."""
 
     def critic_step(state: State, drawn: tuple[Batch, Array]) -> tuple[State, tuple[Array, Array]]:
         batch, key = drawn
-        target = _target(config, state, batch, key)
+        target = _target(config, context, state, batch, key)
 
         def loss(critics: tuple[MLP, MLP]) -> tuple[Array, Array]:
             first, second = (q_value(c, batch.inputs, batch.action) for c in critics)
@@ -91,7 +91,7 @@ def update(
         critics = optax.apply_updates(state.critics, step)
         return state._replace(critics=critics, critic_optimizer=optimizer), (error, q)
 
-    keys = jax.random.split(key, config.delay)
+    keys = jax.random.split(key, config.policy_delay)
     state, (errors, q) = jax.lax.scan(critic_step, state, (batches, keys))
     last = jax.tree.map(lambda x: x[-1], batches)
 
@@ -101,7 +101,7 @@ def update(
     def actor_loss(policy: MLP) -> Array:
         action = jnp.tanh(policy(last.inputs))
         loss = config.action_l2 * jnp.mean(jnp.square(action)) - jnp.mean(value(action))
-        return with_cloning(config.cloning, loss, action, last, value)
+        return with_imitation(context.imitation, loss, action, last, value)
 
     actor_error, gradient = jax.value_and_grad(actor_loss)(state.actor)
     step, optimizer = optax.adam(config.actor_lr).update(gradient, state.actor_optimizer)
@@ -110,18 +110,20 @@ def update(
     return state, {"critic_loss": errors.mean(), "actor_loss": actor_error, "q": q.mean()}
 
 
-def _target(config: Config, state: State, batch: Batch, key: Array) -> Array:
+def _target(
+    config: Config, context: UpdateContext, state: State, batch: Batch, key: Array
+) -> Array:
     """The smoothed, clipped double-Q target (TD3, equations 10 and 14): [B]"""
     noise = config.target_noise * jax.random.normal(key, batch.action.shape)
     noise = noise.clip(-config.target_noise_clip, config.target_noise_clip)
     next_action = (jnp.tanh(state.target_actor(batch.next_inputs)) + noise).clip(-1, 1)
     first, second = (q_value(c, batch.next_inputs, next_action) for c in state.target_critics)
     next_q = jnp.minimum(first, second)
-    return clip_target(config, batch.reward + batch.discount * next_q)
+    return clip_target(context, batch.reward + batch.discount * next_q)
 
 
 def move_targets(config: Config, state: State) -> State:
-    """Targets take a polyak step toward the networks."""
+    """A polyak step of the target networks towards the networks."""
     return state._replace(
         target_actor=toward(config, state.target_actor, state.actor),
         target_critics=toward(config, state.target_critics, state.critics),

@@ -1,1 +1,1 @@
-"""What a run looks like to people: learning curves and films."""
+"""Reports of runs for people: learning curves, films, a viewer."""

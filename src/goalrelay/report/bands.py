@@ -1,16 +1,16 @@
-"""From run folders to the mean of runs and its interval: the figures behind learning curves.
+"""Figures of learning curves: run folders -> mean over runs and its interval.
 
     progress.csv (and timing.csv, matched by cycle) of a run        -> `curve`
     runs of one task, method, learner and preset                    -> `grouped`
     curves of a group                                               -> `aggregate`
 
-Runs that are given a label are grouped by it. Of the others, runs of one group that differ in
-another option that decides what is learned are kept apart, and the option joins their label: an
-ablation is never averaged with what it is compared to. What most variants have goes unsaid.
+Runs with a label are grouped by it. Other runs are grouped by method, learner, preset and every
+option that can change the result, so an ablation is never averaged with its baseline. Labels show
+the options that differ; options shared by most variants are left out.
 
-A mean covers what every run of the group covers, with straight lines between evaluations: nothing
-is extrapolated. The one exception is a run that ended because it reached `--until`: it holds its
-last value, and the band says from where on.
+A mean covers the range that all runs of the group cover, with linear interpolation between
+evaluations and no extrapolation. The exception is a run that ended at `--until`: it holds its last
+value, and the band has the position from which it does.
 """
 
 from collections import Counter
@@ -19,13 +19,14 @@ from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
+from scipy import stats
 
 from goalrelay import settings
 from goalrelay.errors import UsageError
-from goalrelay.evaluation import wilson
-from goalrelay.experiment import AnyExperiment
-from goalrelay.logbook import Row, read_table
-from goalrelay.run import RunFolder
+from goalrelay.train.config import AnyExperiment
+from goalrelay.train.evaluate import wilson
+from goalrelay.train.folder import RunFolder
+from goalrelay.train.logbook import Row, read_table
 
 X = Literal["episodes", "steps", "seconds"]
 Y = str
@@ -34,20 +35,20 @@ COLUMNS: dict[Y, str] = {
     "return": "eval_mean_return",
     "distance": "eval_distance",
 }
-"""Short names; any column of progress.csv goes by its own."""
+"""Short names of columns; other columns of progress.csv have their own names."""
 NOT_LEARNING = (
     *("task", "seed", "steps", "episodes", "minutes", "until"),
     *("collect.threads", "evaluate.", "save."),
 )
-"""Options, or their beginnings, in which the runs of one group may differ."""
-ENOUGH_RUNS, RESAMPLES = 3, 2000
-"""Runs from which on the interval is a bootstrap over them, and how often it draws."""
+"""Options, or prefixes of options, that may differ within a group."""
+ENOUGH_RUNS, RESAMPLES, BATCH = 3, 2000, 200
+"""Smallest number of runs for a bootstrap over runs; its resamples, and resamples in one array."""
 MOST_POINTS = 500
-"""Positions of a mean; more are thinned to evenly spaced ones."""
+"""Largest number of positions of a mean; beyond it they are evenly spaced."""
 
 
 class Curve(NamedTuple):
-    """The N evaluations of one run."""
+    """One run, with N evaluations."""
 
     position: np.ndarray
     """[N] increasing: training episodes, environment steps or seconds"""
@@ -60,41 +61,44 @@ class Curve(NamedTuple):
 
 
 class Band(NamedTuple):
-    """The mean of some runs at M positions."""
+    """The mean over runs at M positions."""
 
     position: np.ndarray
     """[M] increasing, in the unit of the curves"""
     mean: np.ndarray
     """[M]"""
     low: np.ndarray
-    """[M] lower end of the 95% interval; NaN where there is none"""
+    """[M] lower end of the 95% interval; NaN: no interval"""
     high: np.ndarray
-    """[M]"""
+    """[M] upper end"""
     held: np.ndarray
-    """[M] int: how many runs had ended at `--until` before this position"""
+    """[M] int: number of runs that ended at `--until` before this position"""
     runs: int
+    """Number of runs."""
 
 
 class Run(NamedTuple):
-    """A run folder that has been read."""
+    """The content of a run folder."""
 
     path: Path
     experiment: AnyExperiment
     progress: list[Row]
     label: str
-    """What the reader calls it; empty: by its method and options."""
+    """Given by the user; empty: made from method and options."""
+    removed: dict[str, Any]
+    """Options of the run that this version does not have: name -> value."""
 
 
 def read_runs(folders: Sequence[Path | str]) -> list[Run]:
-    """Every run at or below the folders, each once, in order.
+    """All runs at or below the folders, each once, in order.
 
     Args:
-        folders: paths, or `LABEL=PATH` to say what the runs there are to be called.
+        folders: paths, or `LABEL=PATH` for runs with a label.
 
     Raises:
         UsageError: a folder without runs, or a run without a readable evaluation.
     """
-    found: dict[Path, tuple[Path, str]] = {}
+    paths: dict[Path, tuple[Path, str]] = {}  # resolved path -> path as given, label
     for named in folders:
         label, _, path = str(named).rpartition("=")
         folder = Path(path)
@@ -108,15 +112,21 @@ def read_runs(folders: Sequence[Path | str]) -> list[Run]:
             raise UsageError(f"cannot read {folder}: {error.strerror}") from error
         if not below:
             raise UsageError(f"no runs in {folder}: no folder in it has a config.json")
-        found |= below
-    return [
-        Run(path, RunFolder.open(path).experiment(), _table(path / "progress.csv"), label)
-        for path, label in found.values()
-    ]
+        paths |= below
+    return [_read(path, label) for path, label in paths.values()]
+
+
+def _read(path: Path, label: str) -> Run:
+    folder = RunFolder.open(path)
+    table = _table(path / "progress.csv")
+    removed = folder.removed()
+    if folder.note():  # other code: never averaged with what has the same options
+        removed["note"] = folder.note()
+    return Run(path, folder.experiment(), table, label, removed)
 
 
 def grouped(runs: Sequence[Run]) -> dict[str, dict[str, list[Run]]]:
-    """Runs by task, then by what learned it: {title: {label: runs}}, in order of appearance."""
+    """Runs by task, then by variant: {title: {label: runs}}, in order of appearance."""
     kinds: dict[str, list[Run]] = {}
     for run in runs:
         if not run.label:
@@ -124,11 +134,11 @@ def grouped(runs: Sequence[Run]) -> dict[str, dict[str, list[Run]]]:
     differing = {kind: _differing(group) for kind, group in kinds.items()}
     panels: dict[str, dict[str, list[Run]]] = {}
     for run in runs:
-        options, kind = _learning(run.experiment), _kind(run.experiment)
+        options, kind = _learning(run), _kind(run.experiment)
         differences = [
             f", {name}={options[name]}"
             for name, usual in differing.get(kind, {}).items()
-            if str(options[name]) != usual
+            if name in options and str(options[name]) != usual
         ]
         label = run.label or kind + "".join(differences)
         panels.setdefault(_title(run.experiment), {}).setdefault(label, []).append(run)
@@ -136,10 +146,15 @@ def grouped(runs: Sequence[Run]) -> dict[str, dict[str, list[Run]]]:
 
 
 def curve(run: Run, x: X, y: Y) -> Curve:
-    """The figures of a run; evaluations without such a figure are left out.
+    """The curve of a run; evaluations without this figure are left out.
+
+    Args:
+        run: from `read_runs`.
+        x: horizontal axis.
+        y: vertical axis: success, return, distance or a column of progress.csv.
 
     Raises:
-        UsageError: a column is missing or damaged, or has no figure at all.
+        UsageError: a column is missing, damaged or empty.
     """
     file, rows = run.path / "progress.csv", run.progress
     value, trials = _column(file, rows, COLUMNS.get(y, y)), _column(file, rows, "eval_episodes")
@@ -157,16 +172,17 @@ def curve(run: Run, x: X, y: Y) -> Curve:
 def aggregate(curves: Sequence[Curve], rate: bool = False) -> Band:
     """Mean of runs, and its 95% interval.
 
-    From three runs on, the interval is a percentile bootstrap over runs. For fewer it says how
-    sure the evaluation is: Wilson's interval of the pooled test episodes for a rate, else none.
+    For three runs or more, the interval is a percentile bootstrap over runs. For fewer runs, it is
+    Wilson's interval of the pooled evaluation episodes if the values are rates, else there is none.
 
     Args:
-        curves: one a run.
+        curves: one for each run.
         rate: whether the values are success rates.
 
     Raises:
-        UsageError: one run ended before another began to be evaluated.
+        UsageError: one run ended before the first evaluation of another.
     """
+    # positions of the grid: from the last start to the first end of a run that does not hold
     ends = [c.position[-1] for c in curves]
     open_ends = [end for c, end in zip(curves, ends, strict=True) if not c.reached]
     first, last = max(c.position[0] for c in curves), min(open_ends, default=max(ends))
@@ -176,7 +192,7 @@ def aggregate(curves: Sequence[Curve], rate: bool = False) -> Band:
         raise UsageError("runs of one group do not overlap: one ended before another's first test")
     if len(grid) > MOST_POINTS:
         grid = np.linspace(first, last, MOST_POINTS)
-    values = np.stack([np.interp(grid, c.position, c.value) for c in curves])
+    values = np.stack([np.interp(grid, c.position, c.value) for c in curves])  # [runs, M]
     mean = values.mean(axis=0)
     low, high = np.full((2, len(grid)), np.nan)
     if len(curves) >= ENOUGH_RUNS:
@@ -188,15 +204,26 @@ def aggregate(curves: Sequence[Curve], rate: bool = False) -> Band:
     return Band(grid, mean, low, high, held, len(curves))
 
 
-def _bootstrap(values: np.ndarray) -> np.ndarray:
-    """[runs, M] -> [2, M]: the 2.5% and 97.5% points of means of runs drawn with replacement."""
-    runs = len(values)
-    drawn = np.random.default_rng(0).multinomial(runs, np.full(runs, 1 / runs), RESAMPLES)
-    return np.percentile(drawn / runs @ values, [2.5, 97.5], axis=0)
+def _bootstrap(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The 95% percentile bootstrap of the mean over runs (Efron 1979): [runs, M] -> [M], [M].
+
+    For one task, rliable's stratified bootstrap is the same as SciPy's. SciPy is used because
+    rliable needs ten more packages.
+    """
+    interval = stats.bootstrap(
+        (values,),
+        np.mean,
+        n_resamples=RESAMPLES,
+        batch=BATCH,
+        axis=0,
+        method="percentile",
+        rng=np.random.default_rng(0),
+    ).confidence_interval
+    return interval.low, interval.high
 
 
 def _run_folders(folder: Path) -> Iterator[Path]:
-    """Run folders at or below a folder; none is looked for inside another."""
+    """Run folders at or below a folder; a run folder is not searched."""
     if (folder / "config.json").exists():
         yield folder
         return
@@ -205,18 +232,20 @@ def _run_folders(folder: Path) -> Iterator[Path]:
 
 
 def _title(experiment: AnyExperiment) -> str:
+    """The task and its options."""
     options = f" ({', '.join(experiment.task_options)})" if experiment.task_options else ""
     return experiment.task + options
 
 
 def _kind(experiment: AnyExperiment) -> str:
+    """Method, learner and preset, as a label."""
     preset = "" if experiment.preset == "default" else f", {experiment.preset}"
     return f"{experiment.method_name} + {experiment.learner_name}{preset}"
 
 
-def _learning(experiment: AnyExperiment) -> dict[str, Any]:
-    """The options that decide what is learned of a task, by name, dotted where that is needed."""
-    named = {name: value for name, _, value in settings.options(experiment)}
+def _learning(run: Run) -> dict[str, Any]:
+    """Options that can change the result, by last name, or dotted name if that is ambiguous."""
+    named = {name: value for name, _, value in settings.options(run.experiment)} | run.removed
     last = Counter(name.rpartition(".")[2] for name in named)
     return {
         name.rpartition(".")[2] if last[name.rpartition(".")[2]] == 1 else name: value
@@ -226,10 +255,11 @@ def _learning(experiment: AnyExperiment) -> dict[str, Any]:
 
 
 def _differing(group: Sequence[Run]) -> dict[str, str | None]:
-    """Options that are not the same in all runs of one kind; what most variants have there."""
-    learning = [_learning(run.experiment) for run in group]
-    names = [name for name in learning[0] if any(o[name] != learning[0][name] for o in learning)]
-    variants = {tuple(str(options[name]) for name in names) for options in learning}
+    """Options that differ within one kind of runs -> their value in most variants, or None."""
+    learning = [_learning(run) for run in group]
+    all_names = dict.fromkeys(name for options in learning for name in options)
+    names = [n for n in all_names if any(o.get(n) != learning[0].get(n) for o in learning)]
+    variants = {tuple(str(options.get(name)) for name in names) for options in learning}
     usual: dict[str, str | None] = {}
     for i, name in enumerate(names):
         value, count = Counter(variant[i] for variant in variants).most_common(1)[0]
@@ -238,12 +268,17 @@ def _differing(group: Sequence[Run]) -> dict[str, str | None]:
 
 
 def shown(runs: Sequence[Run]) -> Y:
-    """Success where any of the runs of a task has it, else return."""
+    """`success` if any run of a task has it, else `return`."""
     success = [_column(r.path / "progress.csv", r.progress, "eval_success") for r in runs]
     return "success" if any(np.isfinite(s).any() for s in success) else "return"
 
 
 def _table(file: Path) -> list[Row]:
+    """The rows of a CSV file, checked.
+
+    Raises:
+        UsageError: no rows, or a row that does not fit the header.
+    """
     rows = read_table(file)
     if not rows:
         raise UsageError(f"{file} holds no evaluation yet")
@@ -254,7 +289,7 @@ def _table(file: Path) -> list[Row]:
 
 
 def _column(file: Path, rows: Sequence[Row], name: str) -> np.ndarray:
-    """[N] float64"""
+    """A column [N] as float64."""
     if name not in rows[0]:
         near = settings.suggest(name, [*COLUMNS, *rows[0]])
         raise UsageError(f"{file} lacks the column '{name}'{near}")
@@ -265,7 +300,7 @@ def _column(file: Path, rows: Sequence[Row], name: str) -> np.ndarray:
 
 
 def _seconds(run: Run) -> np.ndarray:
-    """[N] wall-clock seconds of the evaluations; NaN where timing.csv lacks the cycle."""
+    """Wall-clock seconds of the evaluations [N]; NaN: timing.csv lacks the cycle."""
     file = run.path / "timing.csv"
     rows = _table(file)
     seconds = dict(zip(_column(file, rows, "cycle"), _column(file, rows, "seconds"), strict=True))

@@ -1,8 +1,8 @@
-"""Learning curves: run folders in, a picture out (`bands` has the figures and their rules).
+"""Learning curves: run folders -> a picture (`bands` computes the figures).
 
-One panel a task; one colour and marker a method, the same in every panel; the mean over seeds as a
-line, dashed where it rests on runs that ended at `--until`; its 95% interval as a band. Drawn with
-matplotlib's figure objects alone, so that nothing of a session's own plots is touched.
+One panel for each task; one colour and marker for each variant, the same in all panels. A line is
+the mean over seeds; it is dashed from where some runs have ended at `--until`. A band is its 95%
+interval. Only matplotlib's figure objects are used, so a session's own plots do not change.
 """
 
 import math
@@ -32,23 +32,23 @@ Y_LABELS: dict[Y, str] = {
     "eval_moved": "test episodes in which\nthe object moved",
 }
 RATES = ("success", "innr", "moved", "reached")
-"""Figures that are shares: what their names contain."""
+"""A figure with one of these in its name is a fraction in [0, 1]."""
 TIME_UNITS = ((3 * 3600, 3600, "h"), (180, 60, "min"), (0, 1, "s"))
-"""From this many seconds on, so many make one of these."""
+"""Smallest number of seconds for a unit, seconds in the unit, its name."""
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
-"""Okabe and Ito's, without the yellow that white paper swallows."""
+"""Okabe and Ito's palette without yellow, which is hard to see on white."""
 MARKERS = ("o", "s", "^", "D", "v", "P", "X", "<", ">")
-"""Nine: 63 methods go by before a pair of colour and marker comes again."""
+"""Nine, coprime to the seven colours: 63 pairs of colour and marker."""
 DASHES = (0, (3, 2))
 MARKS = 8
-"""Markers along a line, about."""
+"""Approximate number of markers on a line."""
 PANEL = (5.0, 3.3)
 """Width and height of a panel, inches."""
 MOST_COLUMNS = 3
 LETTER = 0.085
-"""Width of a letter of the legend, inches, about."""
+"""Approximate width of a letter of the legend, inches."""
 ROW = 0.21
-"""Height of a row of the legend, inches, about."""
+"""Approximate height of a row of the legend, inches."""
 STYLE: Any = {
     "font.size": 11,
     "axes.labelsize": 11,
@@ -71,14 +71,14 @@ STYLE: Any = {
 
 
 class Look(NamedTuple):
-    """How a method is drawn, in every panel."""
+    """Style of a variant in all panels."""
 
     colour: str
     marker: str
 
 
 Panel = tuple[Y, dict[str, Band]]
-"""What a panel shows, and its bands by their label."""
+"""The figure of a panel, and its bands by label."""
 
 
 def plot(
@@ -87,18 +87,18 @@ def plot(
     x: X = "episodes",
     y: Y = "auto",
 ) -> None:
-    """Draw the learning curves of runs.
+    """Plot the learning curves of runs.
 
     Args:
-        runs: run folders, or folders below which there are some; `LABEL=PATH` names them.
-        out: the picture, .png, .svg or .pdf; it appears whole or not at all.
-        x: what the curve runs against: training episodes, environment steps, wall-clock time.
-        y: success, return, distance or a column of progress.csv; auto is success, or return for
-            a task that has no success.
+        runs: run folders, or folders with run folders below them; `LABEL=PATH` sets a label.
+        out: the picture, .png, .svg or .pdf; written atomically.
+        x: horizontal axis: training episodes, environment steps or wall-clock seconds.
+        y: vertical axis: success, return, distance or a column of progress.csv; auto: success, or
+            return for a task without success.
 
     Raises:
-        UsageError: no run, a run that cannot be read, nothing to show, matplotlib is missing, or
-            `out` cannot be written.
+        UsageError: no run, a run that cannot be read, no figures, matplotlib is missing, or `out`
+            cannot be written.
     """
     panels: dict[str, Panel] = {}
     for title, groups in grouped(read_runs(runs)).items():
@@ -114,13 +114,14 @@ def plot(
 
 
 def _save(panels: dict[str, Panel], path: Path, x: X) -> None:
+    """Plot and write the file; the same runs give the same bytes."""
     try:
         import matplotlib
         from matplotlib.backends.backend_agg import FigureCanvasAgg
         from matplotlib.figure import Figure
     except ImportError:
         raise UsageError("plotting needs matplotlib: pip install 'goalrelay[viz]'") from None
-    undated = {".svg": {"Date": None}, ".pdf": {"CreationDate": None}}  # same runs, same file
+    undated = {".svg": {"Date": None}, ".pdf": {"CreationDate": None}}  # no date in the file
     with matplotlib.rc_context(STYLE):
         figure = Figure(layout="constrained")
         FigureCanvasAgg(figure)
@@ -151,13 +152,14 @@ def _draw(figure: "Figure", panels: dict[str, Panel], x: X) -> None:
 
 
 def _draw_band(axes: "Axes", band: Band, unit: float, shift: float, look: Look) -> None:
-    """The interval, the mean, and the mean dashed where runs hold their last value.
+    """Plot the interval and the mean; the mean is dashed where runs hold their last value.
 
     Args:
-        axes: the panel.
+        axes: of the panel.
         band: in the unit of the curves.
-        unit: how much of it makes one on the axis.
-        shift: in [0, 1), moves the markers along so that those of several lines do not meet.
+        unit: of the axis, in the unit of the curves.
+        shift: of the markers, in [0, 1) of their spacing; it separates the markers of several
+            lines.
         look: colour and marker.
     """
     position, solid = band.position / unit, int((band.held == 0).sum())
@@ -180,7 +182,7 @@ def _draw_band(axes: "Axes", band: Band, unit: float, shift: float, look: Look) 
 
 
 def _finish(axes: "Axes", x_label: str, y: Y) -> None:
-    """Labels, limits, ticks and grid of a panel."""
+    """Set labels, limits, ticks and grid of a panel."""
     from matplotlib.ticker import EngFormatter, MaxNLocator, PercentFormatter
 
     axes.set_xlabel(x_label)
@@ -197,7 +199,7 @@ def _finish(axes: "Axes", x_label: str, y: Y) -> None:
 
 
 def _x_axis(x: X, longest: float) -> tuple[float, str]:
-    """How much of the curves' unit makes one on the axis, and the axis' label."""
+    """The axis' unit, in the unit of the curves, and the axis' label."""
     if x != "seconds":
         return 1, {"episodes": "training episodes", "steps": "environment steps"}[x]
     _, unit, name = next(u for u in TIME_UNITS if longest >= u[0])
@@ -210,22 +212,22 @@ def _legend(
     looks: dict[str, Look],
     size: tuple[float, float],
 ) -> None:
-    """Below the panels: every method with its number of seeds, and what bands and dashes mean."""
+    """Add a legend below the panels: variants with their numbers of seeds, band, dashes."""
     from matplotlib.lines import Line2D
     from matplotlib.patches import Patch
 
     handles: list[Any] = []
-    every = [item for _, bands in panels.values() for item in bands.items()]
+    labelled = [item for _, bands in panels.values() for item in bands.items()]
     for label, look in looks.items():
-        counts = sorted({band.runs for name, band in every if name == label})
+        counts = sorted({band.runs for name, band in labelled if name == label})
         seeds = f"n={counts[0]}" + (f" to {counts[-1]}" if len(counts) > 1 else "")
         line = Line2D([], [], color=look.colour, marker=look.marker, markeredgecolor="white")
         width = int((size[0] - 0.6) / LETTER)  # a long label takes several rows
         line.set_label("\n".join(textwrap.wrap(f"{label} ({seeds})", width)))
         handles.append(line)
-    if text := _interval(band for _, band in every):
+    if text := _interval(band for _, band in labelled):
         handles.append(Patch(color="#888888", alpha=0.3, label=text))
-    if any(band.held.any() for _, band in every):
+    if any(band.held.any() for _, band in labelled):
         text = "dashed: seeds that reached --until hold"
         handles.append(Line2D([], [], color="#888888", linestyle=DASHES, label=text))
     longest = max(len(line) for handle in handles for line in handle.get_label().splitlines())
@@ -237,7 +239,7 @@ def _legend(
 
 
 def _interval(bands: Iterable[Band]) -> str:
-    """What the drawn bands are intervals of; empty where none is drawn."""
+    """Legend text for the intervals; empty without intervals."""
     drawn = {band.runs >= ENOUGH_RUNS for band in bands if np.isfinite(band.low).any()}
     if drawn == {True, False}:
         return f"95% interval over seeds (bootstrap),\nof the test where n < {ENOUGH_RUNS} (Wilson)"

@@ -1,7 +1,8 @@
-"""Which OpenGL MuJoCo draws with where there is no window: EGL, OSMesa, or GLFW on a display.
+"""Choice of MuJoCo's OpenGL backend for off-screen rendering: EGL, OSMesa, or GLFW on a display.
 
-The choice must be made before the first picture. The user's MUJOCO_GL comes first; else the first
-backend that draws a picture in a process of its own, where a broken driver may crash or hang.
+The choice is made before the first picture. The user's MUJOCO_GL has priority. Otherwise the first
+backend that renders a picture in a separate process is used, since a broken driver may crash or
+hang.
 """
 
 import importlib
@@ -32,16 +33,16 @@ except Exception as error:
 
 
 def choose_backend() -> None:
-    """Make MuJoCo draw off-screen in this process.
+    """Set MuJoCo's backend for off-screen rendering in this process.
 
-    Sets MUJOCO_GL and PYOPENGL_PLATFORM. Gymnasium's renderer reads them when it is made; MuJoCo's
-    own has read them when it was imported, so that part of MuJoCo is read anew.
+    Sets MUJOCO_GL and PYOPENGL_PLATFORM. Gymnasium's renderer reads them when it is made. MuJoCo's
+    renderer reads them at import, so that module of MuJoCo is reloaded.
 
     Raises:
-        UsageError: no backend works, or the user's own choice does not.
+        UsageError: no backend works, or the user's choice does not work.
     """
     if sys.platform != "linux":
-        return  # the system's own OpenGL draws without a window
+        return  # the system's OpenGL renders without a window
     asked = os.environ.get("MUJOCO_GL")
     usual = [*USUAL, "glfw"] if has_display() else USUAL
     complaints = {}
@@ -57,6 +58,7 @@ def choose_backend() -> None:
 
 
 def _use(name: str) -> None:
+    """Set the environment variables for a backend."""
     os.environ["MUJOCO_GL"] = name
     if name in USUAL:
         os.environ["PYOPENGL_PLATFORM"] = name
@@ -66,7 +68,7 @@ def _use(name: str) -> None:
 
 
 def complaint(backend: str) -> str | None:
-    """Why MuJoCo cannot draw with a backend, None when it can: tried in another process."""
+    """The error of rendering with a backend in a separate process; None: it works."""
     environment = os.environ | {"MUJOCO_GL": backend}
     try:
         probe = subprocess.run(
@@ -84,5 +86,5 @@ def complaint(backend: str) -> str | None:
 
 
 def has_display() -> bool:
-    """Whether a window could be opened, as far as the environment says (Linux)."""
+    """Whether the environment names a display (Linux)."""
     return bool(os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"))

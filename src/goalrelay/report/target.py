@@ -1,4 +1,4 @@
-"""The file that a report is asked to write: its ending, its folder, and appearing whole."""
+"""Atomic writing of a report's output file, with checks of its ending and its folder."""
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -8,13 +8,13 @@ from goalrelay.files import write_atomically
 
 
 def write_target(out: Path, endings: Sequence[str], write: Callable[[Path], None]) -> None:
-    """Let `write` fill a file that then takes its place, making folders on the way.
+    """Write a file atomically; missing folders are made.
 
     Args:
-        out: where the file shall be.
-        endings: those that `write` knows, such as ".png".
-        write: fills the file at the path that it is given, which has the same ending. It is called
-            only when a file can be written there, so that long work is not in vain.
+        out: path of the file.
+        endings: allowed endings, such as ".png".
+        write: fills a temporary file with the same ending. It is called only after the path was
+            found to be writable, so that no long work is lost.
 
     Raises:
         UsageError: another ending, or the file cannot be written.
@@ -25,9 +25,9 @@ def write_target(out: Path, endings: Sequence[str], write: Callable[[Path], None
     if out.is_dir():
         raise UsageError(f"--out {out} cannot be written: it is a folder")
 
-    def attempt(beside: Path) -> None:
-        beside.touch()
-        write(beside)
+    def attempt(temporary: Path) -> None:
+        temporary.touch()
+        write(temporary)
 
     try:
         out.parent.mkdir(parents=True, exist_ok=True)

@@ -1,7 +1,10 @@
-"""Policies to look at: a film that needs no display (`record`), or MuJoCo's viewer (`play`).
+"""Films of policies without a display (`record`), and policies in MuJoCo's viewer (`play`).
 
-Both run the deterministic policy through `collect.rollout`, as an evaluation does; a wrapper round
-the environment takes a picture, or shows one (`viewer`), at every moment.
+Both run the deterministic policy with `data.rollout.rollout`, like an evaluation. A wrapper of the
+environment renders a picture at each timestep, or updates the viewer (`viewer`).
+
+`gymnasium.wrappers.RecordVideo` writes one file per episode, MP4 only, after it has kept all frames
+in memory. A film here is one file of all episodes, MP4 or GIF, written frame by frame.
 """
 
 import importlib
@@ -15,62 +18,63 @@ from typing import Any
 import gymnasium
 import numpy as np
 
-from goalrelay.collect import rollout
+from goalrelay.data.rollout import Simulator, rollout
 from goalrelay.errors import UsageError
-from goalrelay.evaluation import Evaluation, summarize
-from goalrelay.policy import Policy, load
 from goalrelay.report import opengl
 from goalrelay.report.target import write_target
 from goalrelay.report.viewer import Watched, aim, check_display, open_viewer, simulation
-from goalrelay.tasks.gym_task import Task, open_task
+from goalrelay.tasks.goal_task import open_task
+from goalrelay.train.evaluate import Evaluation, summarize
+from goalrelay.train.policy import Policy, load
 from goalrelay.types import Episode, Observation
 
 ENDINGS = (".mp4", ".gif")
 MOST_FPS = {".mp4": 60, ".gif": 50}
-"""Tasks with more frames a second show every second, third, ... one, so that time stays real."""
+"""A film of a task with more frames per second has every n-th frame, still in real time."""
 USUAL_FPS = 30
+"""For tasks that do not declare `render_fps`."""
 
 Reset = tuple[Any, dict[str, Any]]
 Step = tuple[Any, Any, bool, bool, dict[str, Any]]
 
 
 class Filmed(gymnasium.Wrapper[Any, Any, Any, Any]):
-    """Hands a picture of every moment to `take`."""
+    """Calls `take` with a picture of each timestep."""
 
     def __init__(self, env: gymnasium.Env[Any, Any], take: Callable[[Any], None]):
         super().__init__(env)
         self.take = take
 
     def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> Reset:
-        """Start an episode, and take its first picture."""
+        """Reset, and take the first picture."""
         start = self.env.reset(seed=seed, options=options)
         self.take(self.env.render())
         return start
 
     def step(self, action: Any) -> Step:
-        """Make a step, and take a picture of what it brought about."""
-        outcome = self.env.step(action)
+        """Step, and take a picture of the next timestep."""
+        result = self.env.step(action)
         self.take(self.env.render())
-        return outcome
+        return result
 
 
 def record(path: Path, out: Path, episodes: int = 3, seed: int = 0) -> Evaluation:
     """Film the deterministic policy off-screen.
 
-    The film has a frame for each moment (steps + 1 an episode), one episode after the other; of
-    tasks with more frames a second than players show, every second, third, ... one.
+    The film has all episodes, one after the other, with a frame for each timestep (steps + 1 per
+    episode). For a task with more than MOST_FPS frames per second it has every n-th frame.
 
     Args:
         path: run folder (its best policy) or a policy file.
-        out: .mp4 (H.264, plays everywhere) or .gif; it appears whole or not at all.
-        episodes: how many, at least 1.
-        seed: of the first episode; the others count on from it.
+        out: .mp4 (H.264) or .gif; written atomically.
+        episodes: number of episodes, at least 1.
+        seed: of the first episode; later episodes have the next seeds.
 
     Returns:
-        The figures of the filmed episodes.
+        the evaluation of the filmed episodes.
 
     Raises:
-        UsageError: a number is out of range, no policy there, the task cannot be drawn here,
+        UsageError: a number is out of range, the path has no policy, the task cannot be rendered,
             imageio is missing, or `out` cannot be written.
         RuntimeError: the environment failed in an episode.
     """
@@ -82,16 +86,16 @@ def record(path: Path, out: Path, episodes: int = 3, seed: int = 0) -> Evaluatio
 
 
 def play(path: Path, episodes: int | None = None, seed: int = 0) -> None:
-    """Show the deterministic policy in MuJoCo's viewer, in real time, until it is closed.
+    """Show the deterministic policy in MuJoCo's viewer, in real time.
 
     Args:
         path: run folder (its best policy) or a policy file.
-        episodes: after how many to close the window; None goes on until the user closes it.
-        seed: of the first episode; the others count on from it.
+        episodes: number of episodes; None: until the user closes the window.
+        seed: of the first episode; later episodes have the next seeds.
 
     Raises:
-        UsageError: a number is out of range, no policy there, its task is not MuJoCo's, or no
-            window can be opened.
+        UsageError: a number is out of range, the path has no policy, the task is not a MuJoCo
+            task, or no window can be opened.
         RuntimeError: the environment failed in an episode.
     """
     _check_numbers(episodes, seed)
@@ -99,13 +103,13 @@ def play(path: Path, episodes: int | None = None, seed: int = 0) -> None:
     task = open_task(policy.task, policy.task_options)
     film = f"`goalrelay record {path} --out film.mp4`"
     try:
-        found = simulation(task.env)
-        if found is None:
+        model_and_data = simulation(task.env)
+        if model_and_data is None:
             raise UsageError(f"play shows MuJoCo tasks, and '{task.id}' is none; use {film}")
         check_display("play", f"use {film}")
-        with open_viewer(found, f"play {path}") as viewer:
+        with open_viewer(model_and_data, f"play {path}") as viewer:
             aim(viewer, task.env)
-            task.env = Watched(task.env, found[1], viewer)
+            task.env = Watched(task.env, model_and_data[1], viewer)
             for i in itertools.count() if episodes is None else range(episodes):
                 if not viewer.is_running():
                     break
@@ -121,7 +125,7 @@ def _check_numbers(episodes: int | None, seed: int) -> None:
 
 
 def _film(policy: Policy, file: Path, episodes: int, seed: int) -> Evaluation:
-    """Run the episodes and write their pictures, one at a time, into the file."""
+    """Run the episodes and write their frames to the file, one at a time."""
     imageio = _imageio(file.suffix.lower())
     task = open_task(policy.task, policy.task_options, render_mode="rgb_array")
     try:
@@ -129,14 +133,14 @@ def _film(policy: Policy, file: Path, episodes: int, seed: int) -> Evaluation:
             opengl.choose_backend()
         _check_picture(task, seed)
         fps, every = _pace(task.env.metadata.get("render_fps"), MOST_FPS[file.suffix.lower()])
-        moment = itertools.count()
+        timestep = itertools.count()
         film = imageio.get_writer(file, **_format(file.suffix.lower(), fps))
         with warnings.catch_warnings(), film:
-            # JAX warns of its threads, but ffmpeg's process becomes another program at once
+            # JAX warns of a fork with threads; it is safe, since ffmpeg is executed at once
             warnings.filterwarnings("ignore", r"os\.fork\(\)", RuntimeWarning)
 
             def take(picture: np.ndarray) -> None:
-                if next(moment) % every == 0:
+                if next(timestep) % every == 0:
                     film.append_data(_even(picture))
 
             task.env = Filmed(task.env, take)
@@ -147,26 +151,30 @@ def _film(policy: Policy, file: Path, episodes: int, seed: int) -> Evaluation:
         task.close()
 
 
-def _episode(task: Task, policy: Policy, seed: int) -> Episode:
-    """One episode without noise; a hierarchy's sub-goals are shown where the task can draw them."""
+def _episode(task: Simulator, policy: Policy, seed: int) -> Episode:
+    """One episode without noise; tasks that can draw a hierarchy's sub-goals do so."""
 
     def begin(_: np.random.Generator) -> Callable[[Observation], np.ndarray]:
-        act = policy.play()
+        act = policy.act()
 
         def step(observation: Observation) -> np.ndarray:
             decision = act(observation)
-            place = policy.wanted(observation, decision)
-            if place is not None:
-                task.show(place)
+            position = policy.subgoal_position(observation, decision)
+            if position is not None:
+                task.show(position)
             return decision
 
         return step
 
-    return rollout(task, begin, seed, judged=True)
+    return rollout(task, begin, seed, evaluation=True)
 
 
 def _imageio(ending: str) -> Any:
-    """imageio, with an ffmpeg where the ending needs it."""
+    """The module imageio; for .mp4, after a check for ffmpeg.
+
+    Raises:
+        UsageError: imageio or ffmpeg is missing.
+    """
     try:
         if ending == ".mp4":
             importlib.import_module("imageio_ffmpeg").get_ffmpeg_exe()
@@ -177,7 +185,7 @@ def _imageio(ending: str) -> Any:
 
 
 def _format(ending: str, fps: float) -> dict[str, Any]:
-    """How imageio shall write: H.264 that every player knows, or an endless GIF."""
+    """Arguments of imageio's writer: H.264 that all players support, or a looping GIF."""
     if ending == ".gif":
         return {"mode": "I", "duration": 1000 / fps, "loop": 0}
     h264 = {"codec": "libx264", "pixelformat": "yuv420p", "quality": 8, "macro_block_size": 1}
@@ -185,24 +193,28 @@ def _format(ending: str, fps: float) -> dict[str, Any]:
 
 
 def _pace(render_fps: Any, most: int) -> tuple[float, int]:
-    """Frames a second of the film, and which of the task's frames it shows: every n-th."""
+    """Frames per second of the film, and n: the film has every n-th frame of the task."""
     fps = float(render_fps or USUAL_FPS)
     every = math.ceil(fps / most)
     return fps / every, every
 
 
 def _even(picture: np.ndarray) -> np.ndarray:
-    """[H, W, 3] -> the same with even sides, as H.264 wants them: the last line is doubled."""
+    """A picture [H, W, 3] with even sides, for H.264: the last row or column is repeated."""
     height, width, _ = picture.shape
     return np.pad(picture, ((0, height % 2), (0, width % 2), (0, 0)), mode="edge")
 
 
-def _check_picture(task: Task, seed: int) -> None:
-    """Draw once, so that what is wrong is said before any episode runs."""
+def _check_picture(task: Simulator, seed: int) -> None:
+    """Render once, so that errors come before the first episode.
+
+    Raises:
+        UsageError: rendering fails, or gives no picture.
+    """
     try:
         task.reset(seed)
         picture: Any = task.env.render()
-    except Exception as error:  # whatever a driver or a stranger's renderer raises
+    except Exception as error:  # a driver or a user's renderer can raise anything
         reason = (str(error).strip() or type(error).__name__).splitlines()[0]
         raise UsageError(f"task '{task.id}' cannot be drawn: {reason}") from error
     if not (

@@ -1,4 +1,4 @@
-"""MuJoCo's viewer round a Gymnasium environment: a window that shows every moment in real time."""
+"""MuJoCo's viewer for a Gymnasium environment, in real time."""
 
 import copy
 import importlib
@@ -12,23 +12,23 @@ from typing import Any, Protocol
 import gymnasium
 import numpy as np
 
+from goalrelay.data.rollout import Simulator
 from goalrelay.errors import UsageError
 from goalrelay.report import opengl
-from goalrelay.tasks.gym_task import Task
 
 CLOSING_SECONDS = 10
 ASIDE = {"azimuth": 90.0, "elevation": -35.0}
-"""Where a person who steers looks from, degrees: x to the right, y away, heights to be told."""
+"""Camera for teleoperation, degrees: x to the right, y away from the person, heights visible."""
 
 Reset = tuple[Any, dict[str, Any]]
 Step = tuple[Any, Any, bool, bool, dict[str, Any]]
 
 
 class Keyboard(Protocol):
-    """Hears what is pressed in a window, in the window's thread; keys have GLFW's numbers."""
+    """Receives the keys of a window, in the window's thread; keys are GLFW's key codes."""
 
     def press(self, key: int, release_follows: bool = True) -> None:
-        """A key goes down; its release may not be told."""
+        """A key goes down; `release_follows`: whether `release` will be called."""
         ...
 
     def release(self, key: int) -> None:
@@ -37,13 +37,13 @@ class Keyboard(Protocol):
 
 
 class Watched(gymnasium.Wrapper[Any, Any, Any, Any]):
-    """Shows every moment in a viewer in real time; closing the window ends the episode.
+    """Shows each timestep in a viewer in real time; closing the window ends the episode.
 
     Args:
-        env: to be shown.
-        data: its simulation's state.
-        viewer: MuJoCo's.
-        pace: seconds of the simulation in a second.
+        env: the environment.
+        data: its `MjData`.
+        viewer: of MuJoCo.
+        pace: simulation time per real time.
     """
 
     def __init__(
@@ -54,14 +54,14 @@ class Watched(gymnasium.Wrapper[Any, Any, Any, Any]):
         self.due = 0.0
 
     def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> Reset:
-        """Start an episode, and show it."""
+        """Reset, and show the start."""
         start = self.env.reset(seed=seed, options=options)
         self.due = time.perf_counter()
         self._show(0.0)
         return start
 
     def step(self, action: Any) -> Step:
-        """Make a step, and show it for as long as it lasts in the simulation."""
+        """Step, and show the result for the simulated duration of the step."""
         before = self.data.time
         observation, reward, terminated, truncated, info = self.env.step(action)
         self._show(max(self.data.time - before, 0.0) / self.pace)
@@ -69,64 +69,65 @@ class Watched(gymnasium.Wrapper[Any, Any, Any, Any]):
         return observation, reward, terminated, truncated or closed, info
 
     def _show(self, seconds: float) -> None:
-        # gymnasium-robotics puts the goal marker in its place only when it renders by itself
+        """Update the viewer and wait."""
+        # gymnasium-robotics moves the goal marker only in its own rendering
         getattr(self.env.unwrapped, "_render_callback", lambda: None)()
         self.viewer.sync()
-        self.due = max(self.due + seconds, time.perf_counter() - seconds)  # no race to catch up
+        self.due = max(self.due + seconds, time.perf_counter() - seconds)  # at most one step behind
         time.sleep(max(self.due - time.perf_counter(), 0.0))
 
 
 @contextmanager
 def steered(
-    task: Task, keys: Keyboard, pace: float = 1.0
-) -> Iterator[tuple[Task, Callable[[], bool]]]:
-    """A window on a task for someone who steers it.
+    task: Simulator, keys: Keyboard, pace: float = 1.0
+) -> Iterator[tuple[Simulator, Callable[[], bool]]]:
+    """A window for teleoperation of a task.
 
     Args:
-        task: of MuJoCo's; it stays as it is.
-        keys: hears what is pressed in the window.
-        pace: seconds of the simulation in a second.
+        task: a MuJoCo task; it is not changed.
+        keys: receives the keys of the window.
+        pace: simulation time per real time.
 
     Yields:
-        The task such that it shows itself, and a function that says whether the window is open.
+        the task with a display, and a function that returns whether the window is open.
 
     Raises:
-        UsageError: the task is not MuJoCo's, or no window can be opened.
+        UsageError: the task is not a MuJoCo task, or no window can be opened.
     """
-    found = simulation(task.env)
-    instead = "`goalrelay demos record` lets an expert or a policy play without one"
-    if found is None:
+    model_and_data = simulation(task.env)
+    instead = "`goalrelay demos generate` lets an expert or a policy play without one"
+    if model_and_data is None:
         raise UsageError(f"teleop steers MuJoCo tasks, and '{task.id}' is none; {instead}")
     check_display("teleop", instead)
-    with open_viewer(found, f"demos teleop {task.id}", heard_by(keys)) as viewer:
+    with open_viewer(model_and_data, f"demos teleop {task.id}", heard_by(keys)) as viewer:
         aim(viewer, task.env)
         with viewer.lock():
             for name, value in ASIDE.items():
                 setattr(viewer.cam, name, value)
         shown = copy.copy(task)
-        shown.env = Watched(task.env, found[1], viewer, pace)
+        shown.env = Watched(task.env, model_and_data[1], viewer, pace)
         yield shown, viewer.is_running
 
 
 def simulation(env: gymnasium.Env[Any, Any]) -> tuple[Any, Any] | None:
-    """MuJoCo's model and data inside an environment, None where there are none."""
+    """The `MjModel` and `MjData` of an environment; None: it is not a MuJoCo environment."""
     raw: Any = env.unwrapped
     model, data = getattr(raw, "model", None), getattr(raw, "data", None)
-    mujoco: Any = sys.modules.get("mujoco")  # whoever has a model has imported it
+    mujoco: Any = sys.modules.get("mujoco")  # an environment with a model has imported it
     if mujoco and isinstance(model, mujoco.MjModel) and isinstance(data, mujoco.MjData):
         return model, data
     return None
 
 
 def check_display(command: str, instead: str) -> None:
-    """See that a window can be opened: MuJoCo's viewer would wait for ever for one that cannot.
+    """Check that a window can be opened; without one, MuJoCo's viewer would wait without end.
 
     Args:
-        command: that needs it, for the message.
-        instead: what to do without a window, for the message.
+        command: the command that opens it, for the message.
+        instead: alternative without a window, for the message.
 
     Raises:
-        UsageError: there is no display, or no window on it.
+        UsageError: no display, or a display on which no window can be opened.
     """
     if sys.platform != "linux":
         return
@@ -137,7 +138,7 @@ def check_display(command: str, instead: str) -> None:
 
 
 def aim(viewer: Any, env: gymnasium.Env[Any, Any]) -> None:
-    """Look from where a task, of ours or a stock one, wants to be looked at."""
+    """Set the viewer's camera to the one of the environment, if it declares one."""
     renderer = getattr(env.unwrapped, "mujoco_renderer", None)
     stock = getattr(renderer, "default_cam_config", None)
     with viewer.lock():
@@ -150,24 +151,24 @@ def aim(viewer: Any, env: gymnasium.Env[Any, Any]) -> None:
 
 @contextmanager
 def open_viewer(
-    found: tuple[Any, Any], command: str, on_key: Callable[[int], None] | None = None
+    model_and_data: tuple[Any, Any], command: str, on_key: Callable[[int], None] | None = None
 ) -> Iterator[Any]:
-    """MuJoCo's viewer on a model and its data; closed, and its thread gone, on the way out.
+    """MuJoCo's viewer as a context; at its end the window is closed and its thread has ended.
 
     Args:
-        found: MuJoCo's model and data.
+        model_and_data: `MjModel` and `MjData`.
         command: with its arguments, for the message.
-        on_key: called, in the viewer's thread, with each key that goes down.
+        on_key: called in the viewer's thread with each key that goes down.
 
     Raises:
-        UsageError: macOS, and not under mjpython.
+        UsageError: macOS without mjpython.
     """
     before = set(threading.enumerate())
     launch = importlib.import_module("mujoco.viewer").launch_passive
     panels = {"show_left_ui": False, "show_right_ui": False}
     try:
-        viewer = launch(*found, key_callback=on_key, **panels)
-    except RuntimeError as error:  # macOS draws windows from the main thread only
+        viewer = launch(*model_and_data, key_callback=on_key, **panels)
+    except RuntimeError as error:  # macOS allows windows only in the main thread
         mjpython = f"mjpython -m goalrelay.cli {command}"
         raise UsageError(f"MuJoCo's viewer needs mjpython here: {mjpython}") from error
     try:
@@ -175,16 +176,15 @@ def open_viewer(
     finally:
         viewer.close()
         for thread in set(threading.enumerate()) - before:
-            thread.join(CLOSING_SECONDS)  # a process that ends before its window crashes
+            thread.join(CLOSING_SECONDS)  # a process that ends before its window would crash
 
 
 def heard_by(keys: Keyboard) -> Callable[[int], None]:
-    """A callback for the viewer, through which `keys` hears releases too.
+    """A key callback for the viewer, through which `keys` also receives releases.
 
-    The viewer tells which keys go down, and neither releases nor repeats. So the first key takes
-    the window's keyboard over from the viewer. Its shortcuts rest from then on, which also keeps a
-    slip of the finger from turning the picture into a wire frame. Where the window cannot be found,
-    `keys` is told that no releases follow.
+    The viewer's own callback has only presses, no releases. So at the first key the window gets a
+    new callback. This also disables the viewer's shortcuts, such as the one for wire frames. If the
+    window is not found, `keys.press` is called with `release_follows` false.
     """
     glfw = importlib.import_module("glfw")
 
@@ -195,7 +195,7 @@ def heard_by(keys: Keyboard) -> Callable[[int], None]:
             keys.release(key)
 
     def on_first_key(key: int) -> None:
-        window = glfw.get_current_context()  # this is the thread that draws: the window is its own
+        window = glfw.get_current_context()  # the viewer's thread has its window as context
         if window:
             glfw.set_key_callback(window, on_event)
         keys.press(key, release_follows=bool(window))

@@ -1,8 +1,8 @@
-"""The tasks: any Gymnasium environment by id, and our own under `goalrelay/`.
+"""The tasks: any Gymnasium environment by its id, and our own with ids `goalrelay/...`.
 
 ONE FILE = ONE TASK. A module in a folder of this package that has `REGISTRATIONS` is a task, or a
-family of them; importing `goalrelay` registers them all with Gymnasium. `gym_task.open_task` turns
-an id into a `Task`.
+family of tasks; importing `goalrelay` registers them all with Gymnasium. `goal_task.open_task`
+makes a `Simulator` from an id.
 """
 
 import importlib
@@ -13,7 +13,7 @@ import gymnasium
 
 
 def own_tasks() -> dict[str, ModuleType]:
-    """Our own tasks by id: the folder listing is the registry (design law 3)."""
+    """Our own tasks, id -> module. The folder listing is the registry (design law 3)."""
     found = {}
     for info in pkgutil.walk_packages(__path__, f"{__name__}."):
         module = importlib.import_module(info.name)
@@ -22,8 +22,8 @@ def own_tasks() -> dict[str, ModuleType]:
 
 
 def register() -> None:
-    """Make our tasks known to Gymnasium; harmless when repeated."""
+    """Register our tasks with Gymnasium; a second call does nothing."""
     for task_id, module in own_tasks().items():
         if task_id not in gymnasium.registry:
-            entry = f"{module.__name__}:Environment"  # a name, which a dataset can store
+            entry = f"{module.__name__}:Environment"  # a string, which a dataset can store
             gymnasium.register(task_id, entry, **module.REGISTRATIONS[task_id])

@@ -1,99 +1,125 @@
-"""Options of relay hindsight, and named settings with the evidence beside them."""
+"""Options of relay, and named settings with the evidence next to them.
+
+The defaults are the default preset, from docs/notebook.md. `Variant` holds what only the papers'
+settings and their ablations need.
+"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Literal
 
-from goalrelay.exploration import Exploration
-from goalrelay.goals import Guidance
-from goalrelay.methods import Preset
-from goalrelay.priority import Name as PriorityName
-from goalrelay.relabel import GoalRule
+from goalrelay.data.priority import Name as PriorityName
+from goalrelay.methods.base import MethodConfig, Preset
+from goalrelay.methods.exploration import Exploration
 from goalrelay.settings import number
+
+Guide = Literal["policy", "controller", "jump-start", "none"]
+StageWeights = Literal["frontier", "equal", "turns"]
 
 
 @dataclass(frozen=True)
-class Config:
-    """Relay hindsight experience replay."""
+class GuidanceConfig:
+    """Self-guided exploration: who acts on the way to a stage."""
+
+    guide: Guide = "policy"
+    """Who brings the robot to where a stage begins: the policy of the stage before it, a scripted
+    proportional controller, that policy alone for the first steps of an episode (JSRL), or
+    nobody."""
+    probability: float = number(0.5, 0, 1)
+    """Probability that the guide acts at a step on the way (RHER: 0.5)."""
+    anneal: float = number(1.0, 0, 1)
+    """That probability, and the imitation weight, shrink by this fraction as the guided stage's
+    success rate goes from 0 to 1. Once a stage is learned the guide only interferes."""
+    imitation: float = number(0.2, 0)
+    """Guide imitation loss: weight of the squared distance of a stage's actions from its guide's,
+    at steps where the guide's stage is not reached yet. It decides where the critic sees no
+    difference between actions."""
+
+
+@dataclass(frozen=True)
+class Variant:
+    """For the papers' presets and their ablations."""
 
     strategy: Literal["future", "final", "episode", "random", "none"] = "future"
     """Where hindsight goals come from, for every stage."""
+    goal_frame: Literal["relative", "world"] = "relative"
+    """How goals are shown: relative to what must move, or in the world frame (the paper)."""
+    stage_indicator: bool = True
+    """Also show whose goals count: one input for the gripper and one for each object. Else only
+    the zeros of the other goals tell (the paper)."""
+    object_centric: bool = True
+    """Show every stage as if its object were the first one, where objects are alike. What is
+    learned with one object is then known for all."""
+    prioritized_fraction: float = number(0.8, 0, 1)
+    """Fraction of a stage's steps that are drawn by priority."""
+    earlier_goals_hold: float = number(0.5, 0, 1)
+    """Fraction of the steps of a stage with earlier goals to maintain (`Stage.maintained`) that are
+    drawn from where those hold. There the stage acts, and such steps may be few."""
+    after: Literal["next", "stage", "mixed"] = "next"
+    """Who acts in training once the object is at hand: the stage's own policy (`next`), that of the
+    stage before it (`stage`), or both in turns (`mixed`)."""
+    switch: tuple[float, ...] = ()
+    """Distance within which each stage counts as reached when the robot acts; one number stands for
+    all (default: what the task's stages declare)."""
+    evaluated: Literal["unfinished", "last", "relay"] = "unfinished"
+    """Who acts in evaluation: the stage of the first object that is not at its goal; the last
+    stage from the first step on (the paper); or each stage until it is reached."""
+    stop_at: float | None = number(None, 0, 1)
+    """Guidance ends for good when the success rate of an evaluation reaches this."""
+    jump_start: int = number(25, 1)
+    """For the guide `jump-start`: steps at the start of an episode that the guide acts alone."""
+    jump_start_episodes: int = number(500, 1)
+    """For the guide `jump-start`: training episodes over which these steps fall to 0."""
+
+
+def _exploration() -> Exploration:
+    return Exploration(noise=0.2, random=0.2, anneal=0.8)
+
+
+@dataclass(frozen=True)
+class Config(MethodConfig):
+    """Relay hindsight experience replay."""
+
+    exploration: Exploration = field(default_factory=_exploration)
+    """Noise while collecting. A guide's steps are never replaced by random ones (RHER)."""
     k: float = number(4, 0)
-    """Hindsight goals for each pursued one: a share k / (k + 1) of every batch is relabelled."""
-    actual: float = number(0.0, 0, 1)
-    """Share of every stage's steps whose goals were pursued at other stored steps; the other steps
-    are relabelled as k says."""
-    encoding: Literal["absolute", "relative"] = "relative"
-    """How goals are shown: as they are (the paper), or relative to what must move."""
-    tell_stage: bool = True
-    """Also show whose goals count, one input for the gripper and one for each object; else only by
-    which goal is not zero."""
-    focus: bool = True
-    """Show every stage as if its object were the first, where objects are alike, so that what is
-    learned with one is known for all."""
-    translation: bool = True
-    """Leave out where in the room things are (columns that the task declares), so that what is
-    learned in one place is known everywhere."""
-    symmetries: tuple[str, ...] = ()
-    """Symmetric copies: each sampled step is mirrored with probability 1/2 by each of these. `all`
-    stands for whatever the task declares."""
-    shares: tuple[float, ...] = ()
-    """Share of every batch for each stage, in order (default: as `mixing` says)."""
-    mixing: Literal["batch", "frontier", "turns"] = "batch"
-    """Stages share every batch equally; or most of it belongs to where tests stop getting on
-    (`frontier`); or batches belong to one stage each, in turns (the paper)."""
-    priority: PriorityName = "uniform"
+    """Hindsight goals for each pursued one: k / (k + 1) of every batch is relabelled."""
+    actual: float = number(0.4, 0, 1)
+    """Fraction of every stage's steps whose goals were pursued at other stored steps. The other
+    steps are relabelled as k says."""
+    priority: PriorityName = "inverse-density"
     """Which steps are drawn more often for the stages that move an object: all alike, those of
-    energetic episodes (EBP), those from which hindsight can learn, or those that led to rare goals
-    of that object."""
-    prioritized: float = number(1.0, 0, 1)
-    """Share of those stages' steps that are drawn by priority."""
-    in_place: float = number(0.0, 0, 1)
-    """Share of the steps of a stage that has others to keep (`Stage.also`) drawn from where those
-    are in place: there it acts, and of all steps those may be few."""
-    n_step: int = number(1, 1, 1000)
-    """Rewards are summed over up to this many steps, ending where the goal is reached."""
-    guidance: Guidance = field(default_factory=Guidance)
-    """Self-guided exploration: who acts before and after a stage is reached."""
-    exploration: Exploration = field(default_factory=Exploration)
-    """Noise while collecting; a guide's steps are never replaced by random ones (RHER)."""
+    energetic episodes (EBP), those from which hindsight can learn (INNR filter), or those before
+    rare goals of that object (inverse density)."""
+    symmetry_augmentation: tuple[str, ...] = ("all",)
+    """Mirror images (KER): each drawn step is mirrored with probability 1/2 by each of these
+    symmetries that the task declares. `all` stands for all of them."""
+    translation_invariant: bool = True
+    """Hide the position columns that the task declares. What is learned in one place is then known
+    everywhere."""
+    stage_weights: StageWeights = "frontier"
+    """Steps of a batch for each stage: most where evaluations stop succeeding (`frontier`), the
+    same number for all (`equal`), or whole batches for one stage in turns (the paper)."""
+    guidance: GuidanceConfig = field(default_factory=GuidanceConfig)
+    """Self-guided exploration."""
+    variant: Variant = field(default_factory=Variant)
+    """For the papers' presets and their ablations."""
 
-    @property
-    def goals(self) -> GoalRule:
-        """Which goals drawn steps are given."""
-        return GoalRule(self.strategy, self.k / (self.k + 1), self.actual)
-
-
-OURS: Mapping[str, Any] = {
-    "learner.hidden": (256, 256),
-    "learner.init": "glorot",
-    "learner.polyak": 0.75,
-    "learner.action_l2": 0.1,
-    "collect.episodes": 2,
-    "collect.updates": 80,
-    "evaluate.average": 0.95,
-    "method.guidance.test": "unfinished",
-    "method.guidance.fade": 1.0,
-    "method.guidance.lead": 0.2,
-    "method.symmetries": ("all",),
-    "method.n_step": 1,
-    "method.actual": 0.4,
-    "method.mixing": "frontier",
-    "method.priority": "rare",
-    "method.prioritized": 0.8,
-    "method.in_place": 0.5,
-    "method.exploration.noise": 0.2,
-    "method.exploration.random": 0.2,
-    "method.exploration.anneal": 0.8,
-}
-"""From docs/notebook.md."""
 
 PRESETS: Mapping[str, Preset] = {
     "default": Preset(
         "Ours, from docs/notebook.md: three blocks to 0.9 in less than an hour "
         "(results/relay_several).",
         "td3",
-        OURS,
+        {
+            "learner.hidden": (256, 256),
+            "learner.init": "glorot",
+            "learner.polyak": 0.75,
+            "learner.action_l2": 0.1,
+            "collect.episodes": 2,
+            "collect.updates": 80,
+            "evaluate.ema_decay": 0.95,
+        },
     ),
     "rher-paper": Preset(
         "The authors' TensorFlow code for one object: 40 + 40 updates of 256 an episode, targets "
@@ -110,57 +136,31 @@ PRESETS: Mapping[str, Preset] = {
             "learner.target_move": "cycle",
             "learner.action_l2": 1.0,
             "learner.clip_input": 200.0,
-            "learner.clip_normalized": 5.0,
             "learner.clip_return": True,
-            "method.strategy": "future",
             "method.k": 4,
-            "method.encoding": "absolute",
-            "method.tell_stage": False,
-            "method.translation": False,
-            "method.symmetries": (),
-            "method.mixing": "turns",
+            "method.actual": 0.0,
             "method.priority": "uniform",
-            "method.n_step": 1,
-            "method.guidance.before": "mixed",
-            "method.guidance.after": "next",
+            "method.symmetry_augmentation": (),
+            "method.translation_invariant": False,
+            "method.stage_weights": "turns",
             "method.guidance.probability": 0.5,
-            "method.guidance.switch": 0.03,
-            "method.guidance.test": "last",
+            "method.guidance.anneal": 0.0,
+            "method.guidance.imitation": 0.0,
+            "method.variant.strategy": "future",
+            "method.variant.goal_frame": "world",
+            "method.variant.stage_indicator": False,
+            "method.variant.prioritized_fraction": 1.0,
+            "method.variant.earlier_goals_hold": 0.0,
+            "method.variant.after": "next",
+            "method.variant.switch": (0.03,),
+            "method.variant.evaluated": "last",
             "method.exploration.noise": 0.2,
             "method.exploration.random": 0.2,
+            "method.exploration.anneal": 0.0,
             "collect.episodes": 1,
             "collect.updates": 80,
             "collect.updates_per": "cycle",
             "replay.capacity": 1_000_000,
-        },
-    ),
-    "rher-paper-multi": Preset(
-        "The authors' PyTorch code for several objects: 40 TD3 updates of 2,048 a stage (of two "
-        "objects), the highest learned stage guides. Learned is what 80% of the last test's "
-        "episodes reached, where the authors test each stage alone; every stage stays in the "
-        "batch; small actions are weighed (their code weighs the value's square by mistake).",
-        "td3",
-        {
-            "learner.hidden": (256, 256),
-            "learner.actor_lr": 1e-3,
-            "learner.critic_lr": 1e-3,
-            "learner.gamma": 0.98,
-            "learner.batch_size": 8192,
-            "learner.polyak": 0.99,
-            "learner.target_move": "update",
-            "learner.action_l2": 1.0,
-            "learner.clip_return": True,
-            "method.encoding": "absolute",
-            "method.tell_stage": False,
-            "method.focus": False,
-            "method.translation": False,
-            "method.guidance.probability": 0.5,
-            "method.guidance.learned": 0.8,
-            "method.guidance.test": "last",
-            "method.exploration.noise": 0.2,
-            "method.exploration.random": 0.2,
-            "method.exploration.anneal": 1.0,
-            "collect.updates": 40,
         },
     ),
 }

@@ -1,11 +1,11 @@
-"""The ant as a resource: a simulation that starts, takes torques, is observed, and is drawn.
+"""The ant as a resource: its simulation, state and pictures.
 
-| numbers | size | meaning |
+| array | size | meaning |
 | --- | --- | --- |
 | qpos[:15] | 15 | torso position, m; its rotation, a quaternion; hips and ankles, rad |
-| qvel[:14] | 14 | their velocities, a second; the torso's rotation in its own frame |
+| qvel[:14] | 14 | their velocities, per second; that of the rotation in the torso's frame |
 
-All look-ups by name happen once, in `__init__`; arrays kept are views into the simulation.
+All look-ups by name happen once, in `__init__`; arrays that are kept are views of the simulation.
 """
 
 from __future__ import annotations
@@ -23,9 +23,9 @@ if TYPE_CHECKING:
     from gymnasium.envs.mujoco.mujoco_rendering import MujocoRenderer
 
 NOISE = 0.1
-"""Half-width of the uniform noise of the first pose, and deviation of that of its velocity."""
+"""Half-width of the uniform noise of the start pose; standard deviation of its velocity."""
 POSE, MOTION = 15, 14
-"""How many numbers of qpos and qvel are the ant's; blocks follow."""
+"""Sizes of the ant's part of qpos and qvel; blocks follow."""
 
 
 class Ant:
@@ -33,8 +33,8 @@ class Ant:
 
     Args:
         model: the scene; copied, so it can be shared.
-        camera: where pictures are taken from, in the words of Gymnasium's renderer.
-        size: of pictures: width and height, pixels.
+        camera: view of the pictures, in the terms of Gymnasium's renderer.
+        size: width and height of pictures, pixels.
     """
 
     def __init__(self, model: Model, camera: Mapping[str, Any], size: tuple[int, int]):
@@ -52,36 +52,38 @@ class Ant:
         self._renderer: MujocoRenderer | None = None
 
     def restart(self, rng: np.random.Generator) -> None:
-        """Stand near the start, almost still; everything else as the scene says."""
+        """Restore the start state, with noise on the pose and the velocity of the ant."""
         mujoco.mj_resetData(self.model, self.data)
         self.pose[:] = self._start + rng.uniform(-NOISE, NOISE, POSE)
         self.pose[3:7] /= np.sqrt(np.square(self.pose[3:7]).sum())
         self.motion[:] = NOISE * rng.standard_normal(MOTION)
 
     def move(self, torques: np.ndarray) -> None:
-        """A tenth of a second under [8] torques, N m."""
+        """Simulate 0.1 s under torques [8], N m."""
         np.clip(torques, -TORQUE, TORQUE, out=self._control)
         mujoco.mj_step(self.model, self.data, nstep=SUBSTEPS)
 
     def picture(self, mode: str | None, marks: Mapping[str, Any]) -> Any:
-        """A picture, [height, width, 3] uint8 for `rgb_array`, with sites put in places.
+        """A picture, [height, width, 3] uint8 for `rgb_array`, with sites at given positions.
 
         Args:
             mode: Gymnasium's render mode.
-            marks: [3] places of sites by name, m.
+            marks: site name -> position [3], m.
         """
         if self._renderer is None:
             from gymnasium.envs.mujoco.mujoco_rendering import MujocoRenderer  # imports MuJoCo
 
             self._renderer = MujocoRenderer(self.model, self.data, self._camera, *self._size)
-        mujoco.mj_kinematics(self.model, self.data)  # places of bodies, which steps leave behind
+        mujoco.mj_kinematics(
+            self.model, self.data
+        )  # updates positions of bodies, which lag after a step
         mujoco.mj_camlight(self.model, self.data)
-        for name, place in marks.items():
-            self.data.site_xpos[self._marks[name]] = place
+        for name, position in marks.items():
+            self.data.site_xpos[self._marks[name]] = position
         return self._renderer.render(mode)
 
     def close(self) -> None:
-        """Free the window."""
+        """Close the window."""
         if self._renderer is not None:
             self._renderer.close()
             self._renderer = None

@@ -1,4 +1,4 @@
-"""The point's maze from above, drawn with NumPy alone: quick, and without a graphics driver."""
+"""Pictures of the point's maze from above, with NumPy alone: fast, without a graphics driver."""
 
 from __future__ import annotations
 
@@ -14,25 +14,27 @@ if TYPE_CHECKING:
     from goalrelay.tasks.ant.rolling import Point
 
 COLOURS = {".rM": scene.GROUND, "~": scene.PIT}
-"""Of cells; all else is wall."""
+"""Colours of kinds of cells; all other cells are walls."""
 
 
 def draw(layout: Layout, scale: float, point: Point, size: tuple[int, int]) -> np.ndarray:
     """A picture [height, width, 3] uint8: walls grey, chasm dark, block orange, point blue.
 
-    The target is a green dot, and a pale disc where it counts as reached; a sub-goal is a pink dot.
-    The point's nose shows where it heads.
+    The target is a green dot, in a pale disc within which it counts as reached. A sub-goal is a
+    pink dot. A small dot in front of the point shows its heading.
+
+    Args:
+        layout: of the maze.
+        scale: width of a cell, m.
+        point: the environment.
+        size: width and height of the picture, pixels.
     """
-    width, height = size
-    step = scale * max((len(layout.plan[0]) - 1) / width, (len(layout.plan) - 1) / height)
-    middle = scale * layout.middle
-    x = middle[0] + step * (np.arange(width) + 0.5 - width / 2)
-    y = middle[1] - step * (np.arange(height)[:, None] + 0.5 - height / 2)
-    image = np.empty((height, width, 3))
+    x, y = _pixel_positions(layout, scale, size)
+    image = np.empty((len(y), len(x), 3))
     image[:] = scene.WALL[:3]
 
-    def paint(where: np.ndarray, colour: tuple[float, ...], opacity: float = 1.0) -> None:
-        image[where] += opacity * (np.array(colour[:3]) - image[where])
+    def paint(mask: np.ndarray, colour: tuple[float, ...], opacity: float = 1.0) -> None:
+        image[mask] += opacity * (np.array(colour[:3]) - image[mask])
 
     def square(at: tuple[float, float], half: float) -> np.ndarray:
         return (np.abs(x - at[0]) <= half) & (np.abs(y - at[1]) <= half)
@@ -58,3 +60,15 @@ def draw(layout: Layout, scale: float, point: Point, size: tuple[int, int]) -> n
     paint(disc(point.position, 0.1 * scale), scene.ANT)
     paint(disc(nose, 0.05 * scale), scene.ANT)
     return (255 * image).round().astype(np.uint8)
+
+
+def _pixel_positions(
+    layout: Layout, scale: float, size: tuple[int, int]
+) -> tuple[np.ndarray, np.ndarray]:
+    """Positions of the pixels, m: x [width], y [height, 1]. The picture shows the whole plan."""
+    width, height = size
+    step = scale * max((len(layout.plan[0]) - 1) / width, (len(layout.plan) - 1) / height)
+    middle = scale * layout.middle
+    x = middle[0] + step * (np.arange(width) + 0.5 - width / 2)
+    y = middle[1] - step * (np.arange(height)[:, None] + 0.5 - height / 2)
+    return x, y

@@ -1,24 +1,24 @@
 """Walk an ant over apples and not over bombs (Ant Gather of rllab and HIRO); no goals.
 
-8 apples and 8 bombs lie in a square of 20 m; one that the torso comes within 1 m of is taken, for
-a reward of 1 or -1. The episode ends after 500 steps, when all is taken, or when the ant falls.
+8 apples and 8 bombs lie in a square of 20 m. The ant takes one if its torso is within 1 m, for a
+reward of 1 or -1. The episode ends after 500 steps, when all are taken, or when the ant falls.
 
 | observation | size | meaning |
 | --- | --- | --- |
 | 0-14 | 15 | position of the torso, m; its rotation, a quaternion; the eight joints, rad |
-| 15-28 | 14 | velocities of all these, a second |
-| 29-38 | 10 | apples: by direction, 1 - distance / 6 m of the nearest one, 0 where there is none |
+| 15-28 | 14 | velocities of all these, per second |
+| 29-38 | 10 | apples: per direction, 1 - distance / 6 m of the nearest one, 0 if there is none |
 | 39-48 | 10 | bombs: the same |
-| 49 | 1 | steps made, times 0.01 |
+| 49 | 1 | number of steps, times 0.01 |
 
-Directions are ten equal bins from -pi to pi, relative to where the ant's x axis points; nearer
-things hide farther ones of their kind only. Actions: eight torques, as in `walker`.
+Directions are ten equal bins from -pi to pi, relative to the ant's x axis. A nearer object hides
+farther ones of its kind only. Actions: eight torques, as in `walker`.
 
-By accident, and kept: places are even numbers from -10 to 8, so that they lean to one side. Not
-settled: rllab takes 10 for a fall (`fall_cost=10`), HRAC lets fallen ants go on
-(`ends_on_fall=False`), and the paper ends the episode and names no cost, as here. A fall is a torso
-below 0.2 m or above 1 m, as published; with a radius of 0.25 m only a jump is one, and an ant on
-its back goes on.
+Kept from the original: coordinates are even numbers from -10 to 8, so objects are not centred.
+The sources differ about falls: rllab subtracts 10 (`fall_cost=10`), HRAC continues the episode
+(`ends_on_fall=False`), the paper ends the episode and names no cost, as here. A fall is a torso
+below 0.2 m or above 1 m, as published. The torso has a radius of 0.25 m, so only a jump counts as a
+fall; an ant on its back continues.
 """
 
 import math
@@ -35,18 +35,19 @@ from goalrelay.tasks.ant.turning import TURNED
 
 REGISTRATIONS: dict[str, dict[str, Any]] = {"goalrelay/AntGather-v0": {"max_episode_steps": 500}}
 HALF = 10
-"""Half a side of the square, m."""
+"""Half the side of the square, m."""
 EACH = 8
-"""Apples, and bombs."""
+"""Number of apples, and of bombs."""
 REACH = 1.0
-"""Distance at which something is taken, m."""
+"""Distance within which an object is taken, m."""
 RANGE = 6.0
-"""How far the ant sees, m."""
+"""Range of the ant's sensor, m."""
 BINS = 10
+"""Directions of the sensor."""
 UPRIGHT = (0.2, 1.0)
-"""Height of the torso of an ant that has not fallen, m."""
+"""Range of heights of the torso of an ant that has not fallen, m."""
 PLACES = np.array([(x, y) for x in range(-HALF, HALF, 2) for y in range(-HALF, HALF, 2) if x or y])
-"""[99, 2] where things can lie: at least 2 m from the start."""
+"""[99, 2] possible positions of objects, m: at least 2 m from the start."""
 MARKS = tuple(
     [(f"apple{i}", scene.TARGET) for i in range(EACH)]
     + [(f"bomb{i}", scene.BLOCK) for i in range(EACH)]
@@ -58,7 +59,7 @@ class Environment(gymnasium.Env[Any, Any]):
 
     Args:
         ends_on_fall: whether a fall ends the episode.
-        fall_cost: what a fall costs, where it ends the episode.
+        fall_cost: subtracted from the reward when a fall ends the episode.
         render_mode: `rgb_array`, `depth_array` or `human`.
         width: of pictures, pixels.
         height: of pictures, pixels.
@@ -72,8 +73,8 @@ class Environment(gymnasium.Env[Any, Any]):
         "render_fps": 10,
     }
     reward_type = "counted"
-    absolute: tuple[int, ...] = (0, 1)
-    reach: tuple[float, ...] = (HALF, HALF)
+    position_columns: tuple[int, ...] = (0, 1)
+    subgoal_range: tuple[float, ...] = (HALF, HALF)
     body = TURNED
 
     def __init__(
@@ -91,16 +92,16 @@ class Environment(gymnasium.Env[Any, Any]):
         marks = (*MARKS, ("subgoal", scene.SUBGOAL))
         self.camera = dict(_CAMERA)
         self.ant = Ant(scene.arena(HALF, marks), self.camera, (width, height))
-        self.model, self.data = self.ant.model, self.ant.data  # where viewers look for them
+        self.model, self.data = self.ant.model, self.ant.data  # for viewers
         self.subgoal: tuple[float, float] | None = None
-        """[2] where a hierarchy wants to be next, m."""
+        """[2] position of a hierarchy's sub-goal, m, to be drawn; a reset clears it."""
         size = POSE + MOTION + 2 * BINS + 1
         self.observation_space = spaces.Box(-np.inf, np.inf, (size,), np.float64)
         self.action_space = spaces.Box(-scene.TORQUE, scene.TORQUE, (8,), np.float32)
         self.places = np.zeros((2 * EACH, 2))
-        """[16, 2] where things lie, m: apples first."""
+        """[16, 2] positions of the objects, m: apples first."""
         self.there = np.zeros(2 * EACH, bool)
-        """[16] whether they still do."""
+        """[16] bool, whether each object has not been taken yet."""
         self._steps = 0
 
     def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None):
@@ -119,7 +120,7 @@ class Environment(gymnasium.Env[Any, Any]):
         return self._observe(self.places - self.ant.pose[:2]), {}
 
     def step(self, action: np.ndarray):
-        """One step of 0.1 s: [8] torques, N m."""
+        """One step of 0.1 s under torques [8], N m."""
         self.ant.move(action)
         self._steps += 1
         offsets = self.places - self.ant.pose[:2]
@@ -135,36 +136,41 @@ class Environment(gymnasium.Env[Any, Any]):
 
     def render(self):
         """From above, [height, width, 3] uint8: apples green, bombs orange, the sub-goal pink."""
-        heights = np.where(self.there, 0.5, -5.0)  # what is taken goes below the floor
+        heights = np.where(self.there, 0.5, -5.0)  # taken objects are moved below the floor
         marks = {
-            name: (*place, height)
-            for (name, _), place, height in zip(MARKS, self.places, heights, strict=True)
+            name: (*position, height)
+            for (name, _), position, height in zip(MARKS, self.places, heights, strict=True)
         }
         marks["subgoal"] = (*self.subgoal, 0.5) if self.subgoal else (0.0, 0.0, -5.0)
         return self.ant.picture(self.render_mode, marks)
 
     def close(self) -> None:
-        """Free the window."""
+        """Close the window."""
         self.ant.close()
 
     def _observe(self, offsets: np.ndarray) -> np.ndarray:
-        """The observation, given where things are from the torso: [16, 2] m."""
-        seen = np.zeros(POSE + MOTION + 2 * BINS + 1)
-        seen[:POSE] = self.ant.pose
-        seen[POSE : POSE + MOTION] = self.ant.motion
-        seen[POSE + MOTION : -1] = self.readings(offsets, heading(self.ant.pose[3:7]))
-        seen[-1] = 0.01 * self._steps
-        return seen
+        """The observation [50], from the positions of objects relative to the torso, [16, 2] m."""
+        observation = np.zeros(POSE + MOTION + 2 * BINS + 1)
+        observation[:POSE] = self.ant.pose
+        observation[POSE : POSE + MOTION] = self.ant.motion
+        observation[POSE + MOTION : -1] = self.readings(offsets, heading(self.ant.pose[3:7]))
+        observation[-1] = 0.01 * self._steps
+        return observation
 
     def readings(self, offsets: np.ndarray, ahead: float) -> np.ndarray:
-        """[20] what is seen of things at [16, 2] m when looking towards an angle, rad."""
+        """Readings of the sensor: [20], apples first.
+
+        Args:
+            offsets: [16, 2] positions of the objects relative to the torso, m.
+            ahead: heading of the ant, rad.
+        """
         near = 1.0 - np.sqrt((offsets * offsets).sum(axis=1)) / RANGE
         angle = np.arctan2(offsets[:, 1], offsets[:, 0]) - ahead + np.pi
-        which = (angle * (BINS / (2 * np.pi)) // 1).astype(int) % BINS
-        which[EACH:] += BINS
-        seen = np.zeros(2 * BINS)
-        np.maximum.at(seen, which[self.there], near[self.there])
-        return seen
+        sector = (angle * (BINS / (2 * np.pi)) // 1).astype(int) % BINS  # [16] bin of each object
+        sector[EACH:] += BINS
+        readings = np.zeros(2 * BINS)
+        np.maximum.at(readings, sector[self.there], near[self.there])
+        return readings
 
 
 _CAMERA = {

@@ -1,11 +1,12 @@
-"""A maze as a plan of square cells, drawn in text, and the targets that belong to it.
+"""A maze as a plan of square cells, drawn as text, and its targets.
 
     plan = ("#####",      y = -1 cell      '#' wall       'r' the start, at (0, 0)
             "#r..#",      y =  0           '.' floor      'M' a block that can be pushed
             "###.#", ...  y =  1           '~' a chasm
 
-One cell is `scale` wide: 8 m for the ant, 4 for the point. Targets are in cells, so that both use
-the same plan. Where there is a chasm, floor, walls and block stand on a platform half a cell high.
+A cell has the width `scale`: 8 m for the ant, 4 m for the point. Targets are in cells, so that both
+use the same plan. In a maze with a chasm, floor, walls and block are on a platform, half a cell
+high.
 """
 
 from __future__ import annotations
@@ -16,9 +17,9 @@ from typing import NamedTuple
 import numpy as np
 
 THRESHOLD = 0.625
-"""Distance at which a target counts as reached, in cells: 5 m for the ant."""
+"""Distance within which a target counts as reached, in cells: 5 m for the ant."""
 HEIGHT = 0.5
-"""Of walls, blocks and the platform, in cells."""
+"""Height of walls, blocks and the platform, in cells."""
 
 
 class Layout(NamedTuple):
@@ -27,14 +28,14 @@ class Layout(NamedTuple):
     plan: tuple[str, ...]
     """Rows from small y to large, cells from small x to large."""
     lowest: tuple[float, ...]
-    """Training targets are uniform between this and `highest`."""
+    """Training targets are uniform between `lowest` and `highest`."""
     highest: tuple[float, ...]
     evaluation: tuple[float, ...]
-    """The target by which the task is judged."""
+    """The evaluation target."""
     slides: str = ""
     """Axes along which the block can move."""
     shrink: float = 1.0
-    """Width of the block."""
+    """Width of the block, in cells."""
 
     @property
     def raised(self) -> bool:
@@ -47,7 +48,7 @@ class Layout(NamedTuple):
         return next((i, row.index("r")) for i, row in enumerate(self.plan) if "r" in row)
 
     def cells(self, kinds: str) -> list[tuple[int, int]]:
-        """(x, y) of the cells of some kinds."""
+        """(x, y) of all cells of these kinds, given as characters of the plan."""
         row_0, column_0 = self.origin
         return [
             (j - column_0, i - row_0)
@@ -57,7 +58,7 @@ class Layout(NamedTuple):
         ]
 
     def kind(self, x: float, y: float) -> str:
-        """What is at a place, in cells; wall outside the plan."""
+        """Kind of the cell at a position, in cells; a wall outside the plan."""
         row_0, column_0 = self.origin
         i, j = math.floor(y + 0.5) + row_0, math.floor(x + 0.5) + column_0
         inside = 0 <= i < len(self.plan) and 0 <= j < len(self.plan[i])
@@ -65,16 +66,16 @@ class Layout(NamedTuple):
 
     @property
     def block(self) -> tuple[int, int] | None:
-        """(x, y) of the block."""
+        """(x, y) of the block; None if there is none."""
         return next(iter(self.cells("M")), None)
 
     @property
     def middle(self) -> np.ndarray:
         """[2] centre of the plan."""
-        places = np.array(self.cells("#"))
-        return (places.min(axis=0) + places.max(axis=0)) / 2
+        walls = np.array(self.cells("#"))  # [W, 2]
+        return (walls.min(axis=0) + walls.max(axis=0)) / 2
 
     @property
     def size(self) -> int:
-        """Of the longer side of the plan."""
+        """Number of cells along the longer side of the plan."""
         return max(len(self.plan), len(self.plan[0]))

@@ -3,17 +3,17 @@
 Observation and action are those of `walker`. Cells of 8 m; the start is at (0, 0):
 
     # # # # #
-    # . . . #     the target by which the task is judged: (0, 16)
+    # . . . #     evaluation target: (0, 16)
     # # # . #
     # r . . #     training targets: x and y uniform in [-4, 20]
     # # # # #
 
-Training targets also fall into the wall in the middle; all can be reached within 5 m, from a side
-of it. The published code judges (16, 0) and (16, 16) besides: `reset(options={"goal": (16, 0)})`.
+Some training targets are inside the wall in the middle; the ant can get within 5 m of all of them.
+The published code also evaluates (16, 0) and (16, 16): `reset(options={"goal": (16, 0)})`.
 
-By accident, the old code feels contacts at 2 cm instead of 1 on MuJoCo from 3.5 on (see
-`scene.of_each_geom`), and re-implementations stop or count success at the first step near the
-target. Ours is judged at the last step.
+Differences: on MuJoCo 3.5 and later the old code detects contacts at 2 cm instead of 1 cm (see
+`scene.of_each_geom`). Re-implementations end, or count success, at the first step near the target;
+ours counts success at the last step.
 """
 
 from goalrelay.tasks.ant.layout import Layout
@@ -34,7 +34,7 @@ LAYOUT = Layout(
     evaluation=(0, 2),
 )
 WAY = ((16, 0), (16, 16), (0, 16))
-"""Places along the solution, m."""
+"""Waypoints of the solution, m."""
 
 
 class Environment(Walker):

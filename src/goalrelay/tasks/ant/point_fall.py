@@ -1,4 +1,4 @@
-"""Push a block into a chasm and roll over it to the other side: Ant Fall, for a point.
+"""Push a block into a chasm and cross the chasm on it: Ant Fall, for a point.
 
 Observation and action are those of `rolling`, the plan is that of `fall`, with cells of 4 m and a
 platform of 2 m; goals have x, y and z. The target is (0, 13.5, 2.25). The block at (4, 4) is not
@@ -19,5 +19,5 @@ class Environment(Point):
 
 
 def expert() -> Expert:
-    """A script that solves an episode: right, up with the block until it drops, across, left."""
+    """A controller for one episode: right, up with the block until it drops, across, left."""
     return follow([(4, 0), (4, 12), (0, 13.5)])

@@ -1,8 +1,8 @@
 """Push a block out of the way from its side, to enter the room behind it: Ant Push, for a point.
 
 Observation and action are those of `rolling`, the plan is that of `push`, with cells of 4 m. The
-target is (0, 9.5). The block at (0, 4) is not observed, and straight ahead is a trap: it fills the
-room. 200 steps.
+target is (0, 9.5). The block at (0, 4) is not observed. Pushing it straight ahead is a trap: it
+then fills the room. 200 steps.
 """
 
 from goalrelay.tasks.ant import push
@@ -19,5 +19,5 @@ class Environment(Point):
 
 
 def expert() -> Expert:
-    """A script that solves an episode: left, up, right with the block, up."""
+    """A controller for one episode: left, up, right with the block, up."""
     return follow([(-4, 0), (-4, 4), (0.5, 4), (0.5, 7), (0, 9.5)])

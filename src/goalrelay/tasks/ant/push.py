@@ -3,17 +3,17 @@
 Observation and action are those of `walker`. Cells of 8 m; the start is at (0, 0):
 
     # # # # #
-    # # . # #     target, in training and for judging: (0, 19), at the far wall of this room
+    # # . # #     target, in training and in evaluation: (0, 19), at the far wall of this room
     # . M . #     the block M at (0, 8) slides in x and y, does not turn, and is not observed
     # . r # #
     # # # # #
 
-The way: left, up, push the block to the right, then up. Pushing it straight ahead is closer to the
-target and a trap: the block fills the room, the ant stays 7 m away, for good.
+The solution: left, up, push the block to the right, then up. Pushing it straight ahead leads closer
+to the target and is a trap: the block fills the room, and the ant can only get within 7 m.
 
-By accident: the paper lists (16, 8) as an open cell, and its walls are 4 m high, not 8. The block
-has no vertical joint: it neither tips nor falls, and its friction on the floor is what resists a
-push. That friction depends on the contact margin, which we keep at 1 cm on any MuJoCo (see
+Differences: the paper lists (16, 8) as an open cell, and its walls are 4 m high, not 8. The block
+has no vertical joint: it neither tips nor falls, and only its friction on the floor resists a
+push. That friction depends on the contact margin, which is 1 cm here on any MuJoCo (see
 `scene.of_each_geom`). Old environments add the reset noise to the block too; ours does not.
 """
 
@@ -36,7 +36,7 @@ LAYOUT = Layout(
     slides="xy",
 )
 WAY = ((-8, 0), (-8, 8), (-1, 8), (0, 19))
-"""Places along the solution, m."""
+"""Waypoints of the solution, m."""
 
 
 class Environment(Walker):

@@ -4,15 +4,15 @@
 | --- | --- | --- |
 | 0-1 | 2 | position, m |
 | 2-3 | 2 | cosine and sine of its heading |
-| 4 | 1 | steps made, times 0.001 |
+| 4 | 1 | number of steps, times 0.001 |
 
-`achieved_goal` is the position (and the height, where there is a chasm), `desired_goal` the target.
-Action: forward or back by up to 1 (0.2 m a step), turn by up to 0.25 rad; turning comes first. No
-physics, and a step takes microseconds: a move that would end inside a wall is not made; one into a
-block moves the block as far as it takes, or is not made where the block cannot go.
+`achieved_goal` is the position (and the height, in a maze with a chasm), `desired_goal` the target.
+Action: forward or back by up to 1 (0.2 m a step), turn by up to 0.25 rad; the turn comes first.
+There is no physics, and a step takes microseconds. A move that would end inside a wall is not made.
+A move into a block pushes the block, or is not made if the block cannot move.
 
-After HIRO's Point tasks (of which only the maze was configured). There, heading is an angle that
-grows without end, three velocities that are zero are observed, and pushing needs MuJoCo.
+After HIRO's Point tasks (of which only the maze was configured). In these the heading is an
+unbounded angle, three velocities that are always zero are observed, and pushing needs MuJoCo.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from goalrelay.tasks.ant.layout import HEIGHT
 from goalrelay.tasks.ant.seeker import Seeker
 
 Expert = Callable[[Mapping[str, np.ndarray]], np.ndarray]
-"""What it sees -> an action."""
+"""The controller of one episode: observation dictionary -> action [2]."""
 
 STEPS = 200
 SCALE = 4.0
@@ -37,11 +37,11 @@ SCALE = 4.0
 STRIDE, TURN = 0.2, 0.25
 """Longest move, m, and largest turn, rad, of a step."""
 RADIUS = 0.4
-"""Half the width of the point: it is a square that does not turn, m."""
+"""Half the width of the point, m: a square that does not turn."""
 NOISE = 0.1
-"""Half-width of the uniform noise of the first place and heading."""
+"""Half-width of the uniform noise of the start position, m, and of the start heading, rad."""
 LIFT = 0.25
-"""Height of the point over what it stands on, m: on the platform it is at the target's height."""
+"""Height of the point above its ground, m: on the platform it has the height of the target."""
 TINY = 1e-6
 
 
@@ -50,7 +50,7 @@ class Point(Seeker):
 
     Args:
         reward_type: `dense` (minus the distance) or `sparse` (-1, or 0 within 2.5 m of the target).
-        evaluation: every episode has the target by which the task is judged.
+        evaluation: whether every episode has the evaluation target.
         render_mode: `rgb_array`.
         width: of pictures, pixels.
         height: of pictures, pixels.
@@ -75,14 +75,14 @@ class Point(Seeker):
         self.position = (0.0, 0.0)
         self.heading = 0.0
         self.block: tuple[float, float] | None = None
-        """Where the block is; None where there is none."""
+        """[2] position of the block, m; None if there is none."""
         self.sunk = False
         """Whether the block fills the chasm, level with the platform."""
         self.fallen = False
         """Whether the point is in the chasm."""
         self._size = (width, height)
-        place = self.layout.block
-        self._block_start = None if place is None else (SCALE * place[0], SCALE * place[1])
+        cell = self.layout.block
+        self._block_start = None if cell is None else (SCALE * cell[0], SCALE * cell[1])
         self._half = self.layout.shrink * SCALE / 2
         self._ground = HEIGHT * SCALE if self.layout.raised else 0.0
 
@@ -90,7 +90,7 @@ class Point(Seeker):
         """The maze from above, [height, width, 3] uint8; see `drawing.draw`."""
         return draw(self.layout, SCALE, self, self._size)
 
-    # What a task says
+    # Methods of a seeker
 
     def _begin(self) -> None:
         x, y, self.heading = self.np_random.uniform(-NOISE, NOISE, 3).tolist()
@@ -104,9 +104,9 @@ class Point(Seeker):
         stride = STRIDE * min(max(ahead, -1.0), 1.0)
         x = self.position[0] + stride * math.cos(self.heading)
         y = self.position[1] + stride * math.sin(self.heading)
-        if not self._clear(x, y, RADIUS, "~" if self.fallen else ".rM~"):
+        if not self._is_clear(x, y, RADIUS, "~" if self.fallen else ".rM~"):
             return
-        if self._in_the_way(x, y) and not self._push(x, y):
+        if self._is_blocked(x, y) and not self._push(x, y):
             return
         self.position = (x, y)
         if self.layout.raised and not self.fallen:
@@ -121,13 +121,22 @@ class Point(Seeker):
             return np.array(self.position)
         return np.array((*self.position, LIFT + (0.0 if self.fallen else self._ground)))
 
-    # Inside
+    # Geometry
 
     def _kind(self, x: float, y: float) -> str:
         return self.layout.kind(x / SCALE, y / SCALE)
 
-    def _clear(self, x: float, y: float, half: float, open_kinds: str) -> bool:
-        """Whether a square fits in: its corners tell, as it is no wider than a cell."""
+    def _is_clear(self, x: float, y: float, half: float, open_kinds: str) -> bool:
+        """Whether a square lies in open cells.
+
+        It is not wider than a cell, so its corners decide.
+
+        Args:
+            x: of its middle, m.
+            y: of its middle, m.
+            half: half its width, m.
+            open_kinds: kinds of cells that it may be in.
+        """
         return all(
             self._kind(x + side, y + end) in open_kinds
             for side in (-half, half)
@@ -135,17 +144,18 @@ class Point(Seeker):
         )
 
     def _over_block(self, x: float, y: float) -> bool:
+        """Whether a point at (x, y) overlaps the block."""
         if self.block is None:
             return False
         reach = self._half + RADIUS - TINY
         return abs(x - self.block[0]) < reach and abs(y - self.block[1]) < reach
 
-    def _in_the_way(self, x: float, y: float) -> bool:
-        """Whether the block is where the point wants to go."""
+    def _is_blocked(self, x: float, y: float) -> bool:
+        """Whether the block, on the level of the point, overlaps its next position (x, y)."""
         return self.sunk == self.fallen and self._over_block(x, y)
 
     def _push(self, x: float, y: float) -> bool:
-        """Move the block out of the way of a point at (x, y), along the axis of contact."""
+        """Push the block along the axis of contact, so that a point fits at (x, y); if possible."""
         assert self.block is not None and self._block_start is not None
         if self.sunk:
             return False
@@ -154,31 +164,31 @@ class Point(Seeker):
         if "xy"[axis] not in self.layout.slides:
             return False
         reach = math.copysign(self._half + RADIUS, self.block[axis] - self.position[axis])
-        place = list(self.block)
-        place[axis] = (x, y)[axis] + reach
-        if self.layout.raised:  # as far as its joint allows
-            place[axis] = min(place[axis], self._block_start[axis] + SCALE)
-        if not self._clear(place[0], place[1], self._half - TINY, ".rM~"):
+        moved = list(self.block)
+        moved[axis] = (x, y)[axis] + reach
+        if self.layout.raised:  # the limit of its joint in the ant's task
+            moved[axis] = min(moved[axis], self._block_start[axis] + SCALE)
+        if not self._is_clear(moved[0], moved[1], self._half - TINY, ".rM~"):
             return False
-        self.block = (place[0], place[1])
-        self.sunk = self._clear(*self.block, self._half - TINY, "~")
+        self.block = (moved[0], moved[1])
+        self.sunk = self._is_clear(*self.block, self._half - TINY, "~")
         return True
 
 
-def follow(way: Sequence[tuple[float, float]]) -> Expert:
-    """A controller for one episode that visits places, m, one after another, and stays."""
-    left = [np.array(place, float) for place in way]
+def follow(path: Sequence[tuple[float, float]]) -> Expert:
+    """A controller for one episode: visit waypoints [2], m, in order, and stay at the last one."""
+    waypoints = [np.array(waypoint, float) for waypoint in path]
 
-    def act(seen: Mapping[str, np.ndarray]) -> np.ndarray:
-        position, facing = seen["observation"][:2], seen["observation"][2:4]
-        while len(left) > 1 and np.hypot(*(left[0] - position)) < STRIDE:
-            left.pop(0)
-        gap = left[0] - position
+    def act(obs: Mapping[str, np.ndarray]) -> np.ndarray:
+        position, facing = obs["observation"][:2], obs["observation"][2:4]
+        while len(waypoints) > 1 and np.hypot(*(waypoints[0] - position)) < STRIDE:
+            waypoints.pop(0)
+        gap = waypoints[0] - position
         distance = float(np.hypot(*gap))
         if distance < TINY:
             return np.zeros(2, np.float32)
         turn = math.atan2(facing[0] * gap[1] - facing[1] * gap[0], float(facing @ gap))
-        after = abs(turn) - TURN  # what is left to turn
+        after = abs(turn) - TURN  # remaining angle after this step
         ahead = min(1.0, distance / STRIDE) if after < 0.1 else 0.0
         return np.array((ahead, min(max(turn, -TURN), TURN)), np.float32)
 

@@ -1,8 +1,8 @@
-"""What is simulated: the ant of Gymnasium between walls, and blocks that it can push.
+"""Scenes: the ant of Gymnasium between walls, and blocks that it can push.
 
-The ant starts from Gymnasium's `ant.xml` and is edited as an `MjSpec` to be the ant of rllab and
-HIRO: motors with gear 1 that take a torque of -30 to 30 (Gymnasium: gear 150, -1 to 1), steps of
-20 ms (10), softer contacts. The ant is first in `qpos` and `qvel`, blocks follow.
+Gymnasium's `ant.xml` is edited as an `MjSpec` to become the ant of rllab and HIRO: motors of gear 1
+with torques of -30 to 30 (Gymnasium: gear 150, -1 to 1), steps of 20 ms (10), softer contacts. The
+ant is first in `qpos` and `qvel`, blocks follow.
 """
 
 import functools
@@ -22,13 +22,13 @@ TORQUE = 30.0
 SUBSTEPS = 5
 """Physics steps of 20 ms in one step of a task: 10 Hz."""
 MARGIN = 0.01
-"""Distance below which two geometries feel each other, m."""
+"""Distance below which two geometries are in contact, m."""
 SOFT = (0.8, 0.8, 0.01, 0.5, 2.0)
-"""Impedance of contacts (the first three numbers of `solimp` count)."""
+"""Impedance of contacts: `solimp`, of which the first three numbers have an effect."""
 HARD = (0.995, 0.995, 0.01, 0.5, 2.0)
-"""The same where there is a block: a soft one would be walked into."""
+"""The same in mazes with a block: the ant would walk into a soft one."""
 PUSHED = {"xy": 0.0002, "yz": 0.001}
-"""Mass of a block by the axes along which it slides, kg. What resists a push is its friction."""
+"""Axes along which a block slides -> its mass, kg. Its friction resists a push."""
 ANT = (0.0, 0.45, 0.7, 1.0)
 BLOCK = (0.84, 0.37, 0.0, 1.0)
 TARGET = (0.0, 0.62, 0.45, 1.0)
@@ -51,7 +51,7 @@ def of_each_geom() -> float:
 
 
 def ant(impedance: tuple[float, ...] = SOFT) -> Spec:
-    """The ant on an endless floor at height 0."""
+    """The ant on an infinite floor at height 0."""
     found = importlib.util.find_spec("gymnasium")
     assert found is not None and found.origin is not None
     path = Path(found.origin).parent / "envs" / "mujoco" / "assets" / "ant.xml"
@@ -73,21 +73,27 @@ def ant(impedance: tuple[float, ...] = SOFT) -> Spec:
 
 
 def add_box(
-    spec: Spec,
+    body: Any,
     low: Any,
     high: Any,
     impedance: tuple[float, ...] = SOFT,
     colour: tuple[float, ...] = WALL,
-    body: Any = None,
     **settings: Any,
 ) -> None:
-    """A box between two corners, m: of the room, or around the origin of a body."""
+    """Add a box to a body.
+
+    Args:
+        body: of an `MjSpec`; `spec.worldbody` for a fixed box.
+        low: [3] corner in the frame of the body, m.
+        high: [3] opposite corner, m.
+        impedance: of its contacts.
+        colour: red, green, blue, opacity.
+        settings: of the geometry.
+    """
     low, high = np.array(low, float), np.array(high, float)
-    place = spec.worldbody if body is None else body
-    middle = (low + high) / 2
-    place.add_geom(
+    body.add_geom(
         type=mujoco.mjtGeom.mjGEOM_BOX,
-        pos=middle if body is None else (0, 0, 0),
+        pos=(low + high) / 2,
         size=(high - low) / 2,
         contype=1,
         conaffinity=1,
@@ -101,13 +107,13 @@ def add_box(
 
 
 def add_mark(spec: Spec, name: str, size: float, colour: tuple[float, ...] = TARGET) -> None:
-    """A ball that is seen and not felt."""
+    """Add a ball that is drawn only."""
     spec.worldbody.add_site(name=name, size=(size, size, size), rgba=colour)
 
 
 @functools.cache
 def maze(layout: Layout) -> Model:
-    """The ant in a maze, compiled once a process; copied by those who change it."""
+    """Compile the ant in a maze, once a process; environments copy the model."""
     movable = layout.block is not None
     impedance = HARD if movable else SOFT
     spec = ant(impedance)
@@ -116,7 +122,8 @@ def maze(layout: Layout) -> Model:
 
     def cell(x: float, y: float, z: float, colour: tuple[float, ...]) -> None:
         middle = SCALE * np.array((x, y))
-        add_box(spec, (*(middle - half), z), (*(middle + half), z + height), impedance, colour)
+        low, high = (*(middle - half), z), (*(middle + half), z + height)
+        add_box(spec.worldbody, low, high, impedance, colour)
 
     if layout.raised:
         spec.geom("floor").rgba = PIT
@@ -141,28 +148,28 @@ def maze(layout: Layout) -> Model:
 
 @functools.cache
 def arena(half: float, marks: tuple[tuple[str, tuple[float, ...]], ...]) -> Model:
-    """The ant on a square between low walls, with marks, compiled once a process.
+    """Compile the ant on a square between low walls, with marks, once a process.
 
     Args:
-        half: half a side of the square, m; the walls are 1 m thick, and their middle is 1 m beyond.
-        marks: name and colour of things that are seen and not felt.
+        half: half the side of the square, m; the walls are 1 m thick, their middle is 1 m outside.
+        marks: name and colour of balls that are drawn only.
     """
     spec = ant()
     inner, outer = half + 0.5, half + 1.5
     for low, high in ((-outer, -inner), (inner, outer)):
-        add_box(spec, (low, -outer, 0), (high, outer, 2))
-        add_box(spec, (-outer, low, 0), (outer, high, 2))
+        add_box(spec.worldbody, (low, -outer, 0), (high, outer, 2))
+        add_box(spec.worldbody, (-outer, low, 0), (outer, high, 2))
     for name, colour in marks:
         add_mark(spec, name, 0.5, colour)
     return spec.compile()
 
 
 def _add_block(spec: Spec, layout: Layout, height: float, impedance: tuple[float, ...]) -> None:
-    """A box of a cell's size that slides along axes of the room, without turning."""
+    """Add a box of the size of a cell that slides along axes of the world and does not turn."""
     assert layout.block is not None
     body = spec.worldbody.add_body(name="block", pos=(*(SCALE * np.array(layout.block)), height))
     half = np.array((layout.shrink, layout.shrink, HEIGHT)) * SCALE / 2
-    add_box(spec, -half, half, impedance, BLOCK, body, name="block", mass=PUSHED[layout.slides])
+    add_box(body, -half, half, impedance, BLOCK, name="block", mass=PUSHED[layout.slides])
     limits = {"y": (-SCALE, SCALE), "z": (-HEIGHT * SCALE, 0.0)} if layout.raised else {}
     for axis in layout.slides:
         joint = body.add_joint(

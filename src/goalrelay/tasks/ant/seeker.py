@@ -1,10 +1,10 @@
-"""Someone in a maze who is to be at a place when time is up: what ant and point have in common.
+"""Base of the maze tasks of ant and point: be near a target at the last step.
 
-    reset:  start at the origin; a target, uniform in a box, or the one by which the task is judged
-    step:   move; reward minus the distance to the target (or 0 near it and -1 elsewhere)
-    never ends before its horizon; success is being near the target, judged at the last step
+    reset:  start at the origin; the target is uniform in a box, or the evaluation target
+    step:   move; the reward is minus the distance to the target (or 0 near it and -1 elsewhere)
+    end:    only at the horizon; success means near the target at the last step
 
-A task subclasses `Seeker`: it says its `layout`, how to begin and to move, and what is observed.
+A task subclasses `Seeker`. It has a `layout`, and defines how to begin, to move and to observe.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from goalrelay.tasks.ant.layout import THRESHOLD, Layout
 from goalrelay.types import Stage
 
 REACH = 1.25
-"""How far a sub-goal may be in x and in y, cells (HIRO: 10 m)."""
+"""Largest distance of a sub-goal in x and in y, cells (10 m for the ant, as in HIRO)."""
 
 
 class Seeker(gymnasium.Env[Any, Any], abc.ABC):
@@ -32,7 +32,7 @@ class Seeker(gymnasium.Env[Any, Any], abc.ABC):
         scale: width of a cell, m.
         size: of an observation.
         reward_type: `dense` (minus the distance) or `sparse` (-1, or 0 near the target).
-        evaluation: every episode has the target by which the task is judged.
+        evaluation: whether every episode has the evaluation target.
         render_mode: `rgb_array`, or None.
 
     Raises:
@@ -41,8 +41,9 @@ class Seeker(gymnasium.Env[Any, Any], abc.ABC):
 
     layout: ClassVar[Layout]
     stages: tuple[Stage, ...] = ()
-    absolute: tuple[int, ...] = (0, 1)
-    reach: tuple[float, ...]
+    position_columns: tuple[int, ...] = (0, 1)
+    goal_position_columns: tuple[int, ...] = (0, 1)
+    subgoal_range: tuple[float, ...]
 
     def __init__(
         self,
@@ -58,36 +59,36 @@ class Seeker(gymnasium.Env[Any, Any], abc.ABC):
         self.evaluation = evaluation
         self.render_mode = render_mode
         self.scale = scale
-        self.reach = (REACH * scale,) * 2
+        self.subgoal_range = (REACH * scale,) * 2
         self.distance_threshold = THRESHOLD * scale
         self.goal = scale * np.array(self.layout.evaluation)
         self._lowest = scale * np.array(self.layout.lowest)
         self._highest = scale * np.array(self.layout.highest)
         self.subgoal: tuple[float, float] | None = None
-        """Where a hierarchy wants to be next, x, y in m, to be drawn; a reset forgets it."""
+        """[2] position of a hierarchy's sub-goal, m, to be drawn; a reset clears it."""
         self._steps = 0
         box = {"observation": size, "achieved_goal": len(self.goal), "desired_goal": len(self.goal)}
         self.observation_space = spaces.Dict(
             {key: spaces.Box(-np.inf, np.inf, (n,), np.float64) for key, n in box.items()}
         )
 
-    # What a task says
+    # Methods that a task defines
 
     @abc.abstractmethod
     def _begin(self) -> None:
-        """Go to the start; everything random comes from `self.np_random`."""
+        """Move to the start; everything random comes from `self.np_random`."""
 
     @abc.abstractmethod
     def _move(self, action: np.ndarray) -> None:
-        """One step."""
+        """Move for one step."""
 
     @abc.abstractmethod
     def _observe(self, time: float) -> np.ndarray:
-        """The observation, fresh: [O]; time is 0.001 times the number of steps made."""
+        """Compute the observation [O], a new array; `time` is 0.001 times the number of steps."""
 
     @abc.abstractmethod
     def _achieved(self) -> np.ndarray:
-        """Where the seeker is, fresh: [G] m."""
+        """The achieved goal, a new array: position of the seeker, [G] m."""
 
     # Gymnasium
 
@@ -95,16 +96,16 @@ class Seeker(gymnasium.Env[Any, Any], abc.ABC):
         """Start an episode.
 
         Args:
-            seed: everything random about the episode depends on it alone.
-            options: `goal`: [2] m, or [3] where there is a chasm, instead of a sampled one;
-                `evaluation`: whether it is the one by which the task is judged.
+            seed: of everything random in the episode.
+            options: `goal`: [2] m, or [3] in a maze with a chasm, instead of a sampled one;
+                `evaluation`: whether to use the evaluation target.
 
         Raises:
             UsageError: an unknown option, or a goal of the wrong size.
         """
         super().reset(seed=seed)
         options = options or {}
-        goal = self._asked(options)
+        goal = self._goal_option(options)
         self._begin()
         self._steps, self.subgoal = 0, None
         if goal is not None:
@@ -116,7 +117,7 @@ class Seeker(gymnasium.Env[Any, Any], abc.ABC):
         return self._state(), {}
 
     def step(self, action: np.ndarray):
-        """One step of a tenth of a second."""
+        """One step; the action is that of the task."""
         self._move(action)
         self._steps += 1
         state = self._state()
@@ -126,24 +127,25 @@ class Seeker(gymnasium.Env[Any, Any], abc.ABC):
         return state, reward, False, False, {"is_success": near}
 
     def compute_reward(self, achieved_goal: np.ndarray, desired_goal: np.ndarray, info: Any):
-        """Rewards of achieved goals under desired ones: [..., G], [..., G] -> [...]"""
+        """Rewards of achieved goals under desired ones: [..., G], [..., G] -> [...]."""
         gap = np.asarray(achieved_goal) - np.asarray(desired_goal)
         distance = np.sqrt((gap * gap).sum(axis=-1))
         if self.reward_type == "dense":
             return -distance
         return (distance < self.distance_threshold) - 1.0
 
-    # Inside
+    # Goals and options
 
     def _state(self) -> dict[str, np.ndarray]:
+        """The goal dictionary of the current timestep."""
         return {
             "observation": self._observe(0.001 * self._steps),
             "achieved_goal": self._achieved(),
             "desired_goal": self.goal.copy(),
         }
 
-    def _asked(self, options: dict[str, Any]) -> np.ndarray | None:
-        """The goal that reset options name."""
+    def _goal_option(self, options: dict[str, Any]) -> np.ndarray | None:
+        """The reset option `goal`, checked; None if it is absent."""
         for name in options:
             if name not in ("goal", "evaluation"):
                 raise UsageError(f"reset option '{name}' is unknown; there are goal, evaluation")
@@ -156,7 +158,7 @@ class Seeker(gymnasium.Env[Any, Any], abc.ABC):
 
 
 def registrations(name: str, steps: int) -> dict[str, dict[str, Any]]:
-    """How a maze task registers with Gymnasium: its id, and the one with sparse rewards.
+    """Arguments that register a maze task, for its id and the id with sparse rewards.
 
     Args:
         name: of the task, as in `goalrelay/NAME-v0`.

@@ -1,22 +1,24 @@
-"""What turning and mirroring do to an ant's numbers (`types.Body`).
+"""Body frame of the ant: which columns rotate with its heading, and its mirror images.
 
-In an empty room an ant's mirror images are as true as the ant: from left to right, from front to
-back, and about the diagonal through two legs, which together make eight. A mirror turns a vector v
-into M v and a rotation's axis, or an angular velocity, into -M v; a hip's angle changes its sign,
-and an ankle's where the mirrored axis is that of the other leg.
+The ant is symmetric under three mirrors: left-right, front-back, and about the diagonal through two
+legs. They generate eight symmetries. A mirror M maps a vector v to M v, and the axis of a rotation,
+or an angular velocity, to -M v. The angle of a hip changes its sign. That of an ankle changes its
+sign if the mirrored axis is that of the other leg (`types.BodyFrame`).
 """
 
 import numpy as np
 
-from goalrelay.symmetry import joined
-from goalrelay.types import Body, Symmetry, Turn
+from goalrelay.tasks.symmetry import joined
+from goalrelay.types import BodyFrame, SignedPermutation, Symmetry
 
 ROTATION = (3, 4, 5, 6)
+"""Observation columns of the torso's quaternion."""
 VELOCITY = (15, 16, 17)
+"""Observation columns of the torso's velocity."""
 LEGS = ((1, 1), (-1, 1), (-1, -1), (1, -1))
-"""Where the legs are, x and y, in the order of the joints."""
+"""Directions of the legs, x and y, in the order of the joints."""
 ANKLES = ((-1, 1), (1, 1), (-1, 1), (1, 1))
-"""Axes about which their ankles turn."""
+"""Axes, x and y, of their ankles."""
 MOTORS = (3, 0, 1, 2)
 """Legs in the order of the motors."""
 MIRRORS = {
@@ -24,16 +26,17 @@ MIRRORS = {
     "front-back": ((-1, 0, 0), (0, 1, 0), (0, 0, 1)),
     "diagonal": ((0, 1, 0), (1, 0, 0), (0, 0, 1)),
 }
+"""Matrices [3, 3] of the mirrors."""
 
-TURNED = Body(ROTATION, (VELOCITY,))
-"""An ant that may see more than itself."""
+TURNED = BodyFrame(ROTATION, (VELOCITY,))
+"""Body frame of an ant whose observation has columns besides its own state; without mirrors."""
 
 
-def body(places: int) -> Body:
-    """An ant that sees only itself.
+def body(places: int) -> BodyFrame:
+    """Body frame of an ant that observes only its own state, with mirrors.
 
     Args:
-        places: columns of a goal: x and y, or x, y and z.
+        places: number of columns of a goal: 2 for x, y, or 3 for x, y, z.
     """
     return TURNED._replace(
         symmetries=tuple(
@@ -43,27 +46,31 @@ def body(places: int) -> Body:
 
 
 def _symmetry(name: str, mirror: np.ndarray, places: int) -> Symmetry:
-    vector, axis, same = _turn(mirror), _turn(-mirror), _turn(np.eye(1))
+    vector, axis = _permutation_of(mirror), _permutation_of(-mirror)
+    same = _permutation_of(np.eye(1))
     joints = _joints(mirror, (0, 1, 2, 3))
     observation = joined((vector, same, axis, joints, vector, axis, joints, same))
-    return Symmetry(name, observation, _turn(mirror[:places, :places]), _joints(mirror, MOTORS))
+    goal = _permutation_of(mirror[:places, :places])
+    return Symmetry(name, observation, goal, _joints(mirror, MOTORS))
 
 
-def _turn(matrix: np.ndarray) -> Turn:
-    """Of a matrix with one number in each row."""
+def _permutation_of(matrix: np.ndarray) -> SignedPermutation:
+    """The signed permutation of a matrix that has one 1 or -1 in each row."""
     order = np.abs(matrix).argmax(axis=1)
     sign = np.take_along_axis(matrix, order[:, None], axis=1)[:, 0]
-    return Turn(tuple(order.tolist()), tuple(sign.astype(float).tolist()), (0.0,) * len(order))
+    return SignedPermutation(
+        tuple(order.tolist()), tuple(sign.astype(float).tolist()), (0.0,) * len(order)
+    )
 
 
-def _joints(mirror: np.ndarray, legs: tuple[int, ...]) -> Turn:
-    """Of hip and ankle of each leg, the legs in some order."""
+def _joints(mirror: np.ndarray, legs: tuple[int, ...]) -> SignedPermutation:
+    """How a mirror changes the angles of hip and ankle of each leg, with the legs in this order."""
     flat = mirror[:2, :2]
     order: list[int] = []
     sign: list[float] = []
     for leg in legs:
-        image = LEGS.index(tuple((flat @ LEGS[leg]).tolist()))  # a mirror undoes itself
+        image = LEGS.index(tuple((flat @ LEGS[leg]).tolist()))  # a mirror is its own inverse
         start = 2 * legs.index(image)
         order += [start, start + 1]
         sign += [-1.0, -float(flat @ ANKLES[image] @ ANKLES[leg]) / 2]
-    return Turn(tuple(order), tuple(sign), (0.0,) * len(order))
+    return SignedPermutation(tuple(order), tuple(sign), (0.0,) * len(order))

@@ -1,16 +1,16 @@
-"""An ant that is to be at a place of a maze when its 500 steps are up.
+"""Base of the ant's maze tasks: be near a target at the last of 500 steps.
 
 | observation | size | meaning |
 | --- | --- | --- |
 | 0-2 | 3 | position of the torso, m |
 | 3-6 | 4 | its rotation, a quaternion |
 | 7-14 | 8 | angles of hip and ankle of the four legs, rad |
-| 15-28 | 14 | velocities of all these, a second |
-| 29 | 1 | steps made, times 0.001 |
+| 15-28 | 14 | velocities of all these, per second |
+| 29 | 1 | number of steps, times 0.001 |
 
-`achieved_goal` is x, y of the torso (x, y, z where there is a chasm), `desired_goal` the target.
+`achieved_goal` is x, y of the torso (x, y, z in a maze with a chasm), `desired_goal` the target.
 Actions are torques of the eight joints in the motors' order (`hip_4, ankle_4, hip_1, ...`), -30 to
-30 N m. A step is 0.1 s. An ant that falls over stays in the game. The block is not observed.
+30 N m. A step is 0.1 s. A fall does not end the episode. The block is not observed.
 """
 
 from __future__ import annotations
@@ -27,6 +27,7 @@ from goalrelay.tasks.ant.seeker import Seeker
 
 STEPS = 500
 OBSERVED = POSE + MOTION + 1
+"""Columns of the observation."""
 
 
 class Walker(Seeker):
@@ -34,7 +35,7 @@ class Walker(Seeker):
 
     Args:
         reward_type: `dense` (minus the distance) or `sparse` (-1, or 0 within 5 m of the target).
-        evaluation: every episode has the target by which the task is judged.
+        evaluation: whether every episode has the evaluation target.
         render_mode: `rgb_array`, `depth_array` or `human`.
         width: of pictures, pixels.
         height: of pictures, pixels.
@@ -61,10 +62,10 @@ class Walker(Seeker):
         self.action_space = spaces.Box(-scene.TORQUE, scene.TORQUE, (8,), np.float32)
         self.camera = self._camera()
         self.ant = Ant(scene.maze(self.layout), self.camera, (width, height))
-        self.model, self.data = self.ant.model, self.ant.data  # where viewers look for them
+        self.model, self.data = self.ant.model, self.ant.data  # for viewers
 
     def step(self, action: np.ndarray):
-        """One step of 0.1 s: [8] torques, N m."""
+        """One step of 0.1 s under torques [8], N m."""
         result = super().step(action)
         if self.render_mode == "human":
             self.render()
@@ -79,7 +80,7 @@ class Walker(Seeker):
         return self.ant.picture(self.render_mode, marks)
 
     def close(self) -> None:
-        """Free the window."""
+        """Close the window."""
         self.ant.close()
 
     def _begin(self) -> None:
@@ -89,17 +90,17 @@ class Walker(Seeker):
         self.ant.move(action)
 
     def _observe(self, time: float) -> np.ndarray:
-        seen = np.empty(OBSERVED)
-        seen[:POSE] = self.ant.pose
-        seen[POSE:-1] = self.ant.motion
-        seen[-1] = time
-        return seen
+        observation = np.empty(OBSERVED)
+        observation[:POSE] = self.ant.pose
+        observation[POSE:-1] = self.ant.motion
+        observation[-1] = time
+        return observation
 
     def _achieved(self) -> np.ndarray:
         return self.ant.pose[: len(self.goal)].copy()
 
     def _camera(self) -> dict[str, Any]:
-        """From above, a little from the south."""
+        """View from above, slightly from the south."""
         middle = self.scale * self.layout.middle
         return {
             "distance": 1.3 * self.scale * (self.layout.size - 1),

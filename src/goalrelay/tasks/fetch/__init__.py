@@ -1,4 +1,5 @@
-"""Fetch tasks on current MuJoCo: the stock four, fast, and the relay tasks of RHER.
+"""Fetch tasks on current MuJoCo: the four stock tasks, faster, and the sequential tasks of RHER.
 
-`scene` builds what is simulated, `environment` runs it; every other file here is a task.
+`scene` compiles, `simulation` steps, and `environment` adds goals and rewards. A file with
+`REGISTRATIONS` is a task; the other files hold what several tasks share.
 """

@@ -1,18 +1,17 @@
-"""Which parts of the robot are tested for contact with each other, and when.
+"""Contact tests between parts of the robot: which pairs are skipped, and when.
 
-The stock tasks test every pair of the robot's bodies in every physics step, mostly for nothing.
-Leaving that out changes no number:
+The stock tasks test every pair of the robot's bodies in every physics step, mostly without need.
+These tests are skipped here, which changes no number:
 
-    NEVER    pairs that do not meet at any angle of the joints between them, also 0.3 rad beyond
-             the limits of these joints, which are soft
-    WATCHED  pairs that meet only when a joint is far from where it usually is: the torso and the
-             shoulder when it is turned to a side or lowered beyond its limit, the head and the
-             upper arm when it is raised, parts of the lower arm when elbow or wrist is bent
-             beyond its limit
+    NEVER    pairs that cannot touch at any angle of the joints between them, nor at angles 0.3 rad
+             beyond the limits of these joints, which are soft
+    WATCHED  pairs that touch only if a joint is far from its usual angle: torso and shoulder if
+             the shoulder is turned to a side or lowered beyond its limit; head and upper arm if
+             the arm is raised; parts of the lower arm if elbow or wrist is bent beyond its limit
 
-The angles of four joints decide, before every step, which of WATCHED are tested. Their ranges
-leave room for more than a joint moves in a step. Everything else is tested always: the robot with
-table, floor and objects, the lower arm and the gripper with the rest of the robot.
+Before every step, the angles of four joints decide which pairs of WATCHED are tested. Their ranges
+have a margin larger than the motion of a joint in a step. All other pairs are always tested: the
+robot with table, floor and objects, and the lower arm and the gripper with the rest of the robot.
 """
 
 from typing import NamedTuple
@@ -25,18 +24,20 @@ _HEAD = ("head_pan_link", "head_tilt_link")
 _FIXED = ("estop_link", "laser_link", "torso_fixed_link")
 _FINGERS = ("r_gripper_finger_link", "l_gripper_finger_link")
 AHEAD = 0.04
-"""A joint is watched where it is and where it is after this time at its speed, s: a step."""
+"""Time for which a joint angle is extrapolated at its speed, s: one step."""
 Pairs = frozenset[frozenset[str]]
+"""Pairs of names of bodies."""
 
 
-def _pairs(apart: dict[str, tuple[str, ...]]) -> Pairs:
-    return frozenset(frozenset((one, other)) for one, others in apart.items() for other in others)
+def _pairs(partners: dict[str, tuple[str, ...]]) -> Pairs:
+    """Pairs of each body and its partners."""
+    return frozenset(frozenset((a, b)) for a, others in partners.items() for b in others)
 
 
 class Watch(NamedTuple):
-    """Pairs that stay apart, for the next step too, while a joint is within a range.
+    """Pairs that cannot touch before the next step while a joint is within a range.
 
-    A pair with several entries stays apart while all these joints are.
+    A pair with several entries is skipped while all these joints are within their ranges.
     """
 
     joint: str
@@ -86,48 +87,49 @@ WATCHED = (
     ),
 )
 Tested = tuple[bool, ...]
-"""Of every entry of WATCHED, whether its pairs are tested."""
+"""For every entry of WATCHED, whether its pairs are tested."""
 ALL: Tested = (True,) * len(WATCHED)
 
 
-def leave_out(spec: Spec) -> None:
-    """Exclude every pair named here; `Contacts` opens those that a state needs."""
+def exclude_pairs(spec: Spec) -> None:
+    """Exclude every pair of NEVER and WATCHED; `Contacts` allows those that a state needs."""
     for one, other in map(sorted, NEVER.union(*(watch.pairs for watch in WATCHED))):
         spec.add_exclude(bodyname1=f"robot0:{one}", bodyname2=f"robot0:{other}")
 
 
 def exclusions(model: Model, everything: np.ndarray, tested: Tested) -> np.ndarray:
-    """The exclusions to write into a model: [excluded] signatures, in MuJoCo's rising order.
+    """The exclusions to write into a model: [E] signatures in rising order, as MuJoCo needs.
 
     Args:
-        model: compiled from a scene that `leave_out` saw.
-        everything: [excluded] the signatures that it was compiled with.
-        tested: which of WATCHED are tested, and so missing.
+        model: compiled from a scene after `exclude_pairs`.
+        everything: [E] signatures of all excluded pairs.
+        tested: which entries of WATCHED are tested, so not excluded.
     """
-    wanted = frozenset().union(*(w.pairs for w, on in zip(WATCHED, tested, strict=True) if on))
+    allowed = frozenset().union(*(w.pairs for w, on in zip(WATCHED, tested, strict=True) if on))
     kept = []
     for signature in everything.tolist():
         bodies = (signature >> 16, signature & 0xFFFF)
-        if frozenset(model.body(b).name.removeprefix("robot0:") for b in bodies) not in wanted:
+        if frozenset(model.body(b).name.removeprefix("robot0:") for b in bodies) not in allowed:
             kept.append(signature)
-    return np.array(sorted(kept + kept[-1:] * (len(everything) - len(kept))))  # a repeat is idle
+    # The length must stay E; repeating a signature has no effect.
+    return np.array(sorted(kept + kept[-1:] * (len(everything) - len(kept))))
 
 
 class Contacts:
-    """Chooses, for one environment, the pairs to test in the next step."""
+    """Chooses the pairs that one environment tests in the next step."""
 
     def __init__(self, model: Model, data: Data):
         self._model, self._qpos, self._qvel = model, data.qpos, data.qvel
         self._everything = model.exclude_signature.copy()
         self._lists: dict[Tested, np.ndarray] = {}
-        self._ranges = []
+        self._ranges = []  # of each entry of WATCHED: qpos address, dof address, low, high
         for watch in WATCHED:
             joint = model.joint(f"robot0:{watch.joint}_joint")
             self._ranges.append((int(joint.qposadr[0]), int(joint.dofadr[0]), *watch[1:3]))
         self._use(ALL)
 
     def choose(self) -> None:
-        """Look at the joints; exclude what cannot meet before the next look."""
+        """Read the joint angles, and exclude the pairs that cannot touch before the next step."""
         tested = []
         for qpos, dof, low, high in self._ranges:
             now = self._qpos.item(qpos)
@@ -138,6 +140,7 @@ class Contacts:
             self._use(chosen)
 
     def _use(self, tested: Tested) -> None:
+        """Write the exclusions into the model; computed once for each choice."""
         self.tested = tested
         if tested not in self._lists:
             self._lists[tested] = exclusions(self._model, self._everything, tested)

@@ -1,18 +1,19 @@
 """Open a drawer by dragging its knob.
 
 The observation (25 columns) is that of `push`, with the knob as the block; its angular velocity
-and its Euler angles are zero. The reset option `object0` opens the drawer until the knob is there.
+and its Euler angles are zero. The reset option `object0` opens the drawer until the knob is at that
+position.
 
 The drawer starts closed, its knob at (1.376, 0.63, 0.45) m; goals open it by 4 to 20 cm. The
-fingers are held closed, and a unit of action is 4 cm. Success: closer than 2 cm at the last of 50
-steps.
+fingers are held closed, and an action of 1 commands 4 cm. Success: closer than 2 cm at the last of
+50 steps.
 
 Repaired: goals depend on the seed alone; the original drew them from the global generator.
-Repaired: where the grip is below the knob, the original sets the weld to the hand's height at the
-knob, runs a second step and takes |action[2]|, so that a step is sometimes two. Here no motion is
-asked for below 2 cm above the knob: the fingertips then press lightly on it and cannot wedge
-themselves in beside it. Repaired: the cabinet stands still and the drawer runs ten times more
-easily (100 N s/m). `paper` brings back the two steps and the stiff drawer, with fingers that are
+Repaired: if the grip is below the knob, the original sets the weld to the hand's position at the
+height of the knob, runs a second step, and takes |action[2]|, so a step is sometimes two. Here no
+motion is commanded to below 2 cm above the knob. The fingertips then press lightly on the knob and
+cannot get stuck next to it. Repaired: the cabinet does not move, and the drawer has a tenth of the
+damping (100 N s/m). `paper` restores the two steps and the stiff drawer; the fingers are then
 neither held nor moved.
 """
 
@@ -23,18 +24,20 @@ import numpy as np
 
 from goalrelay.tasks.fetch.environment import registrations
 from goalrelay.tasks.fetch.experts import Expert, drag
-from goalrelay.tasks.fetch.furniture import DrawerTask, scene
+from goalrelay.tasks.fetch.furniture import DrawerTask, compile_cabinet
 from goalrelay.tasks.fetch.scene import SUBSTEPS
+from goalrelay.tasks.fetch.simulation import Scene
 from goalrelay.tasks.fetch_stages import reach_and_bring
 from goalrelay.tasks.late import mujoco
 
 REGISTRATIONS = registrations("FetchDrawer", 50)
 LEAST, MOST = 0.04, 0.2
-"""Goals open the drawer by so much, m."""
+"""Smallest and largest opening of a goal, m."""
 THRESHOLD = 0.02
 STRIDE = 0.04
+"""Motion of the hand that an action of 1 commands in a step, m."""
 TOUCH = 0.035
-"""The grip is this close to the knob's middle when the fingertips are on it, m."""
+"""Distance from the grip to the middle of the knob with the fingertips on the knob, m."""
 STAGES = reach_and_bring(TOUCH, THRESHOLD, STRIDE)
 
 
@@ -42,24 +45,25 @@ class Environment(DrawerTask):
     """The environment; see the module.
 
     Args:
-        paper: keep the accidents of the original.
+        paper: behave as the original.
         settings: of the environment.
     """
 
     stages = STAGES
-    absolute = (0, 1, 3, 4)
+    position_columns = (0, 1, 3, 4)
     stride = STRIDE
 
     def __init__(self, paper: bool = False, **settings: Any):
         self._paper = paper
-        begin = scene(damping=1000.0 if paper else 100.0)
-        super().__init__(begin, blocked=not paper, threshold=THRESHOLD, **settings)
+        start = compile_cabinet(damping=1000.0 if paper else 100.0)
+        scene = Scene(start, ("object0",), blocked=not paper)
+        super().__init__(scene, threshold=THRESHOLD, **settings)
 
     def _sample_goal(self) -> np.ndarray:
         return self.closed() - (self.np_random.uniform(LEAST, MOST), 0, 0)
 
     def _observe(self) -> np.ndarray:
-        return self.see_knob()
+        return self.observe_knob()
 
     def _act(self, action: np.ndarray) -> None:
         if not self._paper:
@@ -76,7 +80,7 @@ class Environment(DrawerTask):
 def expert() -> Expert:
     """A controller for one episode: press on the knob and drag it."""
 
-    def act(seen: Mapping[str, np.ndarray]) -> np.ndarray:
-        return drag(seen["observation"][:3], seen["achieved_goal"], seen["desired_goal"], STRIDE)
+    def act(obs: Mapping[str, np.ndarray]) -> np.ndarray:
+        return drag(obs["observation"][:3], obs["achieved_goal"], obs["desired_goal"], STRIDE)
 
     return act

@@ -11,16 +11,16 @@
 | 40-42 | block minus knob | m |
 
 Achieved and desired goal hold the knob (0-2) and the block (3-5). The drawer starts closed with
-the block in it, under the top of the cabinet, which stands anywhere in 1 cm by 1 cm. The knob's
-goal opens the drawer by 15 to 18 cm; the block's is on top of the cabinet. Success: both closer
-than 5 cm at the last of 60 steps. The reset options `object0` and `object1` move the knob (see
-`drawer`) and the block.
+the block in it, under the top of the cabinet. The position of the cabinet is random in 1 cm by
+1 cm. The goal of the knob opens the drawer by 15 to 18 cm; that of the block is on top of the
+cabinet. Success: both closer than 5 cm at the last of 60 steps. The reset options `object0` and
+`object1` move the knob (see `drawer`) and the block.
 
 Repaired: everything random depends on the seed alone. Repaired: the original stops the hand at
-the height of the knob, which leaves 4.5 mm of fingertip for a grasp; here the guard of `drawer`
-ends behind the drawer's front, so that the hand can come down over the block. Repaired: the block
-is that of the other tasks (2 kg, damping 0.01), not one of 4 kg with damping 10, and its goals
-keep it on the cabinet's top. The threshold is 5 cm, for which the paper reports success, where
+the height of the knob, which leaves 4.5 mm of fingertip for a grasp. Here the limit of `drawer`
+ends behind the front of the drawer, so that the hand can come down over the block. Repaired: the
+block is that of the other tasks (2 kg, damping 0.01), not one of 4 kg with damping 10, and its
+goals keep it on top of the cabinet. The threshold is 5 cm, for which the paper reports success;
 the original environment has 2 cm. `step` rewards with -1 and 0, as `compute_reward` does; the
 original's with 0 and 1.
 """
@@ -30,57 +30,70 @@ from typing import Any
 
 import numpy as np
 
-from goalrelay.tasks.decomposition import part
-from goalrelay.tasks.fetch.environment import STRIDE, THRESHOLD, registrations
+from goalrelay.tasks.fetch.environment import THRESHOLD, registrations
 from goalrelay.tasks.fetch.experts import Expert, Pick, drag, move
-from goalrelay.tasks.fetch.furniture import CABINET, KNOB, TOP, DrawerTask, scene
+from goalrelay.tasks.fetch.furniture import CABINET, KNOB, TOP, DrawerTask, compile_cabinet
 from goalrelay.tasks.fetch.scene import BLOCK
-from goalrelay.types import Pair, Stage
+from goalrelay.tasks.fetch.simulation import STRIDE, Scene
+from goalrelay.tasks.structure import columns
+from goalrelay.types import GoalConstraint, Stage
 
 REGISTRATIONS = registrations("FetchDrawerBox", 60)
 PLACE = (1.4, 0.77)
-"""Where the cabinet stands at least, m."""
+"""Smallest x and y of the cabinet, m."""
 LOOSE = 0.01
-"""How much further in x and in y it may stand, m."""
+"""Range of its x and of its y, m."""
 BEHIND = 0.1
-"""From the knob to the middle of where the block starts, m."""
+"""Distance in x from the knob to the mean start of the block, m."""
 LEAST, MOST = 0.15, 0.18
-"""Goals open the drawer by so much, m."""
+"""Smallest and largest opening of a goal, m."""
 NEAREST, FARTHEST, ASIDE = 0.07, 0.18, 0.075
-"""From the knob of the closed drawer to the block's goal: in x, and at most in y, m."""
+"""Offset from the knob of the closed drawer to the goal of the block, m: least and most in x, and
+most in y."""
 
-GRIP = part("observation", 0, 3)
-OPENED = Pair(part("achieved_goal", 0, 3), part("desired_goal", 0, 3))
-PUT = Pair(part("achieved_goal", 3, 6), part("desired_goal", 3, 6))
+GRIP = columns("observation", 0, 3)
+OPENED = GoalConstraint(columns("achieved_goal", 0, 3), columns("desired_goal", 0, 3))
+PUT = GoalConstraint(columns("achieved_goal", 3, 6), columns("desired_goal", 3, 6))
 
 
-def _stage(name: str, pair: Pair, *also: Pair, threshold: float | None = THRESHOLD) -> Stage:
-    return Stage(name, *pair, threshold, THRESHOLD, THRESHOLD, 1 / STRIDE, also)
+def _stage(
+    name: str,
+    constraint: GoalConstraint,
+    *maintained: GoalConstraint,
+    threshold: float | None = THRESHOLD,
+) -> Stage:
+    return Stage(name, *constraint, threshold, THRESHOLD, THRESHOLD, 1 / STRIDE, maintained)
 
 
 STAGES = (
-    _stage("reach_knob", Pair(GRIP, OPENED.achieved)),
+    _stage("reach_knob", GoalConstraint(GRIP, OPENED.achieved)),
     _stage("open", OPENED),
-    _stage("reach_block", Pair(GRIP, PUT.achieved), OPENED),
+    _stage("reach_block", GoalConstraint(GRIP, PUT.achieved), OPENED),
     _stage("task", PUT, OPENED, threshold=None),
 )
 
 
 class Environment(DrawerTask):
-    """The environment; see the module."""
+    """The environment; see the module.
+
+    Args:
+        blocked: whether the fingers are held closed.
+        settings: of the environment.
+    """
 
     stages = STAGES
-    absolute = (0, 1, 3, 4, 37, 38)
+    position_columns = (0, 1, 3, 4, 37, 38)
 
-    def __init__(self, **settings: Any):
-        super().__init__(scene(damping=100.0, box=True), ("object0", "object1"), **settings)
+    def __init__(self, blocked: bool = False, **settings: Any):
+        start = compile_cabinet(damping=100.0, box=True)
+        super().__init__(Scene(start, ("object0", "object1"), blocked), **settings)
 
     def _place(self, options: Mapping[str, Any]) -> None:
-        place = np.array((*(PLACE + self.np_random.uniform(0, LOOSE, size=2)), CABINET[2]))
-        self.model.body_pos[self._cabinet] = place
-        block = place + KNOB + (BEHIND, 0, 0)
+        cabinet = np.array((*(PLACE + self.np_random.uniform(0, LOOSE, size=2)), CABINET[2]))
+        self.model.body_pos[self._cabinet] = cabinet
+        block = cabinet + KNOB + (BEHIND, 0, 0)
         block[:2] += self.np_random.uniform(-0.02, 0.02, size=2)
-        block[2] = CABINET[2] - 0.038 + BLOCK  # on the drawer's bottom
+        block[2] = CABINET[2] - 0.038 + BLOCK  # on the bottom of the drawer
         self.set_position("object1", block)
 
     def _sample_goal(self) -> np.ndarray:
@@ -92,9 +105,9 @@ class Environment(DrawerTask):
 
     def _observe(self) -> np.ndarray:
         knob, block = self.positions
-        velocity, turning = self.motion(1)
-        to_block = (block - self.grip, self.orientation(1), velocity, turning)
-        return np.concatenate((self.see_knob(), *to_block, block, block - knob))
+        velocity, rotation = self.motion(1)
+        relative = (block - self.grip, self.orientation(1), velocity, rotation)
+        return np.concatenate((self.observe_knob(), *relative, block, block - knob))
 
 
 def expert() -> Expert:
@@ -102,14 +115,14 @@ def expert() -> Expert:
     pick = Pick()
     opened = risen = lifted = False
 
-    def act(seen: Mapping[str, np.ndarray]) -> np.ndarray:
+    def act(obs: Mapping[str, np.ndarray]) -> np.ndarray:
         nonlocal opened, risen, lifted
-        grip = seen["observation"][:3]
-        knob, block = seen["achieved_goal"].reshape(2, 3)
-        wish, goal = seen["desired_goal"].reshape(2, 3)
-        opened = opened or knob[0] - wish[0] < 0.01
+        grip = obs["observation"][:3]
+        knob, block = obs["achieved_goal"].reshape(2, 3)
+        knob_goal, goal = obs["desired_goal"].reshape(2, 3)
+        opened = opened or knob[0] - knob_goal[0] < 0.01
         if not opened:
-            return drag(grip, knob, wish)
+            return drag(grip, knob, knob_goal)
         risen = risen or grip[2] > knob[2] + 0.06
         if not risen:
             return move(np.array((0, 0, 0.05)))

@@ -10,20 +10,20 @@
 | 14-15 | velocity of the fingers | m a step |
 
 The closed fingers measure 3 cm by 2.7 cm. The hole is in a block of 20 cm by 20 cm, 8 cm high, on
-the table. The goal is 1 cm above the hole's bottom. The achieved goal is the tip where it is in the
-hole or less than 2 cm above it, and else the hole's entrance: what there is to learn from
-elsewhere is to go there. Success: closer than 1 cm at the last of 50 steps.
+the table. The goal is 1 cm above the bottom of the hole. The achieved goal is the tip if it is in
+the hole or less than 2 cm above it, else the entrance of the hole. So from outside, the `reach`
+stage leads to the entrance. Success: closer than 1 cm at the last of 50 steps.
 
-The hole's middle lies in 1.15-1.45 m by 0.575-0.925 m, at least 10 cm from the start of the hand
-in x and y; with `fixed` it is at (1.3, 0.6) m in every episode. The reset option `goal` moves the
-hole.
+The middle of the hole lies in 1.15-1.45 m by 0.575-0.925 m, at least 10 cm from the start of the
+hand in x and y; with `fixed` it is at (1.3, 0.6) m in every episode. The reset option `goal` moves
+the hole.
 
-The original has 13 columns: it does not show where the hole is from the tip, which must be shown if
-a policy is to be the same everywhere on the table.
+The original has 13 columns. It lacks the position of the hole relative to the tip, which a
+translation-invariant policy needs.
 
-Repaired: the hole depends on the seed alone. Repaired: the hand starts 15 cm above the table in
-its middle, in the air; in the original the walls stood in its way while it moved to its start, and
-an episode could begin inside a wall.
+Repaired: the hole depends on the seed alone. Repaired: the hand starts in the air, 15 cm above the
+middle of the table. In the original it moved to its start through the walls, and an episode could
+start inside a wall.
 """
 
 import functools
@@ -32,41 +32,43 @@ from typing import Any
 
 import numpy as np
 
-from goalrelay.tasks.decomposition import about, turn
-from goalrelay.tasks.fetch.environment import STRIDE, registrations
 from goalrelay.tasks.fetch.environment import Environment as Fetch
+from goalrelay.tasks.fetch.environment import registrations
 from goalrelay.tasks.fetch.experts import Expert, travel
-from goalrelay.tasks.fetch.scene import BASE, COLOURS, Start, start, stock
+from goalrelay.tasks.fetch.scene import BASE, COLOURS, Start, compile_start, load_stock
+from goalrelay.tasks.fetch.simulation import STRIDE, Scene
 from goalrelay.tasks.fetch_stages import reach_and_bring
 from goalrelay.tasks.late import mujoco
+from goalrelay.tasks.structure import about, signed_permutation
 from goalrelay.types import Symmetry
 
 REGISTRATIONS = registrations("FetchInsert", 50)
 THRESHOLD = 0.01
 TABLE_TOP, TOP = 0.36, 0.44
-"""Heights of the hole's bottom and of its entrance, m."""
+"""Heights of the bottom of the hole and of its entrance, m."""
 DEEP = 0.37
 """Height of the goal, m."""
 MOUTH = 0.46
-"""The tip counts as in the hole below this, m."""
+"""Height below which the tip counts as in the hole, m."""
 TIP = np.array((0.0, 0.0, -0.02))
-"""From the grip to the tip, m."""
+"""Offset from the grip to the tip, m."""
 LEAST, MOST = (1.15, 0.575), (1.45, 0.925)
-"""Where the middle of the hole may be, m."""
+"""Smallest and largest x and y of the middle of the hole, m."""
 FIXED = (1.3, 0.6)
+"""Middle of the hole with `fixed`, m."""
 OVER = 0.47
-"""Height of the tip at which the expert looks for the hole, m."""
+"""Height of the grip at which the expert moves over the hole, m."""
 CLEAR = 0.1
-"""The hole is at least this far from the start of the hand, m."""
+"""Least distance of the hole from the start of the hand in x and y, m."""
 MIDDLE = {0: 1.3, 1: 0.75, 3: 1.3, 4: 0.75}
-"""Middle of the table, m, for columns that hold a position."""
+"""Column -> coordinate of the middle of the table, m, for columns that hold a position."""
 WALLS = (
     ((-0.06, 0.0), (0.04, 0.1)),
     ((0.04, -0.06), (0.06, 0.04)),
     ((0.04, 0.06), (0.06, 0.04)),
     ((0.06, 0.0), (0.04, 0.02)),
 )
-"""Middle, from that of the hole, and half size of the parts of the block, m."""
+"""Parts of the block: middle relative to that of the hole, and half size, m."""
 CAMERA = {
     "distance": 1.4,
     "azimuth": 132.0,
@@ -76,59 +78,59 @@ CAMERA = {
 STAGES = reach_and_bring(THRESHOLD, THRESHOLD, STRIDE)
 LEFT_RIGHT = Symmetry(
     "left-right",
-    about(turn(16, (1, 4, 7, 12), ((9, 10), (14, 15))), MIDDLE),
-    about(turn(3, (1,)), MIDDLE),
-    turn(4, (1,)),
+    about(signed_permutation(16, (1, 4, 7, 12), ((9, 10), (14, 15))), MIDDLE),
+    about(signed_permutation(3, (1,)), MIDDLE),
+    signed_permutation(4, (1,)),
 )
 FRONT_BACK = Symmetry(
     "front-back",
-    about(turn(16, (0, 3, 6, 11)), MIDDLE),
-    about(turn(3, (0,)), MIDDLE),
-    turn(4, (0,)),
+    about(signed_permutation(16, (0, 3, 6, 11)), MIDDLE),
+    about(signed_permutation(3, (0,)), MIDDLE),
+    signed_permutation(4, (0,)),
 )
 
 
 @functools.cache
-def scene() -> Start:
-    """The start, compiled once a process; the block is under the floor until a reset."""
-    spec = stock("reach")
+def compile_hole() -> Start:
+    """Compile the start, once a process; the block is under the floor until a reset."""
+    spec = load_stock("reach")
     table = spec.body("table0")
     table.pos = (1.3, 0.75, TABLE_TOP / 2)
     table.first_geom().size = (0.25, 0.35, TABLE_TOP / 2)
     half = (TOP - TABLE_TOP) / 2
     block = spec.worldbody.add_body(name="block", pos=(1.3, 0.75, -1))
-    for place, size in WALLS:
+    for middle, size in WALLS:
         block.add_geom(
             type=mujoco.mjtGeom.mjGEOM_BOX,
-            pos=(*place, 0),
+            pos=(*middle, 0),
             size=(*size, half),
             condim=3,
             rgba=(*COLOURS[1], 0.35),
         )
     site = spec.site("target0")
     site.rgba, site.size = (*COLOURS[0], 1), (0.015, 0.015, 0.015)
-    return start(spec, BASE, extra_height=0.2)
+    return compile_start(spec, BASE, extra_height=0.2)
 
 
 class Environment(Fetch):
     """The environment; see the module.
 
     Args:
-        fixed: whether the hole is at the same place in every episode.
+        fixed: whether the hole has the same position in every episode.
         settings: of the environment.
     """
 
     stages = STAGES
     symmetries = (LEFT_RIGHT, FRONT_BACK)
-    absolute = (0, 1, 3, 4)
+    position_columns = (0, 1, 3, 4)
     camera = CAMERA
 
     def __init__(self, fixed: bool = False, **settings: Any):
         self._fixed = fixed
-        super().__init__(scene(), blocked=True, threshold=THRESHOLD, **settings)
+        super().__init__(Scene(compile_hole(), blocked=True), threshold=THRESHOLD, **settings)
 
-    def _find(self) -> None:
-        super()._find()
+    def _find_addresses(self) -> None:
+        super()._find_addresses()
         self._block = self.model.body("block").id
 
     def _place(self, options: Mapping[str, Any]) -> None:
@@ -156,14 +158,14 @@ class Environment(Fetch):
 
     def _observe(self) -> np.ndarray:
         tip, achieved = self._tip(), self._achieved()
-        speeds = (self.grip_velocity(), self.finger_velocity())
-        return np.concatenate((tip, achieved, achieved - tip, self.fingers, *speeds))
+        velocities = (self.grip_velocity(), self.finger_velocity())
+        return np.concatenate((tip, achieved, achieved - tip, self.fingers, *velocities))
 
 
 def expert() -> Expert:
-    """A controller for one episode: over the hole, and down into it."""
+    """A controller for one episode: move over the hole, then down into it."""
 
-    def act(seen: Mapping[str, np.ndarray]) -> np.ndarray:
-        return travel(seen["observation"][:3], seen["desired_goal"], OVER, near=0.004)
+    def act(obs: Mapping[str, np.ndarray]) -> np.ndarray:
+        return travel(obs["observation"][:3], obs["desired_goal"], OVER, near=0.004)
 
     return act

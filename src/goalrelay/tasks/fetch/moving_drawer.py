@@ -1,15 +1,16 @@
 """Open a drawer whose cabinet glides over the table.
 
-The observation is that of `drawer`, and behind it
+The observation (28) is that of `drawer`, followed by
 
 | column | | unit |
 | --- | --- | --- |
 | 25 | how far the drawer is open | m |
 | 26-27 | velocity of the cabinet in x and y | m a step |
 
-In every episode the cabinet moves evenly, up to 4 cm/s in x and in y, whatever the hand does; the
-goal moves with it, so that it stays a goal about the opening. Otherwise as `drawer`: closed at
-the start, goals of 4 to 20 cm, 2 cm, 50 steps. The reset option `goal` is where the goal starts.
+In every episode the cabinet moves at a constant velocity, up to 4 cm/s in x and in y. The hand
+cannot change it. The goal moves with the cabinet, so its opening stays the same. Otherwise as
+`drawer`: closed at the start, goals open it by 4 to 20 cm, threshold 2 cm, 50 steps. The reset
+option `goal` is the first position of the goal.
 """
 
 from collections.abc import Mapping
@@ -19,23 +20,24 @@ import numpy as np
 
 from goalrelay.tasks.fetch import drawer
 from goalrelay.tasks.fetch.environment import registrations
-from goalrelay.tasks.fetch.furniture import DrawerTask, scene
+from goalrelay.tasks.fetch.furniture import DrawerTask, compile_cabinet
+from goalrelay.tasks.fetch.simulation import Scene
 
 REGISTRATIONS = registrations("FetchMovingDrawer", 50)
 FASTEST = 0.04
-"""Speed of the cabinet in x and in y, m/s."""
+"""Largest speed of the cabinet in x and in y, m/s."""
 
 
 class Environment(DrawerTask):
     """The environment; see the module."""
 
     stages = drawer.STAGES
-    absolute = (0, 1, 3, 4)
+    position_columns = (0, 1, 3, 4)
     stride = drawer.STRIDE
 
     def __init__(self, **settings: Any):
-        begin = scene(damping=100.0, glides=True)
-        super().__init__(begin, blocked=True, threshold=drawer.THRESHOLD, **settings)
+        scene = Scene(compile_cabinet(damping=100.0, glides=True), ("object0",), blocked=True)
+        super().__init__(scene, threshold=drawer.THRESHOLD, **settings)
 
     def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None):
         """Start an episode; see `environment.Environment.reset`."""
@@ -43,8 +45,8 @@ class Environment(DrawerTask):
         self._opening = self.goal - self.closed()
         return state, info
 
-    def _find(self) -> None:
-        super()._find()
+    def _find_addresses(self) -> None:
+        super()._find_addresses()
         joints = [self.model.joint(name) for name in ("glide_x", "glide_y")]
         self._glide = np.array([int(joint.dofadr[0]) for joint in joints])
         self._drawer = int(self.model.joint("drawer").qposadr[0])
@@ -57,7 +59,8 @@ class Environment(DrawerTask):
 
     def _observe(self) -> np.ndarray:
         opening = self.data.qpos[self._drawer]
-        return np.concatenate((self.see_knob(), [opening], self.data.qvel[self._glide] * self._dt))
+        velocity = self.data.qvel[self._glide] * self._dt
+        return np.concatenate((self.observe_knob(), [opening], velocity))
 
     def _act(self, action: np.ndarray) -> None:
         super()._act(action)

@@ -1,10 +1,10 @@
-"""Push a block to a place that glides over the table, with the fingers closed.
+"""Push a block to a goal that glides over the table, with the fingers closed.
 
-As `push`, but the goal moves at a constant speed (by default 5 cm/s, so 10 cm an episode) in a
-direction drawn anew for every episode, and turns round at the border of the square in which goals
-lie. The goal shown is where it is now; where it is heading is not shown. The reward of a step is
-that of the goal shown after it. Success: the block closer than 5 cm to the goal of that moment at
-the last of 50 steps. No episode starts solved.
+As `push`, but the goal moves at a constant speed (by default 5 cm/s, so 10 cm an episode). Its
+direction is random in every episode, and it reverses at the border of the square of goals. The
+desired goal is its current position; its velocity is not observed. The reward of a step uses the
+goal after that step. Success: the block closer than 5 cm to the current goal at the last of 50
+steps. No episode starts solved.
 """
 
 import math
@@ -13,15 +13,16 @@ from typing import Any
 import numpy as np
 
 from goalrelay.errors import UsageError
-from goalrelay.tasks.fetch import experts_n
+from goalrelay.tasks.fetch import experts_push
 from goalrelay.tasks.fetch.environment import registrations
 from goalrelay.tasks.fetch.experts import Expert
 from goalrelay.tasks.fetch.one_object import OneObject
-from goalrelay.tasks.fetch.scene import BLOCK_ASIDE, begin_of_stock
+from goalrelay.tasks.fetch.scene import BLOCK_ASIDE, compile_stock
+from goalrelay.tasks.fetch.simulation import Scene
 
 REGISTRATIONS = registrations("FetchMovingPush", 50)
 FASTEST = 0.25
-"""Highest speed of the goal, m/s: about as fast as a block can be pushed."""
+"""Highest speed of the goal, m/s: about that of a pushed block."""
 
 
 class Environment(OneObject):
@@ -32,7 +33,7 @@ class Environment(OneObject):
         settings: of `one_object.OneObject` and of the environment.
 
     Raises:
-        UsageError: a speed below 0 or above what a push can follow.
+        UsageError: a speed below 0, or higher than that of a pushed block.
     """
 
     def __init__(self, speed: float = 0.05, **settings: Any):
@@ -40,7 +41,8 @@ class Environment(OneObject):
             raise UsageError(f"speed is between 0 and {FASTEST} m/s, not {speed}")
         self._speed = float(speed)
         self._velocity = np.zeros(3)
-        super().__init__(begin_of_stock("push", block=BLOCK_ASIDE), blocked=True, **settings)
+        start = compile_stock("push", block=BLOCK_ASIDE)
+        super().__init__(Scene(start, ("object0",), blocked=True), **settings)
 
     def _sample_goal(self) -> np.ndarray:
         goal = self.positions[0]
@@ -60,5 +62,5 @@ class Environment(OneObject):
 
 
 def expert() -> Expert:
-    """A script that solves an episode, for tests and as a yardstick."""
-    return experts_n.chase()
+    """A controller for one episode: push the block after the goal."""
+    return experts_push.chase()

@@ -1,4 +1,4 @@
-"""What the stock tasks with one object share: where it starts, where goals are, what is seen.
+"""Base of the stock tasks with one object: its start, its goals, and the observation.
 
 Random numbers are drawn in the order of gymnasium-robotics' `fetch_env.py`, so that a seed gives
 the same episode.
@@ -11,32 +11,33 @@ import numpy as np
 
 from goalrelay.tasks import fetch_stages
 from goalrelay.tasks.fetch.environment import Environment
-from goalrelay.tasks.fetch.scene import Start
+from goalrelay.tasks.fetch.simulation import Scene
 
 CLEAR = 0.1
-"""An object starts at least this far from the hand in x and y, m."""
+"""Least distance of a starting object from the hand in x and y, m."""
 OBSERVED = 25
+"""Columns of the observation."""
 
 
 class OneObject(Environment):
     """Base of the tasks with one object.
 
     Args:
-        begin: the scene.
-        around: the object starts within this distance of the hand in x and in y, m.
-        goals: goals lie within this distance of the hand in x, y (and z, without an object), m.
-        offset: [3] middle of the goals from the hand, m.
-        lifted: goals are in the air half of the time, up to this high, m.
+        scene: what is simulated; its object is `object0`.
+        around: largest distance of the starting object from the hand in x and in y, m.
+        goals: largest distance of a goal from the hand in x and in y, m.
+        offset: [3] from the hand to the middle of the goals, m.
+        lifted: largest height of a goal above the table, m; half of the goals are lifted. 0: none.
         settings: of the environment.
     """
 
     stages = fetch_stages.MOVE_AN_OBJECT.stages
     symmetries = fetch_stages.MOVE_AN_OBJECT.symmetries
-    absolute = fetch_stages.MOVE_AN_OBJECT.absolute
+    position_columns = fetch_stages.MOVE_AN_OBJECT.position_columns
 
     def __init__(
         self,
-        begin: Start,
+        scene: Scene,
         around: float = 0.15,
         goals: float = 0.15,
         offset: tuple[float, float, float] = (0.0, 0.0, 0.0),
@@ -44,19 +45,20 @@ class OneObject(Environment):
         **settings: Any,
     ):
         self._around, self._goals, self._offset, self._lifted = around, goals, offset, lifted
-        super().__init__(begin, ("object0",), **settings)
-        self._height = float(begin.places["object0"][2])
+        super().__init__(scene, **settings)
+        self._height = float(scene.start.sites["object0"][2])
 
     def _object_qpos(self) -> int:
+        """Address of the object's position in qpos."""
         return int(self.model.joint("object0:joint").qposadr[0])
 
     def _place(self, options: Mapping[str, Any]) -> None:
         hand = self.begin.grip[:2]
-        place = hand
-        while np.linalg.norm(place - hand) < CLEAR:
-            place = hand + self.np_random.uniform(-self._around, self._around, size=2)
+        position = hand
+        while np.linalg.norm(position - hand) < CLEAR:
+            position = hand + self.np_random.uniform(-self._around, self._around, size=2)
         qpos = self._object_qpos()
-        self.data.qpos[qpos : qpos + 2] = place
+        self.data.qpos[qpos : qpos + 2] = position
 
     def _sample_goal(self) -> np.ndarray:
         goal = self.begin.grip + self.np_random.uniform(-self._goals, self._goals, size=3)
@@ -67,16 +69,16 @@ class OneObject(Environment):
         return goal
 
     def _observe(self) -> np.ndarray:
-        seen = np.empty(OBSERVED)
-        velocity, turning = self.motion(0)
-        grip, place, speed = self.grip, self.positions[0], self.grip_velocity()
-        seen[0:3] = grip
-        seen[3:6] = place
-        seen[6:9] = place - grip
-        seen[9:11] = self.fingers
-        seen[11:14] = self.orientation(0)
-        seen[14:17] = velocity - speed
-        seen[17:20] = turning
-        seen[20:23] = speed
-        seen[23:25] = self.finger_velocity()
-        return seen
+        observation = np.empty(OBSERVED)
+        velocity, rotation = self.motion(0)
+        grip, position, grip_velocity = self.grip, self.positions[0], self.grip_velocity()
+        observation[0:3] = grip
+        observation[3:6] = position
+        observation[6:9] = position - grip
+        observation[9:11] = self.fingers
+        observation[11:14] = self.orientation(0)
+        observation[14:17] = velocity - grip_velocity
+        observation[17:20] = rotation
+        observation[20:23] = grip_velocity
+        observation[23:25] = self.finger_velocity()
+        return observation

@@ -1,4 +1,4 @@
-"""Pick up a block and bring it to a place, half of them in the air.
+"""Pick up a block and bring it to a goal; half of the goals are in the air.
 
 The stock task `FetchPickAndPlace-v4`, faster: same starts, goals, observations and rewards for the
 same seed and actions. The observation is that of `push`.
@@ -16,24 +16,30 @@ import numpy as np
 from goalrelay.tasks.fetch.environment import registrations
 from goalrelay.tasks.fetch.experts import Expert, Pick
 from goalrelay.tasks.fetch.one_object import OneObject
-from goalrelay.tasks.fetch.scene import BLOCK_ASIDE, begin_of_stock
+from goalrelay.tasks.fetch.scene import BLOCK_ASIDE, compile_stock
+from goalrelay.tasks.fetch.simulation import Scene
 
 REGISTRATIONS = registrations("FetchPickAndPlace", 50)
 
 
 class Environment(OneObject):
-    """The environment; see the module."""
+    """The environment; see the module.
 
-    def __init__(self, **settings: Any):
-        begin = begin_of_stock("pick_and_place", height=0.2, block=BLOCK_ASIDE)
-        super().__init__(begin, lifted=0.45, **settings)
+    Args:
+        blocked: whether the fingers are held closed.
+        settings: of `one_object.OneObject` and of the environment.
+    """
+
+    def __init__(self, blocked: bool = False, **settings: Any):
+        start = compile_stock("pick_and_place", height=0.2, block=BLOCK_ASIDE)
+        super().__init__(Scene(start, ("object0",), blocked), lifted=0.45, **settings)
 
 
 def expert() -> Expert:
     """A controller for one episode: grasp the block from above and hold it at the goal."""
     pick = Pick()
 
-    def act(seen: Mapping[str, np.ndarray]) -> np.ndarray:
-        return pick(seen["observation"][:3], seen["achieved_goal"], seen["desired_goal"])
+    def act(obs: Mapping[str, np.ndarray]) -> np.ndarray:
+        return pick(obs["observation"][:3], obs["achieved_goal"], obs["desired_goal"])
 
     return act

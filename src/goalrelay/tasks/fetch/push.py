@@ -1,4 +1,4 @@
-"""Push a block to a place on the table, with the fingers closed.
+"""Push a block to a goal on the table, with the fingers closed.
 
 The stock task `FetchPush-v4`, faster: same starts, goals, observations and rewards for the same
 seed and actions.
@@ -28,7 +28,8 @@ from goalrelay.tasks.fetch import experts
 from goalrelay.tasks.fetch.environment import registrations
 from goalrelay.tasks.fetch.experts import Expert
 from goalrelay.tasks.fetch.one_object import OneObject
-from goalrelay.tasks.fetch.scene import BLOCK_ASIDE, begin_of_stock
+from goalrelay.tasks.fetch.scene import BLOCK_ASIDE, compile_stock
+from goalrelay.tasks.fetch.simulation import Scene
 
 REGISTRATIONS = registrations("FetchPush", 50)
 
@@ -37,13 +38,14 @@ class Environment(OneObject):
     """The environment; see the module."""
 
     def __init__(self, **settings: Any):
-        super().__init__(begin_of_stock("push", block=BLOCK_ASIDE), blocked=True, **settings)
+        start = compile_stock("push", block=BLOCK_ASIDE)
+        super().__init__(Scene(start, ("object0",), blocked=True), **settings)
 
 
 def expert() -> Expert:
     """A controller for one episode: come down behind the block and push it."""
 
-    def act(seen: Mapping[str, np.ndarray]) -> np.ndarray:
-        return experts.push(seen["observation"][:3], seen["achieved_goal"], seen["desired_goal"])
+    def act(obs: Mapping[str, np.ndarray]) -> np.ndarray:
+        return experts.push(obs["observation"][:3], obs["achieved_goal"], obs["desired_goal"])
 
     return act

@@ -23,7 +23,8 @@ from goalrelay.tasks import fetch_stages
 from goalrelay.tasks.fetch.environment import Environment as Fetch
 from goalrelay.tasks.fetch.environment import registrations
 from goalrelay.tasks.fetch.experts import Expert, move
-from goalrelay.tasks.fetch.scene import begin_of_stock
+from goalrelay.tasks.fetch.scene import compile_stock
+from goalrelay.tasks.fetch.simulation import Scene
 
 REGISTRATIONS = registrations("FetchReach", 50)
 AROUND = 0.15
@@ -35,10 +36,11 @@ class Environment(Fetch):
 
     stages = fetch_stages.REACH_A_POINT.stages
     symmetries = fetch_stages.REACH_A_POINT.symmetries
-    absolute = fetch_stages.REACH_A_POINT.absolute
+    position_columns = fetch_stages.REACH_A_POINT.position_columns
 
     def __init__(self, **settings: Any):
-        super().__init__(begin_of_stock("reach", base=0.4049, height=0.2), blocked=True, **settings)
+        start = compile_stock("reach", base=0.4049, height=0.2)
+        super().__init__(Scene(start, blocked=True), **settings)
 
     def _sample_goal(self) -> np.ndarray:
         return self.begin.grip + self.np_random.uniform(-AROUND, AROUND, size=3)
@@ -50,9 +52,9 @@ class Environment(Fetch):
 
 
 def expert() -> Expert:
-    """A controller for one episode: straight to the goal."""
+    """A controller for one episode: move straight to the goal."""
 
-    def act(seen: Mapping[str, np.ndarray]) -> np.ndarray:
-        return move(seen["desired_goal"] - seen["achieved_goal"])
+    def act(obs: Mapping[str, np.ndarray]) -> np.ndarray:
+        return move(obs["desired_goal"] - obs["achieved_goal"])
 
     return act

@@ -1,14 +1,14 @@
-"""What is simulated: the Fetch robot of gymnasium-robotics, a table, and what a task puts on it.
+"""Scenes: the Fetch robot of gymnasium-robotics, a table, and the objects of a task.
 
-A scene starts from a stock file (`stock`), is edited as an `MjSpec`, and becomes a `Start`: the
-compiled model and the state from which episodes begin.
+A scene starts from a stock file (`load_stock`), is edited as an `MjSpec`, and becomes a `Start`:
+the compiled model and the state in which episodes start.
 
-Our scenes are the stock ones but for this, none of which changes a number that the stock tasks
-show (`tests/tasks/test_fetch_stock.py`):
+Our scenes differ from the stock ones in two points. Neither changes an observation or a reward of
+the stock tasks (`tests/tasks/test_fetch_stock.py`):
 
-- bodies without mass that hold cameras are left out, and the cross that marks the weld target;
-- pairs of robot parts that cannot meet are not tested for contact; see `contacts`. No geometry is
-  taken out of collision: all of them still meet tables, floor and objects.
+- massless bodies that hold cameras are removed, and the cross that marks the weld target;
+- pairs of robot parts that cannot touch are not tested for contact; see `contacts`. Every geometry
+  can still touch tables, floor and objects.
 """
 
 import functools
@@ -27,17 +27,17 @@ SUBSTEPS = 20
 HAND = "robot0:gripper_link"
 GRIP = "robot0:grip"
 CAMERAS = ("robot0:head_camera_link", "robot0:gripper_camera_link", "robot0:external_camera_body_0")
-"""Bodies of the stock scenes without mass, which hold nothing but cameras."""
+"""Massless bodies of the stock scenes, which hold only cameras."""
 DOWN = (1.0, 0.0, 1.0, 0.0)
-"""Orientation of the hand, as the quaternion (not normalised) that the stock tasks command."""
+"""Orientation of the hand: the quaternion, not normalised, that the stock tasks command."""
 BASE = {"robot0:slide0": 0.405, "robot0:slide1": 0.48, "robot0:slide2": 0.0}
-"""Where the robot stands, m."""
+"""Joints that hold the position of the robot, m."""
 APPROACH = (-0.498, 0.005, -0.431)
-"""From the grip site of the zero pose to the start pose with no extra height, m."""
+"""Offset from the grip in the zero pose to the grip in the lowest start pose, m."""
 BLOCK = 0.025
-"""Half a block's edge, m."""
+"""Half the edge of a block, m."""
 BLOCK_ASIDE = (1.25, 0.53, 0.4)
-"""Where the stock block is while the hand moves to its start pose, m."""
+"""Position of the stock block while the hand moves to its start pose, m."""
 COLOURS = (
     (0.84, 0.37, 0.0),
     (0.0, 0.45, 0.7),
@@ -46,28 +46,31 @@ COLOURS = (
     (0.94, 0.89, 0.26),
     (0.34, 0.71, 0.91),
 )
-"""Red, green, blue of objects and their goals, told apart by colour-blind eyes (Okabe and Ito)."""
+"""Colours of objects and their goals, RGB, distinct for colour-blind people (Okabe and Ito)."""
 
 
 class Start(NamedTuple):
-    """A compiled scene and the state in which its episodes begin."""
+    """A compiled scene and the state in which its episodes start."""
 
     model: Model
     qpos: np.ndarray
+    """[nq] of MuJoCo"""
     qvel: np.ndarray
+    """[nv] of MuJoCo"""
     time: float
-    places: dict[str, np.ndarray]
+    """s"""
+    sites: dict[str, np.ndarray]
     """[3] position of every named site, m."""
 
     @property
     def grip(self) -> np.ndarray:
-        """[3] position between the fingertips, m; goals and objects are placed around it."""
-        return self.places[GRIP]
+        """[3] position between the fingertips, m; the centre of goals and objects."""
+        return self.sites[GRIP]
 
 
-def stock(name: str) -> Spec:
-    """A scene file of gymnasium-robotics: `reach`, `push`, `pick_and_place`, `slide`."""
-    found = importlib.util.find_spec("gymnasium_robotics")  # found, not imported: that is slow
+def load_stock(name: str) -> Spec:
+    """Load a scene file of gymnasium-robotics: `reach`, `push`, `pick_and_place`, `slide`."""
+    found = importlib.util.find_spec("gymnasium_robotics")  # not imported, which would be slow
     if found is None or found.origin is None:
         raise ModuleNotFoundError("gymnasium-robotics, whose robot the Fetch tasks use")
     path = Path(found.origin).parent / "envs" / "assets" / "fetch" / f"{name}.xml"
@@ -76,34 +79,34 @@ def stock(name: str) -> Spec:
         spec.delete(spec.body(body))
     for geom in spec.body("robot0:mocap").geoms:
         spec.delete(geom)
-    contacts.leave_out(spec)
+    contacts.exclude_pairs(spec)
     return spec
 
 
 @functools.cache
-def begin_of_stock(
+def compile_stock(
     name: str, base: float = 0.405, height: float = 0.0, block: tuple[float, ...] = ()
 ) -> Start:
-    """The start of a stock scene, compiled once a process.
+    """Compile the start of a stock scene, once a process.
 
     Args:
-        name: of the file.
-        base: where the robot stands in x, m.
+        name: of the scene file.
+        base: position of the robot in x, m.
         height: of the hand above the lowest start pose, m.
-        block: [3] where `object0` is while the hand moves to its start pose, m.
+        block: [3] position of `object0` while the hand moves to its start pose, m.
     """
-    spec = stock(name)
+    spec = load_stock(name)
     paint(spec)
     joints: dict[str, Any] = {**BASE, "robot0:slide0": base}
     if block:
         joints["object0:joint"] = (*block, 1.0, 0.0, 0.0, 0.0)
-    return start(spec, joints, height)
+    return compile_start(spec, joints, height)
 
 
 def add_block(spec: Spec, number: int) -> None:
-    """A block `object{number}`, as the stock one, with a site of the same name at its middle.
+    """Add a block `object{number}` like the stock one, with a site of this name at its middle.
 
-    It must be given a place apart from other things: in `start`, and by every reset.
+    `compile_start` and every reset must move it to a position away from everything else.
     """
     name = f"object{number}"
     body = spec.worldbody.add_body(name=name)
@@ -121,14 +124,14 @@ def add_block(spec: Spec, number: int) -> None:
 
 
 def add_goal(spec: Spec, number: int, size: float = 0.02) -> None:
-    """The marker `target{number}` of a goal, seen and not felt; in the colour of its object."""
+    """Add the marker `target{number}` of a goal, drawn only, in the colour of its object."""
     spec.worldbody.add_site(
         name=f"target{number}", size=(size, size, size), rgba=(*COLOURS[number], 0.6)
     )
 
 
 def paint(spec: Spec) -> None:
-    """Give the object and the goal of a stock scene colours that tell them apart."""
+    """Give the object and the goal of a stock scene different colours."""
     for geom in spec.geoms:
         if geom.name == "object0":
             geom.material, geom.rgba = "", (*COLOURS[1], 1)
@@ -137,16 +140,16 @@ def paint(spec: Spec) -> None:
             site.rgba = (*COLOURS[0], 1)
 
 
-def start(
+def compile_start(
     spec: Spec,
     joints: Mapping[str, Any],
     extra_height: float = 0.0,
 ) -> Start:
-    """Compile a scene and bring the hand to where episodes begin, as the stock tasks do.
+    """Compile a scene and move the hand to its start pose, as the stock tasks do.
 
     Args:
         spec: the scene.
-        joints: positions to begin from, by name; free joints take 7 numbers.
+        joints: initial joint positions by name; 7 numbers for a free joint.
         extra_height: of the hand above the lowest start pose, m.
     """
     model = spec.compile()
@@ -162,6 +165,6 @@ def start(
     data.mocap_quat[0] = DOWN
     for _ in range(10):
         mujoco.mj_step(model, data, nstep=SUBSTEPS)
-    model.exclude_signature[:] = everything  # an environment chooses from it
-    places = {model.site(i).name: data.site_xpos[i].copy() for i in range(model.nsite)}
-    return Start(model, data.qpos.copy(), data.qvel.copy(), data.time, places)
+    model.exclude_signature[:] = everything  # each environment chooses from these
+    sites = {model.site(i).name: data.site_xpos[i].copy() for i in range(model.nsite)}
+    return Start(model, data.qpos.copy(), data.qvel.copy(), data.time, sites)

@@ -5,18 +5,16 @@ RHER's Stack and TStack (https://github.com/kaixindelele/RHER), for 1 to 6 block
 and symmetries are those of `several`.
 
 Blocks start as in `push_n`. The goal of the first block lies on the table, 8 cm from all blocks;
-that of block m is 5 m cm above it. The fingers move. `paper=True` is the published placement.
+that of block m is m times 5 cm above it. The fingers move. `paper=True` is the published placement.
 Success: every block closer than 5 cm to its goal at the last step, of 60 for two blocks
 (`several.horizon`).
 
-Repaired: as in `push_n`; and a block no longer starts where the tower is to stand.
+Repaired: as in `push_n`; also, no block starts at the position of the tower.
 """
-
-from typing import Any
 
 import numpy as np
 
-from goalrelay.tasks.fetch import experts_n, several
+from goalrelay.tasks.fetch import experts_stack, several
 from goalrelay.tasks.fetch.experts import Expert
 from goalrelay.tasks.fetch.scene import BLOCK
 
@@ -26,10 +24,9 @@ REGISTRATIONS = several.sizes("FetchStack", FetchStack=2, FetchTripleStack=3)
 class Environment(several.Several):
     """The environment; see the module, and `several.Several` for its arguments."""
 
+    stock_scene = "pick_and_place"
+    above = 0.2
     tower = True
-
-    def __init__(self, **settings: Any):
-        super().__init__("pick_and_place", 0.2, **settings)
 
     def _sample_goal(self) -> np.ndarray:
         tower = np.repeat(self._goals(1), self.count, axis=0)
@@ -38,5 +35,5 @@ class Environment(several.Several):
 
 
 def expert() -> Expert:
-    """A script that solves an episode, for tests and as a yardstick."""
-    return experts_n.stack()
+    """A controller for one episode: stack one block after the other."""
+    return experts_stack.stack()

@@ -1,1 +1,1 @@
-"""Toy tasks: small enough for a test, hard enough that learning must be right."""
+"""Toy tasks: fast enough for tests, but a faulty learner fails them."""

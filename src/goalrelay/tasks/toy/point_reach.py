@@ -1,13 +1,13 @@
-"""A point on a square table, moved by small steps to a goal: the smallest continuous goal task.
+"""Move a point on a square table to a goal by small steps: the smallest continuous goal task.
 
-| observation | size | meaning (table units, table is [-1, 1] squared) |
+| observation | size | meaning (the table is [-1, 1] squared) |
 | --- | --- | --- |
 | observation | 2 | position |
 | achieved_goal | 2 | position |
-| desired_goal | 2 | where the point should be |
+| desired_goal | 2 | desired position |
 
 Action in [-1, 1] squared moves the point by up to `stride`. Reward -1, or 0 within `threshold` of
-the goal. The task never ends before its horizon of 25 steps; success is judged at the last one.
+the goal. An episode has 25 steps; success counts at the last one.
 """
 
 from typing import Any
@@ -20,7 +20,13 @@ REGISTRATIONS: dict[str, dict[str, Any]] = {"goalrelay/PointReach-v0": {"max_epi
 
 
 class Environment(gymnasium.Env[Any, Any]):
-    """The 2-D point-reacher; see the module."""
+    """The environment; see the module.
+
+    Args:
+        threshold: distance within which the goal counts as reached.
+        stride: largest motion in x and in y of a step.
+        render_mode: `rgb_array`, or None.
+    """
 
     metadata: dict[str, Any] = {"render_modes": ["rgb_array"], "render_fps": 10}
     reward_type = "sparse"
@@ -40,26 +46,26 @@ class Environment(gymnasium.Env[Any, Any]):
         self._goal = np.zeros(2, np.float32)
 
     def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None):
-        """A fresh position and goal, both anywhere on the table."""
+        """Draw a position and a goal, both uniform on the table."""
         super().reset(seed=seed)
         self._position = self.np_random.uniform(-1, 1, 2).astype(np.float32)
         self._goal = self.np_random.uniform(-1, 1, 2).astype(np.float32)
         return self._observation(), {}
 
     def step(self, action: np.ndarray):
-        """Move by `stride` times the action, staying on the table."""
+        """Move by `stride` times the action, within the table."""
         move = self.stride * np.clip(action, -1, 1)
         self._position = np.clip(self._position + move, -1, 1).astype(np.float32)
         reward = float(self.compute_reward(self._position, self._goal, {}))
         return self._observation(), reward, False, False, {"is_success": reward == 0.0}
 
     def compute_reward(self, achieved_goal: np.ndarray, desired_goal: np.ndarray, info: Any):
-        """0 within `threshold`, else -1; [..., 2], [..., 2] -> [...]"""
+        """0 within `threshold` of the goal, else -1: [..., 2], [..., 2] -> [...] float32."""
         distance = np.linalg.norm(achieved_goal - desired_goal, axis=-1)
         return -(distance > self.threshold).astype(np.float32)
 
     def render(self):
-        """The table from above: goal ring in green, point in orange; [256, 256, 3] uint8"""
+        """The table from above, goal in green, point in orange: [256, 256, 3] uint8."""
         axis = np.linspace(-1, 1, 256)
         x, y = np.meshgrid(axis, -axis)
         image = np.full((256, 256, 3), 245, np.uint8)

@@ -1,0 +1,257 @@
+"""The command line: `goalrelay COMMAND ...`.
+
+Options come from frozen dataclasses, with tyro. Exit codes: 2 for unusable input, after one line on
+standard error; 1 for a run that diverged; 130 for an interrupted run.
+"""
+
+import json
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Literal
+
+import tyro
+
+import goalrelay
+from goalrelay import methods
+from goalrelay.cli.parsing import PositionalPath, parse
+from goalrelay.cli.terminal import describe
+from goalrelay.cli.train import resume, train
+from goalrelay.errors import Diverged, UsageError
+from goalrelay.settings import number, suggest, validate
+from goalrelay.tasks.goal_task import known_tasks
+from goalrelay.train import session
+
+
+@dataclass(frozen=True)
+class Evaluate:
+    """Evaluate a policy without noise: success with its 95% interval, return, final distance."""
+
+    policy: PositionalPath
+    """Run folder (its best policy) or a policy file."""
+    episodes: int = 100
+    """Episodes."""
+    seed: int = 0
+    """Seed of the evaluation episodes."""
+    threads: int = 2
+    """Environments that run at the same time."""
+    json: bool = False
+    """Print JSON."""
+
+
+@dataclass(frozen=True)
+class Record:
+    """Film a policy off-screen."""
+
+    policy: PositionalPath
+    """Run folder (its best policy) or a policy file."""
+    out: Path
+    """Video file, .mp4 or .gif."""
+    episodes: int = 3
+    """Episodes."""
+    seed: int = 0
+    """Seed of the episodes."""
+
+
+@dataclass(frozen=True)
+class Play:
+    """Watch a policy in MuJoCo's viewer."""
+
+    policy: PositionalPath
+    """Run folder (its best policy) or a policy file."""
+    episodes: int | None = None
+    """Episodes (default: until the window is closed)."""
+    seed: int = 0
+    """Seed of the first episode."""
+
+
+@dataclass(frozen=True)
+class Plot:
+    """Learning curves: mean over seeds with an interval band, runs grouped by method."""
+
+    runs: Annotated[tuple[str, ...], tyro.conf.Positional]
+    """Run folders, or folders with run folders in them; LABEL=FOLDER sets their label."""
+    out: Path
+    """Picture, .png, .svg or .pdf."""
+    x: Literal["episodes", "steps", "seconds"] = "episodes"
+    """Horizontal axis."""
+    y: str = "auto"
+    """Vertical axis: success, return, distance or any column of progress.csv, such as innr (auto:
+    success, or return for a task without success)."""
+
+
+@dataclass(frozen=True)
+class Sweep:
+    """Make all runs of a sweep file: variants, tasks, values, seeds; print a table."""
+
+    file: PositionalPath
+    """A TOML file; docs/sweeps.md shows one."""
+    out: Path | None = None
+    """Folder of the runs (default: runs/ and the name of the file)."""
+    jobs: int = number(1, 1, 1024)
+    """Runs at the same time; they share this machine's cores."""
+    seeds: tuple[int, ...] = ()
+    """Seeds, instead of the file's."""
+    tasks: tuple[str, ...] = ()
+    """Only these of its tasks."""
+    variants: tuple[str, ...] = ()
+    """Only these of its variants."""
+
+
+@dataclass(frozen=True)
+class Nothing:
+    """A command without options."""
+
+
+def evaluate(arguments: Sequence[str]) -> int:
+    """Evaluate a policy: success with its interval, return, distance"""
+    command = parse(Evaluate, arguments, "evaluate")
+    for name, least in (("episodes", 1), ("threads", 1), ("seed", 0)):
+        if getattr(command, name) < least:
+            raise UsageError(f"--{name} must be at least {least}, got {getattr(command, name)}")
+    result = session.evaluate(
+        command.policy, episodes=command.episodes, seed=command.seed, threads=command.threads
+    )
+    if command.json:
+        figures = {k: None if v != v else v for k, v in result._asdict().items()}  # no NaN in JSON
+        print(json.dumps(figures))
+    else:
+        print(describe(result))
+    return 0
+
+
+def record(arguments: Sequence[str]) -> int:
+    """Film a policy off-screen"""
+    from goalrelay.report import video
+
+    command = parse(Record, arguments, "record")
+    evaluation = video.record(command.policy, command.out, command.episodes, command.seed)
+    print(f"{command.out}: {describe(evaluation)}")
+    return 0
+
+
+def play(arguments: Sequence[str]) -> int:
+    """Watch a policy in MuJoCo's viewer"""
+    from goalrelay.report import video
+
+    command = parse(Play, arguments, "play")
+    video.play(command.policy, command.episodes, command.seed)
+    return 0
+
+
+def plot(arguments: Sequence[str]) -> int:
+    """Plot learning curves"""
+    from goalrelay.report import curves
+
+    command = parse(Plot, arguments, "plot")
+    if not command.runs:
+        raise UsageError("plot needs at least one run folder: goalrelay plot RUN... --out FILE")
+    curves.plot(command.runs, command.out, command.x, command.y)
+    print(command.out)
+    return 0
+
+
+def sweep(arguments: Sequence[str]) -> int:
+    """Make many runs from one file, and a table of them"""
+    from goalrelay.train import sweep as sweeps
+    from goalrelay.train import sweep_file
+
+    command = parse(Sweep, arguments, "sweep")
+    validate(command)
+    out = command.out or Path("runs") / command.file.stem
+    plan = sweep_file.read(command.file, command.seeds, command.tasks, command.variants)
+    print(f"{len(plan.runs)} runs in {out}, {command.jobs} at a time", flush=True)
+
+    def report(row: sweeps.Row) -> None:
+        figures = f"success {row.success:.2f}  return {row.mean_return:.1f}"
+        counts = f"{row.episodes:,} episodes  {row.steps:,} steps  {row.seconds:.1f} s"
+        print(f"{row.variant} seed {row.seed}: {row.ended}  {figures}  {counts}", flush=True)
+
+    rows = sweeps.run(plan, out, command.jobs, report)
+    print(sweeps.summary(rows))
+    return 0 if all(row.finished for row in rows) else 1
+
+
+def tasks(arguments: Sequence[str]) -> int:
+    """List the tasks that are installed"""
+    parse(Nothing, arguments, "tasks")
+    for task_id, about in known_tasks().items():
+        print(f"{task_id:52} {about}")
+    print(f"{'package.module:TaskId':52} any Gymnasium task of yours; goal tasks can be relabelled")
+    return 0
+
+
+def list_methods(arguments: Sequence[str]) -> int:
+    """List the methods and their presets"""
+    parse(Nothing, arguments, "methods")
+    for name in methods.names():
+        module = methods.find(name)
+        print(f"{name:12} {(module.__doc__ or '').partition(chr(10))[0]}")
+        for preset, values in module.PRESETS.items():
+            print(f"  --preset {preset:12} {values.about}")
+    return 0
+
+
+def demos(arguments: Sequence[str]) -> int:
+    """Generate, import and show demonstrations"""
+    from goalrelay.cli import demos as commands
+
+    return commands.run(arguments)
+
+
+COMMANDS: dict[str, Callable[[Sequence[str]], int]] = {
+    "train": train,
+    "resume": resume,
+    "evaluate": evaluate,
+    "record": record,
+    "play": play,
+    "plot": plot,
+    "sweep": sweep,
+    "demos": demos,
+    "tasks": tasks,
+    "methods": list_methods,
+}
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run a command; returns the exit code."""
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    try:
+        if not words or words[0] in ("-h", "--help"):
+            print(_help())
+            return 0
+        if words[0] == "--version":
+            print(f"goalrelay {goalrelay.__version__}")
+            return 0
+        if words[0] not in COMMANDS:
+            near = suggest(words[0], COMMANDS)
+            raise UsageError(f"unknown command '{words[0]}'{near or '; see goalrelay --help'}")
+        return COMMANDS[words[0]](words[1:])
+    except UsageError as error:
+        print(f"goalrelay: {error}", file=sys.stderr)
+        return 2
+    except (Diverged, RuntimeError) as error:
+        print(f"goalrelay: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        return 130
+    except BrokenPipeError:
+        sys.stderr.close()  # the reading end of a pipe is closed
+        return 0
+
+
+def _help() -> str:
+    """The text of `goalrelay --help`."""
+    lines = [f"  {name:10} {command.__doc__}" for name, command in COMMANDS.items()]
+    return "\n".join(
+        [
+            "goalrelay teaches robots long, sparse-reward tasks.",
+            "",
+            "usage: goalrelay COMMAND ...      goalrelay COMMAND --help says more",
+            "",
+            *lines,
+            "",
+            "A first run:  goalrelay train her FetchReach-v4 --until 0.95",
+        ]
+    )

@@ -1,0 +1,184 @@
+"""The commands `goalrelay train` and `goalrelay resume`.
+
+`train` parses its words twice. First METHOD, TASK, --learner and --preset, which determine the
+other options. Then all options, with the values of the preset as defaults.
+"""
+
+import dataclasses
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any, Generic, TypeVar
+
+import tyro
+from rich.console import Console
+
+from goalrelay.cli.parsing import HELP, PositionalPath, folded, has_folded, parse
+from goalrelay.cli.terminal import Lines, Terminal, describe
+from goalrelay.errors import UsageError
+from goalrelay.train import config as experiments
+from goalrelay.train import session
+from goalrelay.train.config import AnyExperiment, Experiment
+from goalrelay.train.observer import Observer
+
+MethodConfig = TypeVar("MethodConfig")
+LearnerConfig = TypeVar("LearnerConfig")
+EXAMPLE = ("her", "FetchReach-v4")
+"""METHOD and TASK for `goalrelay train --help` without them."""
+MORE = (
+    "method.variant.* are further options, for variants of the method; docs/options.md lists them"
+)
+
+
+@dataclass(frozen=True)
+class Choice:
+    """The options that determine the other options."""
+
+    heads: Annotated[tuple[str, ...], tyro.conf.Positional] = ()
+    """METHOD TASK"""
+    learner: str | None = None
+    """Update rule (default: the preset's)."""
+    preset: str = "default"
+    """Named set of option values."""
+
+
+@dataclass(frozen=True)
+class Spelled(Experiment[MethodConfig, LearnerConfig], Generic[MethodConfig, LearnerConfig]):
+    """An experiment with the argument names of the command line."""
+
+    method_name: Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="METHOD")]
+    """Method; `goalrelay methods` lists them."""
+    task: Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="TASK")]
+    """Task: a Gymnasium id or package.module:TaskId; `goalrelay tasks` lists some."""
+    learner_name: Annotated[str, tyro.conf.arg(name="learner")]
+    """Update rule: ddpg, td3, sac, or dqn for discrete actions."""
+
+
+AnySpelled = TypeVar("AnySpelled")
+
+
+@dataclass(frozen=True)
+class Train(Generic[AnySpelled]):
+    """Learn a task: goalrelay train METHOD TASK [options]."""
+
+    experiment: Annotated[AnySpelled, tyro.conf.arg(name="")]
+    """The options of the run."""
+    out: Path | None = None
+    """Run folder (default: runs/TASK/METHOD/seed-S)."""
+    quiet: bool = False
+    """Print nothing but errors."""
+
+
+@dataclass(frozen=True)
+class Resume:
+    """Continue a run; its curve is the one of an unbroken run."""
+
+    run: PositionalPath
+    """Run folder."""
+    steps: int | None = None
+    """New total budget of environment steps."""
+    minutes: float | None = None
+    """New total budget of minutes."""
+    until: float | None = None
+    """New success rate at which the run stops."""
+    quiet: bool = False
+    """Print nothing but errors."""
+
+
+def train(arguments: Sequence[str]) -> int:
+    """Learn a task"""
+    words = list(arguments)
+    asks_help = bool(HELP & set(words))
+    default = chosen([word for word in words if word not in HELP], asks_help)
+    if asks_help:
+        show_help(default)
+        return 0
+    command: Train[Any] = parse(kind_of(default), words, "train", Train(spelled(default)))
+    experiment = plain(command.experiment, default)
+    result = session.start(experiment, command.out, observer(command.quiet))
+    return _report(result, command.quiet)
+
+
+def resume(arguments: Sequence[str]) -> int:
+    """Continue a run"""
+    command = parse(Resume, arguments, "resume")
+    result = session.resume(
+        command.run,
+        steps=command.steps,
+        minutes=command.minutes,
+        until=command.until,
+        observer=observer(command.quiet),
+    )
+    return _report(result, command.quiet)
+
+
+def chosen(words: Sequence[str], asks_help: bool) -> AnyExperiment:
+    """The experiment of the preset in the words.
+
+    Args:
+        words: METHOD TASK and options, without --help.
+        asks_help: whether METHOD and TASK may be missing.
+
+    Raises:
+        UsageError: METHOD or TASK is missing, or a name is unknown.
+    """
+    choice = parse(Choice, words, "train", others_follow=True)
+    heads = choice.heads[:2]
+    if len(heads) < 2 and not asks_help:
+        raise UsageError("train needs a method and a task: goalrelay train METHOD TASK [options]")
+    method, task = (*heads, *EXAMPLE[len(heads) :])
+    return experiments.make(method, task, choice.learner, choice.preset)
+
+
+def show_help(default: AnyExperiment) -> None:
+    """Print the options of an experiment; one line stands for the group `variant`.
+
+    Raises:
+        SystemExit: always, with code 0.
+    """
+    shown = dataclasses.replace(default, method=folded(default.method))
+    try:
+        parse(kind_of(shown), ["--help"], "train", Train(spelled(shown)))
+    finally:
+        if has_folded(default.method):
+            print(f"--{MORE}")
+
+
+def kind_of(experiment: AnyExperiment) -> Any:
+    """`Train` with the method's and the learner's types of options."""
+    return Train[Spelled[type(experiment.method), type(experiment.learner)]]
+
+
+def spelled(experiment: AnyExperiment) -> Spelled[Any, Any]:
+    """The experiment in the form that tyro parses."""
+    values = {f.name: getattr(experiment, f.name) for f in dataclasses.fields(experiment)}
+    return Spelled(**values)
+
+
+def plain(given: Spelled[Any, Any], default: AnyExperiment) -> AnyExperiment:
+    """The parsed experiment; method, task, learner and preset are those of the first parse."""
+    values = {f.name: getattr(given, f.name) for f in dataclasses.fields(default)}
+    heads = ("method_name", "task", "learner_name", "preset")
+    return Experiment(**(values | {name: getattr(default, name) for name in heads}))
+
+
+def observer(quiet: bool) -> Observer:
+    """The display of a run."""
+    if quiet:
+        return Observer()
+    return Terminal() if Console().is_terminal else Lines()
+
+
+def _report(result: session.Result, quiet: bool) -> int:
+    """Print the end of a run; returns the exit code."""
+    interrupted = result.reason == "interrupted"
+    if not quiet:
+        if result.evaluation is not None:
+            print(f"{'stopped' if interrupted else 'done'}: {describe(result.evaluation)}")
+        print(
+            f"{result.episodes:,} episodes, {result.steps:,} steps, {result.seconds:.1f} s; "
+            f"everything is in {result.folder}"
+        )
+        then = "resume" if interrupted else "evaluate"
+        print(f"{'go on with' if interrupted else 'then'}: goalrelay {then} {result.folder}")
+    return 130 if interrupted else 0

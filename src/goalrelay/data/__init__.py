@@ -1,0 +1,1 @@
+"""What happened: rollouts, the replay buffer, goal relabelling, priorities."""

@@ -1,0 +1,169 @@
+"""Any Gymnasium environment as a goal task.
+
+`open_task` makes the environment of an id, and checks once that it keeps the goal contract of
+Gymnasium-Robotics: a dictionary with `observation`, `achieved_goal` and `desired_goal`, and a
+`compute_reward(achieved, desired, info)` that works on batches and agrees with `step`. What does
+not fit is refused in the user's words.
+
+An environment without goals becomes a flat task: its reward is stored as the achieved "goal". So a
+reward is a function of achieved and desired goals for every task, and the rest of the library needs
+no second code path.
+"""
+
+import importlib
+import sys
+import warnings
+from collections.abc import Sequence
+from typing import Any
+
+import gymnasium
+import numpy as np
+from gymnasium import spaces
+
+from goalrelay import tasks
+from goalrelay.data.rollout import GOAL_KEYS, Simulator
+from goalrelay.errors import UsageError
+from goalrelay.settings import suggest
+from goalrelay.tasks import differences, fetch_stages, stock
+from goalrelay.tasks.specification import check_contract, read_spec
+from goalrelay.tasks.stock import register_stock
+from goalrelay.tasks.structure import TaskStructure, find_structure
+from goalrelay.tasks.structure_checks import check_structure
+from goalrelay.types import Observation
+
+LOOKS = 4
+"""Episodes that are started to find out which columns hold equal numbers."""
+
+
+def simulator_of(env: gymnasium.Env[Any, Any], task_id: str) -> Simulator:
+    """The simulator of an environment, after checks.
+
+    Args:
+        env: made by Gymnasium, with its wrappers.
+        task_id: for messages, and to look up a declared structure.
+
+    Raises:
+        UsageError: the environment does not fit the goal contract, or its declaration is wrong.
+    """
+    flat = not isinstance(env.observation_space, spaces.Dict)
+    bare = Simulator(env, task_id, read_spec(env, task_id, flat))
+    terminates = not flat and check_contract(bare)
+    structure = _structure(bare)
+    spec = bare.spec._replace(
+        stages=structure.stages,
+        position_columns=structure.position_columns,
+        subgoal_range=structure.subgoal_range,
+        goal_position_columns=structure.goal_position_columns,
+        body=structure.body,
+    )
+    if structure.stages:
+        stages, positions = structure.stages, structure.position_columns
+        timesteps = _sample_timesteps(bare)
+        differences.check_hidden(stages, positions, timesteps, f"task '{task_id}'")
+        spec = spec._replace(differences=differences.lacking(stages, positions, timesteps))
+    return Simulator(env, task_id, spec, structure.symmetries, terminates)
+
+
+def _structure(simulator: Simulator) -> TaskStructure:
+    """What is declared about the task, checked."""
+    spec = simulator.spec
+    sizes = (spec.observation_size, spec.achieved_size, spec.goal_size, spec.action_size)
+    return check_structure(
+        find_structure(simulator.id, simulator.env.unwrapped, fetch_stages.find(simulator.id)),
+        f"task '{simulator.id}'",
+        dict(zip((*GOAL_KEYS, "action"), sizes, strict=True)),
+    )
+
+
+def _sample_timesteps(simulator: Simulator) -> Observation:
+    """Timesteps of a few episodes of random actions: [N, .] float64 arrays."""
+    timesteps, env = [], simulator.env
+    env.action_space.seed(0)
+    for seed in range(LOOKS):
+        timesteps.append(simulator.reset(seed))
+        for _ in range(2):
+            raw, _, terminated, truncated, _ = env.step(env.action_space.sample())
+            timesteps.append(simulator.interface.observation(raw))
+            if terminated or truncated:
+                break
+    return Observation(*(np.stack(a).astype(float) for a in zip(*timesteps, strict=True)))
+
+
+def open_task(
+    task_id: str, options: Sequence[str] = (), render_mode: str | None = None
+) -> Simulator:
+    """Open the task with an id: `FetchPush-v4`, `goalrelay/BitFlip-v0`, `package.module:TaskId`.
+
+    Args:
+        task_id: a Gymnasium id; before a colon, the module that registers it.
+        options: `name=value` strings handed to the environment's constructor.
+        render_mode: Gymnasium's, for recording.
+
+    Raises:
+        UsageError: the id is unknown (the nearest match is named), the environment cannot be made,
+            or it does not fit the goal contract.
+    """
+    module, _, name = task_id.rpartition(":")
+    if module:
+        _import_user_module(module, task_id)
+    elif name not in gymnasium.registry:
+        register_stock()
+    if name not in gymnasium.registry:
+        raise UsageError(f"unknown task '{task_id}'{suggest(name, gymnasium.registry)}")
+    arguments = _parse_options(options)
+    if render_mode is not None:  # a user's environment may not have this argument
+        arguments["render_mode"] = render_mode
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            env = gymnasium.make(name, disable_env_checker=True, **arguments)
+    except UsageError:
+        raise
+    except Exception as error:  # constructors of third parties raise anything
+        reason = str(error).strip().splitlines() or [type(error).__name__]
+        raise UsageError(f"task '{task_id}' could not be made: {reason[0]}") from error
+    return simulator_of(env, task_id)
+
+
+def known_tasks() -> dict[str, str]:
+    """Goal tasks of this installation, ours first: id -> description."""
+    register_stock()
+    known = {i: (m.__doc__ or "").partition("\n")[0] for i, m in tasks.own_tasks().items()}
+    newest = {spec.name: spec for spec in gymnasium.registry.values() if stock.about(spec.id)}
+    for spec in gymnasium.registry.values():
+        if spec.name in newest and (spec.version or 0) > (newest[spec.name].version or 0):
+            newest[spec.name] = spec
+    for spec in newest.values():
+        known[spec.id] = f"{stock.about(spec.id)} ({spec.max_episode_steps} steps)"
+    return known
+
+
+def _import_user_module(module: str, task_id: str) -> None:
+    """Import the module that registers a user's task."""
+    if "" not in sys.path:
+        sys.path.insert(0, "")  # finds modules in the current folder
+    try:
+        importlib.import_module(module)
+    except ModuleNotFoundError as error:
+        raise UsageError(f"task '{task_id}': no module named '{error.name}'") from error
+
+
+def _parse_options(options: Sequence[str]) -> dict[str, Any]:
+    """`name=value` strings as arguments by name."""
+    parsed: dict[str, Any] = {}
+    for option in options:
+        name, equals, text = option.partition("=")
+        if not equals or not name:
+            raise UsageError(f"--task-options takes name=value, got '{option}'")
+        parsed[name] = _literal(text)
+    return parsed
+
+
+def _literal(text: str) -> Any:
+    """A value as int, float, bool or None if it reads as one, else as the string."""
+    for kind in (int, float):
+        try:
+            return kind(text)
+        except ValueError:
+            continue
+    return {"true": True, "false": False, "none": None}.get(text.lower(), text)

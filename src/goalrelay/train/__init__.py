@@ -1,0 +1,1 @@
+"""One training run: configuration, loop, evaluation, policy, run folder, sweeps."""

@@ -1,0 +1,122 @@
+"""Construction of a run from an experiment: simulator, method, agents, buffers."""
+
+import dataclasses
+from typing import NamedTuple
+
+from goalrelay import learners, methods
+from goalrelay.data.buffer import ReplayBuffer
+from goalrelay.data.priority import WEIGHTS
+from goalrelay.data.relabel import stage_objective, whole
+from goalrelay.data.rollout import Collector, Simulator
+from goalrelay.demos.load import load
+from goalrelay.errors import UsageError
+from goalrelay.learners.agent import Agent, start_keys
+from goalrelay.learners.imitation import Imitation
+from goalrelay.methods.base import Method
+from goalrelay.tasks.goal_task import open_task
+from goalrelay.train.config import DEFAULT_STEPS, AnyExperiment
+from goalrelay.types import Episode, Steps
+
+
+class Parts(NamedTuple):
+    """The objects of a run."""
+
+    experiment: AnyExperiment
+    """With the values that depend on the task filled in."""
+    simulator: Simulator
+    method: Method
+    agents: tuple[Agent, ...]
+    """Of each level."""
+    buffer: ReplayBuffer
+    demonstrations: ReplayBuffer | None
+    collector: Collector
+
+
+def build(experiment: AnyExperiment) -> Parts:
+    """Build a run.
+
+    Raises:
+        UsageError: options, task and demonstrations do not fit together.
+    """
+    simulator = open_task(experiment.task, experiment.task_options)
+    _check_fit(experiment, simulator)
+    cls = methods.find(experiment.method_name)
+    method = cls(experiment.method, simulator.task, experiment.learner.gamma)
+    experiment = _filled_in(experiment, method)
+    demonstrations = None
+    if experiment.demos.data:
+        demonstrations = _demonstrations(experiment, simulator, method)
+    capacity, spec = experiment.replay.capacity, simulator.spec
+    return Parts(
+        experiment,
+        simulator,
+        method,
+        _agents(experiment, method),
+        ReplayBuffer(spec, capacity, method.extra_action_size),
+        demonstrations,
+        Collector(
+            lambda: open_task(experiment.task, experiment.task_options),
+            experiment.collect.threads,
+        ),
+    )
+
+
+def store(buffer: ReplayBuffer, method: Method, episodes: list[Episode]) -> Steps:
+    """Add episodes; the method's priority gives the weights of their steps."""
+    weigh = WEIGHTS[method.priority]
+    success = stage_objective(method.task, whole(method.task.spec), 1.0).success
+    return buffer.add(episodes, [weigh(episode, success) for episode in episodes])
+
+
+def _filled_in(experiment: AnyExperiment, method: Method) -> AnyExperiment:
+    """The experiment with the numbers that the task decides, so that `config.json` has them."""
+    given = (experiment.steps, experiment.episodes, experiment.minutes)
+    steps = DEFAULT_STEPS if given == (None, None, None) else experiment.steps
+    learner = experiment.learner
+    if getattr(learner, "target_entropy", 0.0) is None and len(method.levels) == 1:
+        learner = dataclasses.replace(
+            learner, target_entropy=-float(method.levels[0].spec.action_size)
+        )
+    return dataclasses.replace(experiment, method=method.config, learner=learner, steps=steps)
+
+
+def _agents(experiment: AnyExperiment, method: Method) -> tuple[Agent, ...]:
+    """A learner for each level; their networks start apart."""
+    demos, imitation = experiment.demos, Imitation()
+    if demos.data:
+        imitation = Imitation(demos.weight, demos.policy_weight, demos.q_filter)
+    learner = learners.find(experiment.learner_name)
+    keys = start_keys(experiment.seed, len(method.levels))
+    return tuple(
+        Agent(level, learner, experiment.learner, imitation, key)
+        for level, key in zip(method.levels, keys, strict=True)
+    )
+
+
+def _demonstrations(
+    experiment: AnyExperiment, simulator: Simulator, method: Method
+) -> ReplayBuffer:
+    """A buffer of its own for what a demonstrator did."""
+    episodes = load(experiment.demos.data, simulator, experiment.demos.episodes)
+    rows = sum(episode.length + 1 for episode in episodes)
+    spec = simulator.spec
+    buffer = ReplayBuffer(spec, max(rows, spec.horizon), method.extra_action_size, True)
+    store(buffer, method, [method.completed(episode) for episode in episodes])
+    return buffer
+
+
+def _check_fit(experiment: AnyExperiment, simulator: Simulator) -> None:
+    """Refuse a method or a learner that does not fit the task."""
+    method = methods.find(experiment.method_name)
+    learner = learners.find(experiment.learner_name)
+    if method.NEEDS_GOALS and simulator.flat:
+        raise UsageError(f"task '{simulator.id}' has no goals for hindsight; use the method flat")
+    if simulator.spec.discrete == learner.CONTINUOUS:
+        kind = "discrete" if simulator.spec.discrete else "continuous"
+        fitting = [
+            n for n in learners.names() if (kind != "discrete") == learners.find(n).CONTINUOUS
+        ]
+        raise UsageError(
+            f"--learner {experiment.learner_name} does not fit the {kind} actions of "
+            f"'{simulator.id}'; use {' or '.join(fitting)}"
+        )

@@ -1,0 +1,242 @@
+"""An experiment: all options of a run, in one frozen value.
+
+`make` builds it from a method, a learner and a preset. The command line and `goalrelay.train`
+replace single options. `config.json` in the run folder is its JSON.
+"""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Generic, Literal, TypeVar
+
+from goalrelay import learners, methods
+from goalrelay.errors import UsageError
+from goalrelay.settings import from_dict, number, options, replace_at, suggest, to_dict, validate
+
+MethodConfig = TypeVar("MethodConfig")
+LearnerConfig = TypeVar("LearnerConfig")
+
+DEFAULT_STEPS = 1_000_000
+FORMAT = 1
+"""Format of `config.json`; it changes when the options change."""
+ALIASES = {"hiro": ("hierarchy", "hiro")}
+"""Short name -> method and preset."""
+GONE = {"demos": "demonstrations are options of every method: relay TASK --demos.data FOLDER"}
+"""Method of an earlier version -> its replacement."""
+NOT_OPTIONS = ("versions", "commit", "resumed_at", "note", "removed")
+"""Further keys of `config.json`: versions and commit of the run, commits at which it was resumed, a
+remark, and values of options that only an earlier version has."""
+
+
+@dataclass(frozen=True)
+class Collect:
+    """Episodes and updates of a cycle."""
+
+    episodes: int = number(1, 1, 10_000)
+    """Episodes collected in each cycle."""
+    threads: int = number(2, 1, 256)
+    """Environments that run at the same time, one per thread; results do not depend on it."""
+    updates: float = number(40, above=0, high=1_000_000)
+    """Updates for each cycle, or for each environment step."""
+    updates_per: Literal["cycle", "step"] = "cycle"
+    """Unit to which `updates` refers."""
+
+
+@dataclass(frozen=True)
+class ReplaySize:
+    """The replay buffer."""
+
+    capacity: int = number(1_000_000, 1)
+    """Number of transitions; beyond it the oldest episodes are overwritten."""
+
+
+@dataclass(frozen=True)
+class Demos:
+    """Demonstrations that any method can learn from (Nair et al. 2018, arXiv 1709.10089)."""
+
+    data: str = ""
+    """Folder of demonstrations, a Minari dataset; `goalrelay demos generate` makes one."""
+    episodes: int | None = number(None, 1)
+    """Number of demonstrations to use, from the first (default: all)."""
+    share: float = number(0.125, 0, 1)
+    """Fraction of every batch that is drawn from the demonstrations (RLPD: 0.5)."""
+    weight: float = number(1.0, 0)
+    """Behaviour cloning: weight of the summed squared distance from demonstrated actions that led
+    to their goal; 0: no imitation."""
+    policy_weight: float = number(1.0, 0)
+    """Weight of the actor's own loss; 0: imitation only."""
+    q_filter: bool = True
+    """Imitate only steps for which the critic rates the demonstrated action above the actor's."""
+
+
+@dataclass(frozen=True)
+class Evaluate:
+    """Evaluation of the policy, without noise, on separate episodes."""
+
+    every: int = number(25, 1)
+    """Training episodes between evaluations."""
+    episodes: int = number(20, 1, 100_000)
+    """Episodes of an evaluation."""
+    confirm: int = number(100, 1, 100_000)
+    """Episodes of a confirmation. When an evaluation reaches `--until`, two confirmations on other
+    episodes must reach it too. The last one is reported."""
+    ema_decay: float = number(0.0, 0, below=1)
+    """The evaluated and exported policy is a running mean of the weights (EMA). This fraction of
+    the old mean is kept in each cycle; 0: the newest weights. Collection always uses the newest."""
+
+
+@dataclass(frozen=True)
+class Save:
+    """Checkpoints and logs."""
+
+    every: float = number(120.0, 0)
+    """Seconds between checkpoints; the newest two are kept. 0: one after every cycle."""
+    tensorboard: bool = True
+    """Write TensorBoard event files."""
+    track: Literal["none", "wandb", "trackio"] = "none"
+    """Also log to this experiment tracker (needs goalrelay[track])."""
+
+
+@dataclass(frozen=True)
+class Experiment(Generic[MethodConfig, LearnerConfig]):
+    """All options of a run."""
+
+    method_name: str
+    """Method; `goalrelay methods` lists them."""
+    task: str
+    """Task: a Gymnasium id or package.module:TaskId; `goalrelay tasks` lists some."""
+    learner_name: str
+    """Update rule: ddpg, td3, sac, or dqn for discrete actions."""
+    preset: str
+    """Named set of option values."""
+    method: MethodConfig
+    """The method's own options."""
+    learner: LearnerConfig
+    """The learner's own options."""
+    collect: Collect = field(default_factory=Collect)
+    """Episodes and updates of a cycle."""
+    replay: ReplaySize = field(default_factory=ReplaySize)
+    """The replay buffer."""
+    demos: Demos = field(default_factory=Demos)
+    """Demonstrations."""
+    evaluate: Evaluate = field(default_factory=Evaluate)
+    """Evaluation during the run."""
+    save: Save = field(default_factory=Save)
+    """Checkpoints and logs."""
+    task_options: tuple[str, ...] = ()
+    """name=value arguments for the task's constructor, such as n=20 for goalrelay/BitFlip-v0."""
+    seed: int = number(0, 0, 2**31 - 1)
+    """One seed gives one curve."""
+    steps: int | None = number(None, 1)
+    """Stop after this many environment steps (1,000,000 if no budget is given)."""
+    episodes: int | None = number(None, 1)
+    """Stop after this many training episodes."""
+    minutes: float | None = number(None, above=0)
+    """Stop after this much wall-clock time, over all sessions of the run. Only the length of the
+    run then depends on the machine."""
+    until: float | None = number(None, above=0, high=1)
+    """Stop when the success rate reaches this, confirmed twice on --evaluate.confirm episodes."""
+
+
+AnyExperiment = Experiment[Any, Any]
+
+
+def make(
+    method_name: str,
+    task: str,
+    learner_name: str | None = None,
+    preset: str = "default",
+) -> AnyExperiment:
+    """The experiment of a preset.
+
+    Raises:
+        UsageError: the method, learner or preset is unknown; the message has the nearest match.
+    """
+    if method_name in ALIASES:
+        method_name, alias_preset = ALIASES[method_name]
+        preset = alias_preset if preset == "default" else preset
+    if method_name in GONE:
+        raise UsageError(f"there is no method '{method_name}' any more; {GONE[method_name]}")
+    method = methods.find(method_name)
+    if preset not in method.PRESETS:
+        near = suggest(preset, method.PRESETS)
+        raise UsageError(
+            f"method '{method_name}' has no preset '{preset}'{near or '; it has '}"
+            + ("" if near else ", ".join(method.PRESETS))
+        )
+    chosen = method.PRESETS[preset]
+    learner_name = learner_name or chosen.learner
+    learner = learners.find(learner_name)
+    experiment = Experiment(
+        method_name, task, learner_name, preset, method.Config(), learner.Config()
+    )
+    existing = {name for name, _, _ in options(experiment)}
+    for name, value in chosen.settings.items():
+        if name.startswith("learner.") and name not in existing:
+            continue  # this learner has no such option
+        experiment = replace_at(experiment, name, value)
+    return experiment
+
+
+def check(experiment: AnyExperiment) -> None:
+    """Check all values, alone and together.
+
+    Raises:
+        UsageError: a value cannot work; the message names the option.
+    """
+    validate(experiment)
+    delay = getattr(experiment.learner, "policy_delay", 1)
+    if experiment.collect.updates_per == "cycle":
+        updates = experiment.collect.updates
+        if updates != int(updates):
+            raise UsageError(f"--collect.updates must be a whole number a cycle, got {updates}")
+        if int(updates) % delay:
+            raise UsageError(
+                f"--collect.updates {int(updates)} must be a multiple of "
+                f"--learner.policy-delay {delay}"
+            )
+
+
+def restore(values: Mapping[str, Any]) -> AnyExperiment:
+    """The experiment of a `config.json`; all values are read, none is a default.
+
+    Raises:
+        UsageError: the format is another, or an option is absent or unknown.
+    """
+    found = values.get("format")
+    if found != FORMAT:
+        which = "no format number" if found is None else f"format {found}"
+        raise UsageError(
+            f"it has {which}, this version reads format {FORMAT}; options have changed since, so "
+            "use the version of goalrelay that wrote it"
+        )
+    heads = ("method_name", "task", "learner_name", "preset")
+    absent = [name for name in heads if name not in values]
+    if absent:
+        raise UsageError(f"option '{absent[0]}' is absent")
+    if not all(isinstance(values[name], str) for name in heads):
+        raise UsageError("method, task, learner and preset must be names")
+    method, task, learner, preset = (values[name] for name in heads)
+    base = Experiment(
+        method,
+        task,
+        learner,
+        preset,
+        methods.find(method).Config(),
+        learners.find(learner).Config(),
+    )
+    return from_dict(base, {k: v for k, v in values.items() if k not in ("format", *NOT_OPTIONS)})
+
+
+def to_json(experiment: AnyExperiment) -> dict[str, Any]:
+    """The values for `config.json`."""
+    return {"format": FORMAT, **to_dict(experiment)}
+
+
+def budget(experiment: AnyExperiment) -> tuple[float, float, float]:
+    """Environment steps, training episodes, minutes: the run stops when one is used up."""
+    given = (experiment.steps, experiment.episodes, experiment.minutes)
+    if given == (None, None, None):
+        given = (DEFAULT_STEPS, None, None)
+    steps, episodes, minutes = (math.inf if most is None else most for most in given)
+    return steps, episodes, minutes

@@ -1,0 +1,96 @@
+"""Evaluation of a policy: success rate with its interval, return, final distance to the goal."""
+
+import math
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from goalrelay.data.rollout import Collector
+from goalrelay.train.policy import Policy
+from goalrelay.types import Episode, Spec, Stage
+
+MOVED = 0.01
+"""Displacement of the achieved goal that counts as movement (RHER: 1 cm)."""
+
+
+class Evaluation(NamedTuple):
+    """Figures of episodes without noise; NaN: the task has no such figure."""
+
+    episodes: int
+    success: float
+    """Fraction of episodes with success at the last step."""
+    low: float
+    high: float
+    """95% Wilson interval of the success rate."""
+    mean_return: float
+    distance: float
+    """Mean Euclidean distance between achieved and desired goal at the last timestep."""
+    diagnosis: dict[str, float]
+    """See `diagnose`."""
+
+    @property
+    def score(self) -> float:
+        """Figure by which policies are compared: success, or the return without success."""
+        return self.mean_return if math.isnan(self.success) else self.success
+
+
+def wilson(successes: float, trials: float) -> tuple[float, float]:
+    """The 95% Wilson score interval of a rate (Wilson 1927).
+
+    Args:
+        successes: number of successes; rounded, since a mean over runs may not be whole.
+        trials: number of trials; rounded too.
+    """
+    from scipy.stats import binomtest  # imported late: the import is slow
+
+    interval = binomtest(round(successes), round(trials)).proportion_ci(method="wilson")
+    return float(interval.low), float(interval.high)
+
+
+def diagnosed(spec: Spec) -> list[str]:
+    """Names of the figures of `diagnose`."""
+    return ["moved", *(f"reached_{s.name}" for s in spec.stages)] if spec.stages else []
+
+
+def diagnose(episodes: Sequence[Episode], spec: Spec) -> dict[str, float]:
+    """Progress of episodes, as fractions of them; empty for a task without stages.
+
+    `moved`: the achieved goal was more than 0.01 from its first value (metres, in the Fetch tasks).
+    `reached_STAGE`: the stage was within its switch distance at some timestep.
+    """
+    if not spec.stages:
+        return {}
+    moved = [np.linalg.norm(e.achieved - e.achieved[0], axis=1).max() > MOVED for e in episodes]
+    reached = [[(_gap(e, s) <= s.switch).any() for e in episodes] for s in spec.stages]
+    # one list for each name, with a bool for each episode
+    columns = [moved, *reached]
+    return {n: float(np.mean(c)) for n, c in zip(diagnosed(spec), columns, strict=True)}
+
+
+def _gap(episode: Episode, stage: Stage) -> np.ndarray:
+    """[L + 1] largest distance from its goal of any constraint of the stage."""
+    gaps = [c.desired.of(episode) - c.achieved.of(episode) for c in stage.constraints]
+    return np.max([np.linalg.norm(gap, axis=1) for gap in gaps], axis=0)
+
+
+def summarize(episodes: Sequence[Episode], spec: Spec) -> Evaluation:
+    """The figures of finished episodes."""
+    success = float(np.mean([e.success for e in episodes]))
+    low = high = distance = float("nan")
+    if not math.isnan(success):
+        low, high = wilson(success * len(episodes), len(episodes))
+    if episodes[0].desired.shape[1]:
+        gaps = [np.linalg.norm(e.achieved[-1] - e.desired[-1]) for e in episodes]
+        distance = float(np.mean(gaps))
+    mean_return = float(np.mean([e.total_reward for e in episodes]))
+    return Evaluation(
+        len(episodes), success, low, high, mean_return, distance, diagnose(episodes, spec)
+    )
+
+
+def evaluate(collector: Collector, policy: Policy, seeds: Sequence[int]) -> Evaluation:
+    """Evaluate the deterministic policy on one episode for each seed."""
+    return summarize(
+        collector.collect(lambda _: policy.act(), seeds, evaluation=True), policy.method.task.spec
+    )

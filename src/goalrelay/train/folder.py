@@ -1,0 +1,150 @@
+"""The run folder: files of a run.
+
+config.json          all options, versions of packages, the commit
+progress.csv         one row for each evaluation; timing.csv has the same rows
+tensorboard/         the same figures as events
+policy.safetensors   the best policy, with policy.json; policy-last.* is the newest
+checkpoint/          state from which the run can be resumed; see `checkpoint`
+"""
+
+import importlib.metadata
+import platform
+import subprocess
+from pathlib import Path
+from typing import Any
+
+from goalrelay.errors import UsageError
+from goalrelay.files import read_json, write_json
+from goalrelay.train import checkpoint
+from goalrelay.train import config as experiments
+from goalrelay.train.config import AnyExperiment
+
+PACKAGES = ("goalrelay", "jax", "mujoco", "gymnasium", "gymnasium-robotics", "numpy", "optax")
+CHECKPOINT = "checkpoint"
+
+
+class RunFolder:
+    """A run's files."""
+
+    def __init__(self, path: Path):
+        self.path = path
+
+    @staticmethod
+    def create(path: Path, experiment: AnyExperiment) -> "RunFolder":
+        """A new run folder with its `config.json`.
+
+        Raises:
+            UsageError: the folder has a run already, or it cannot be written.
+        """
+        if (path / "config.json").exists():
+            raise UsageError(
+                f"{path} holds a run already; `goalrelay resume {path}` goes on with it, "
+                "--out names another folder"
+            )
+        try:
+            path.mkdir(parents=True, exist_ok=True)
+            write_json(path / "config.json", experiments.to_json(experiment) | _provenance())
+        except OSError as error:
+            raise UsageError(f"--out {path} cannot be written: {error.strerror}") from error
+        return RunFolder(path)
+
+    @staticmethod
+    def open(path: Path) -> "RunFolder":
+        """An existing run folder.
+
+        Raises:
+            UsageError: the folder is not a run folder.
+        """
+        if not (path / "config.json").exists():
+            raise UsageError(f"{path} is not a run folder: it has no config.json")
+        return RunFolder(path)
+
+    def experiment(self) -> AnyExperiment:
+        """The experiment of `config.json`.
+
+        Raises:
+            UsageError: the file is damaged, or of another version.
+        """
+        try:
+            return experiments.restore(self._values())
+        except UsageError as error:
+            raise UsageError(f"{self.path / 'config.json'}: {error}") from None
+
+    def removed(self) -> dict[str, Any]:
+        """Options that the run had and this version does not have, with their values."""
+        return dict(self._values().get("removed", {}))
+
+    def note(self) -> str:
+        """What `config.json` says of the code that ran, where it was not that of a commit."""
+        return str(self._values().get("note", ""))
+
+    def resumable(self) -> AnyExperiment:
+        """The experiment of a run that this version can resume.
+
+        Raises:
+            UsageError: the run has an option that this version lacks, or it has no checkpoint.
+        """
+        experiment = self.experiment()
+        for name, value in self.removed().items():
+            raise UsageError(
+                f"{self.path} ran with {name} {value}, which this version does not have; it can be "
+                "plotted, but only the version of its commit can resume it"
+            )
+        if (self.path / "progress.csv").exists() and not (self.path / CHECKPOINT).exists():
+            raise UsageError(
+                f"{self.path} has results but no checkpoint, so it cannot be resumed; a new run "
+                "needs another folder"
+            )
+        return experiment
+
+    def set_experiment(self, experiment: AnyExperiment) -> None:
+        """Replace `config.json` when a run is resumed; versions and first commit are kept."""
+        old, now = self._values(), _provenance()
+        kept = {name: old.get(name, now[name]) for name in now}
+        commits = old.get("resumed_at", [])
+        if now["commit"] != [old.get("commit"), *commits][-1]:
+            commits = [*commits, now["commit"]]
+        resumed = {"resumed_at": commits} if commits else {}
+        write_json(self.path / "config.json", experiments.to_json(experiment) | kept | resumed)
+
+    def _values(self) -> dict[str, Any]:
+        return read_json(self.path / "config.json")
+
+    def save(self, cycle: int, state: dict[str, Any]) -> None:
+        """Write a checkpoint of arrays; see `checkpoint.save`."""
+        checkpoint.save(self.path / CHECKPOINT, cycle, state)
+
+    def restore(self, like: dict[str, Any]) -> dict[str, Any] | None:
+        """The newest readable checkpoint in the structure of `like`; see `checkpoint.restore`.
+
+        Raises:
+            UsageError: none of the checkpoints can be read.
+        """
+        return checkpoint.restore(self.path / CHECKPOINT, like)
+
+
+def default_folder(experiment: AnyExperiment) -> Path:
+    """runs/TASK/METHOD/seed-S"""
+    task = experiment.task.replace("/", "_").replace(":", "_")
+    return Path("runs") / task / experiment.method_name / f"seed-{experiment.seed}"
+
+
+def _provenance() -> dict[str, Any]:
+    """Versions of the packages that a run depends on, and the commit of the source if known."""
+    versions = {"python": platform.python_version()}
+    for package in PACKAGES:
+        try:
+            versions[package] = importlib.metadata.version(package)
+        except importlib.metadata.PackageNotFoundError:
+            versions[package] = "not installed"
+    try:
+        commit = subprocess.run(
+            ["git", "rev-parse", "HEAD"],
+            cwd=Path(__file__).parent,
+            capture_output=True,
+            text=True,
+            timeout=5,
+        ).stdout.strip()
+    except (OSError, subprocess.SubprocessError):
+        commit = ""
+    return {"versions": versions, "commit": commit or "unknown"}

@@ -1,0 +1,22 @@
+"""Observers: callbacks during a run. The displays of the command line are observers."""
+
+from pathlib import Path
+
+from goalrelay.train.evaluate import Evaluation
+from goalrelay.train.loop import Counters, Trainer
+
+
+class Observer:
+    """Callbacks of a run. These do nothing; override the ones that you need."""
+
+    def start(self, trainer: Trainer, folder: Path) -> None:
+        """A run starts or is resumed."""
+
+    def cycle(self, counters: Counters, spent: float) -> None:
+        """A cycle has ended; `spent` is the used fraction of the budget."""
+
+    def evaluation(self, counters: Counters, evaluation: Evaluation) -> None:
+        """An evaluation has ended."""
+
+    def close(self) -> None:
+        """The run has ended."""

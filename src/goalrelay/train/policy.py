@@ -1,0 +1,253 @@
+"""A trained policy without its run: saved as safetensors and JSON, loaded without running code.
+
+policy = goalrelay.load("runs/FetchReach-v4/her/seed-0")
+action = policy(observation)          # the dictionary (or array) that Gymnasium gives
+"""
+
+import functools
+import itertools
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, cast
+
+import numpy as np
+from safetensors.numpy import load_file, save_file
+
+from goalrelay import learners, methods
+from goalrelay.data.rollout import Interface
+from goalrelay.errors import UsageError
+from goalrelay.files import read_json, write_atomically, write_json
+from goalrelay.learners.networks import MLP
+from goalrelay.learners.normalizer import Moments, normalize
+from goalrelay.methods.base import Act, Method
+from goalrelay.settings import from_dict, to_dict
+from goalrelay.types import (
+    BodyFrame,
+    Columns,
+    Difference,
+    GoalConstraint,
+    Network,
+    Observation,
+    SignedPermutation,
+    Snapshot,
+    Spec,
+    Stage,
+    Symmetry,
+    Task,
+)
+
+FORMAT = 4
+BEST, LAST = "policy", "policy-last"
+
+
+@dataclass(frozen=True)
+class Policy:
+    """A policy with all that acting needs: NumPy arrays and names."""
+
+    task: str
+    """Id of the task."""
+    task_options: tuple[str, ...]
+    method_name: str
+    method: Method
+    learner_name: str
+    interface: Interface
+    """Conversion of the task's observations and actions."""
+    actors: tuple[MLP, ...]
+    """Of each level, in the order of `Method.levels`."""
+    moments: tuple[Moments, ...]
+    """Of each level: normalisation of its inputs."""
+
+    def __call__(self, observation: Any) -> Any:
+        """Gymnasium observation -> Gymnasium action.
+
+        Args:
+            observation: a goal task's dictionary, or a flat task's array.
+
+        Raises:
+            UsageError: a hierarchy, which keeps its sub-goal between steps; see `episode`.
+        """
+        if len(self.actors) > 1:
+            raise UsageError("a hierarchical policy acts by policy.episode()(observation)")
+        return self.episode()(observation)
+
+    def episode(self) -> Callable[[Any], Any]:
+        """A policy for one episode: Gymnasium observation -> Gymnasium action."""
+        act, interface = self.act(), self.interface
+        return lambda observation: interface.native(act(interface.observation(observation)))
+
+    def act(self) -> Act:
+        """A policy for one episode without noise: `Observation` -> action in [-1, 1]."""
+        return self.method.act(Snapshot(self.networks), None)
+
+    @property
+    def spec(self) -> Spec:
+        """Of the task."""
+        return self.method.task.spec
+
+    @functools.cached_property
+    def networks(self) -> tuple[Network, ...]:
+        """Of each level: raw inputs [..., D], generator -> actions (see `types.Network`)."""
+        learner = learners.find(self.learner_name)
+
+        def network(actor: MLP, moments: Moments) -> Network:
+            return lambda inputs, rng: learner.act(actor, normalize(moments, inputs), rng)
+
+        return tuple(map(network, self.actors, self.moments))
+
+    def subgoal_position(self, observation: Observation, decision: np.ndarray) -> np.ndarray | None:
+        """Target position [P] of a hierarchy's sub-goal, world frame; None: it has none."""
+        return self.method.subgoal_position(observation, decision)
+
+    def save(self, folder: Path, name: str = BEST) -> None:
+        """Write `name.safetensors` and `name.json` to the folder, each atomically."""
+        tensors = {"action_low": self.interface.low, "action_high": self.interface.high}
+        for n, (actor, moments) in enumerate(zip(self.actors, self.moments, strict=True)):
+            tensors |= {f"{n}.weights.{i}": w for i, w in enumerate(actor.weights)}
+            tensors |= {f"{n}.biases.{i}": b for i, b in enumerate(actor.biases)}
+            tensors |= {f"{n}.moments.{k}": v for k, v in moments._asdict().items()}
+        arrays = {k: np.ascontiguousarray(v, np.float32) for k, v in tensors.items()}
+        write_atomically(folder / f"{name}.safetensors", lambda path: save_file(arrays, path))
+        about = {
+            "format": FORMAT,
+            "task": self.task,
+            "task_options": list(self.task_options),
+            "method": self.method_name,
+            "settings": to_dict(self.method.config),
+            "learner": self.learner_name,
+            "layers": [len(actor.weights) for actor in self.actors],
+            "spec": self.spec._asdict(),
+            "symmetries": self.method.task.symmetries,
+            "first_action": self.interface.first_action,
+            "flat": self.interface.flat,
+        }
+        write_json(folder / f"{name}.json", about)
+
+
+def load(path: str | Path) -> Policy:
+    """The policy of a run folder (its best), of a `.safetensors` or of a `.json` file.
+
+    Raises:
+        UsageError: a file is missing, damaged, or of another version.
+    """
+    stem = _stem(Path(path))
+    about = read_json(stem.with_suffix(".json"))
+    tensor_file = stem.with_suffix(".safetensors")
+    if about.get("format") != FORMAT:
+        raise UsageError(f"{stem.with_suffix('.json')} is not a goalrelay policy of this version")
+    try:
+        tensors = load_file(tensor_file)
+        learners.find(about["learner"])
+        method = _method(about)
+        return Policy(
+            about["task"],
+            tuple(about["task_options"]),
+            about["method"],
+            method,
+            about["learner"],
+            Interface(
+                tensors["action_low"],
+                tensors["action_high"],
+                int(about["first_action"]),
+                bool(about["flat"]),
+            ),
+            *_networks(tensors, method, about["layers"], tensor_file),
+        )
+    except UsageError:
+        raise
+    except FileNotFoundError:
+        raise UsageError(f"no such file: {tensor_file}") from None
+    except Exception as error:  # safetensors has its own errors for damaged files
+        raise UsageError(f"cannot read the policy {tensor_file}: {error}") from error
+
+
+def _method(about: dict[str, Any]) -> Method:
+    """The method of a saved policy, without reward and discount: it only acts."""
+    kind = methods.find(about["method"])
+    symmetries = tuple(_symmetry(values) for values in about["symmetries"])
+    task = Task(_spec(about["spec"]), _no_reward, _no_reward, symmetries)
+    return kind(from_dict(kind.Config(), about["settings"]), task, 0.0)
+
+
+def _no_reward(*_: np.ndarray) -> np.ndarray:
+    raise UsageError("a policy alone has no reward function; open its task")
+
+
+def _networks(
+    tensors: dict[str, np.ndarray], method: Method, layers: list[int], file: Path
+) -> tuple[tuple[MLP, ...], tuple[Moments, ...]]:
+    """The networks and input statistics of each level.
+
+    Raises:
+        UsageError: their sizes do not fit the task.
+    """
+    actors, moments = [], []
+    for n, (level, count) in enumerate(zip(method.levels, layers, strict=True)):
+        weights, biases = (
+            tuple(tensors[f"{n}.{kind}.{i}"] for i in range(count))
+            for kind in ("weights", "biases")
+        )
+        sizes = [len(level.normalized), *(len(bias) for bias in biases)]
+        shapes = [weight.shape for weight in weights]
+        if shapes != list(itertools.pairwise(sizes)):
+            raise UsageError(f"{file}: layers {shapes} do not fit its task")
+        actors.append(MLP(weights, biases))
+        moments.append(Moments(**{k: tensors[f"{n}.moments.{k}"] for k in Moments._fields}))
+    return tuple(actors), tuple(moments)
+
+
+def _spec(about: dict[str, Any]) -> Spec:
+    """The spec from JSON, with tuples instead of lists."""
+    spec = Spec(**about)
+    body = spec.body
+    if body is not None:
+        rotation, vectors, images = cast(Any, body)
+        body = BodyFrame(tuple(rotation), tuple(map(tuple, vectors)), tuple(map(_symmetry, images)))
+    return spec._replace(
+        reward_range=None if spec.reward_range is None else tuple(spec.reward_range),
+        stages=tuple(_stage(values) for values in spec.stages),
+        position_columns=tuple(spec.position_columns),
+        subgoal_range=tuple(spec.subgoal_range),
+        goal_position_columns=tuple(spec.goal_position_columns),
+        body=body,
+        differences=tuple(Difference(*map(_columns, pair)) for pair in spec.differences),
+    )
+
+
+def _stage(values: Any) -> Stage:
+    stage = Stage(*values)
+    first, *maintained = (
+        GoalConstraint(*map(_columns, pair))
+        for pair in ((stage.achieved, stage.desired), *stage.maintained)
+    )
+    permutation = stage.object_permutation and _symmetry(stage.object_permutation)
+    return stage._replace(
+        achieved=first.achieved,
+        desired=first.desired,
+        maintained=tuple(maintained),
+        object_permutation=permutation,
+    )
+
+
+def _columns(values: Any) -> Columns:
+    source, columns = values
+    return Columns(source, tuple(columns))
+
+
+def _symmetry(values: Any) -> Symmetry:
+    name, *changes = values
+    return Symmetry(
+        name, *(SignedPermutation(*(tuple(field) for field in change)) for change in changes)
+    )
+
+
+def _stem(path: Path) -> Path:
+    """Path of a policy's two files, without ending."""
+    if path.suffix in (".safetensors", ".json"):
+        return path.with_suffix("")
+    if not path.exists():
+        raise UsageError(f"no such run or policy: {path}")
+    for name in (BEST, LAST):
+        if (path / f"{name}.safetensors").exists():
+            return path / name
+    raise UsageError(f"{path} holds no policy yet")

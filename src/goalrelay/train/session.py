@@ -1,0 +1,286 @@
+"""A run with its folder, logs, checkpoints, observer and handling of Ctrl-C.
+
+`train` starts a run, `resume` continues one. The command line and the Python API call these two
+functions. The training loop itself is `loop.run_loop`.
+"""
+
+import dataclasses
+import os
+import signal
+import threading
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from types import FrameType
+from typing import Any, TypedDict, Unpack
+
+import jax
+import numpy as np
+
+from goalrelay.data.rollout import Collector
+from goalrelay.errors import Diverged, UsageError
+from goalrelay.settings import replace_at, suggest
+from goalrelay.tasks.goal_task import open_task
+from goalrelay.train import config as experiments
+from goalrelay.train.config import AnyExperiment
+from goalrelay.train.evaluate import Evaluation
+from goalrelay.train.evaluate import evaluate as evaluate_policy
+from goalrelay.train.folder import RunFolder, default_folder
+from goalrelay.train.logbook import Logbook
+from goalrelay.train.loop import Counters, Stop, Trainer, run_loop
+from goalrelay.train.observer import Observer
+from goalrelay.train.policy import BEST, LAST, Policy, load
+
+
+@dataclasses.dataclass(frozen=True)
+class Result:
+    """The end of a run."""
+
+    folder: Path
+    reason: str
+    """`until`, `budget` or `interrupted`"""
+    episodes: int
+    steps: int
+    seconds: float
+    """Wall-clock time over all sessions of the run, evaluations included."""
+    evaluation: Evaluation | None
+    """The last evaluation."""
+    policy: Policy
+    """The newest policy; the best policy is in the folder."""
+
+
+class Options(TypedDict, total=False):
+    """What else `train` takes, by name."""
+
+    steps: int | None
+    """Environment steps after which to stop (1,000,000 without any budget)."""
+    episodes: int | None
+    """Training episodes after which to stop."""
+    minutes: float | None
+    """Wall-clock time after which to stop."""
+    seed: int
+    """One seed gives one curve; 0 by default."""
+    until: float | None
+    """Success rate at which to stop."""
+    settings: Mapping[str, Any] | None
+    """Any other option by dotted name, such as {"learner.gamma": 0.95}."""
+    observer: Observer | None
+    """What shows the progress; silent by default."""
+
+
+def train(
+    method: str,
+    task: str,
+    *,
+    learner: str | None = None,
+    preset: str = "default",
+    out: str | Path | None = None,
+    **options: Unpack[Options],
+) -> Result:
+    """Train a policy for a task.
+
+    Args:
+        method: a name from the list of `goalrelay methods`.
+        task: a Gymnasium id, or package.module:TaskId.
+        learner: ddpg, td3, sac or dqn; the preset's by default.
+        preset: a named set of values to start from.
+        out: run folder; runs/TASK/METHOD/seed-S by default.
+        options: `steps`, `episodes`, `minutes`, `seed`, `until`, `settings`, `observer`; see
+            `Options`.
+
+    Raises:
+        UsageError: an option that cannot work; the message names it.
+        Diverged: learning diverged; the last checkpoint is kept.
+    """
+    experiment = experiments.make(method, task, learner, preset)
+    for name in options:
+        if name not in Options.__annotations__:
+            raise UsageError(f"train takes no '{name}'{suggest(name, Options.__annotations__)}")
+    settings, observer = options.pop("settings", None), options.pop("observer", None)
+    for name, value in {**options, **(settings or {})}.items():
+        experiment = replace_at(experiment, name, value)
+    return start(experiment, Path(out) if out else None, observer or Observer())
+
+
+def start(experiment: AnyExperiment, out: Path | None, observer: Observer) -> Result:
+    """Start a run of an experiment in a new folder."""
+    experiments.check(experiment)
+    use_compilation_cache()
+    trainer = Trainer(experiment)  # before the folder is made: a refused task leaves no folder
+    experiment = trainer.experiment  # with the values that depend on the task
+    folder = RunFolder.create(out or default_folder(experiment), experiment)
+    return _Session(trainer, folder, observer).run()
+
+
+def resume(
+    run: str | Path,
+    *,
+    steps: int | None = None,
+    minutes: float | None = None,
+    until: float | None = None,
+    observer: Observer | None = None,
+) -> Result:
+    """Continue a run from its newest checkpoint; its curve is the one of an unbroken run.
+
+    Args:
+        run: the run folder.
+        steps: a new total budget of environment steps.
+        minutes: a new total budget of minutes.
+        until: a new success rate at which the run stops.
+        observer: receives the progress; silent by default.
+
+    Raises:
+        UsageError: the folder is not a run folder, or none of its checkpoints can be read.
+        Diverged: learning diverged.
+    """
+    use_compilation_cache()
+    folder = RunFolder.open(Path(run))
+    experiment = folder.resumable()
+    if steps is not None or minutes is not None:
+        experiment = dataclasses.replace(experiment, steps=steps, episodes=None, minutes=minutes)
+    if until is not None:
+        experiment = dataclasses.replace(experiment, until=until)
+    experiments.check(experiment)
+    trainer = Trainer(experiment)
+    saved = folder.restore(trainer.saved())
+    if saved is not None:
+        trainer.restore(saved)
+    folder.set_experiment(experiment)
+    return _Session(trainer, folder, observer or Observer()).run()
+
+
+def evaluate(
+    path: str | Path, *, episodes: int = 100, seed: int = 0, threads: int = 2
+) -> Evaluation:
+    """Evaluate a saved policy without noise.
+
+    Args:
+        path: run folder (its best policy) or a policy file.
+        episodes: number of episodes.
+        seed: of the episodes.
+        threads: environments that run at the same time.
+
+    Raises:
+        UsageError: the path has no policy, or its task is not installed.
+    """
+    policy = load(path)
+    collector = Collector(lambda: open_task(policy.task, policy.task_options), threads)
+    try:
+        sequence = np.random.SeedSequence([seed, 2**16])  # distinct from the seeds of training
+        seeds = [int(s) >> 1 for s in sequence.generate_state(episodes)]
+        return evaluate_policy(collector, policy, seeds)
+    finally:
+        collector.close()
+
+
+class _Session:
+    """A trainer with its folder, log and observer, in one process."""
+
+    def __init__(self, trainer: Trainer, folder: RunFolder, observer: Observer):
+        self.trainer, self.folder, self.observer = trainer, folder, observer
+        experiment, counters = trainer.experiment, trainer.counters
+        config = experiments.to_json(experiment)
+        start = counters.cycle, counters.steps
+        self.logbook = Logbook(folder.path, config, experiment.save, *start)
+        self.last_save = time.monotonic()
+        self.last_row = counters
+
+    def run(self) -> Result:
+        """Train until the run stops; the folder can be resumed."""
+        trainer = self.trainer
+        self.observer.start(trainer, self.folder.path)
+        try:
+            with _interruptible() as interrupted:
+                stop = run_loop(trainer, interrupted, self._evaluated, self._cycled)
+                trainer.policy().save(self.folder.path, LAST)
+                # a run that is resumed after its end repeats the last evaluation
+                self._save(repeat_evaluation=stop.reason != "interrupted")
+        except Diverged as error:
+            raise Diverged(
+                f"learning diverged: {error}; the last good checkpoint is kept in "
+                f"{self.folder.path / 'checkpoint'}"
+            ) from None
+        finally:
+            self.observer.close()
+            self.logbook.close()
+            trainer.close()
+        return self._result(stop)
+
+    def _result(self, stop: Stop) -> Result:
+        counters = self.trainer.counters
+        return Result(
+            self.folder.path,
+            stop.reason,
+            counters.episodes,
+            counters.steps,
+            counters.seconds,
+            stop.evaluation,
+            self.trainer.policy(),
+        )
+
+    def _evaluated(self, policy: Policy, evaluation: Evaluation) -> None:
+        counters = self.trainer.counters
+        is_best, means = self.trainer.take_evaluation(evaluation)
+        position = {name: getattr(counters, name) for name in ("cycle", "episodes", "steps")}
+        progress = position | {"updates": counters.updates}
+        figures = evaluation._asdict()
+        figures |= figures.pop("diagnosis")
+        progress |= {f"eval_{name}": value for name, value in figures.items()}
+        self.logbook.write(progress | means, position | self._speeds(counters))
+        if is_best:
+            policy.save(self.folder.path, BEST)
+        self.observer.evaluation(counters, evaluation)
+
+    def _speeds(self, now: Counters) -> dict[str, float]:
+        """Seconds of the run, and rates since the last row."""
+        before, self.last_row = self.last_row, now
+        span = max(now.seconds - before.seconds, 1e-9)
+        return {
+            "seconds": now.seconds,
+            "steps_per_second": (now.steps - before.steps) / span,
+            "updates_per_second": (now.updates - before.updates) / span,
+        }
+
+    def _cycled(self) -> None:
+        self.observer.cycle(self.trainer.counters, self.trainer.budget_fraction())
+        if time.monotonic() - self.last_save >= self.trainer.experiment.save.every:
+            self._save()
+
+    def _save(self, repeat_evaluation: bool = False) -> None:
+        saved = self.trainer.saved(repeat_evaluation)
+        self.folder.save(int(saved["counters"]["cycle"]), saved)
+        self.last_save = time.monotonic()
+
+
+def use_compilation_cache() -> None:
+    """Keep compiled programs on disk, so that the next start is fast."""
+    home = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    jax.config.update("jax_compilation_cache_dir", str(Path(home) / "goalrelay" / "xla"))
+    jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.1)
+    jax.config.update("jax_persistent_cache_min_entry_size_bytes", -1)
+
+
+@contextmanager
+def _interruptible() -> Iterator[Any]:
+    """Ctrl-C and SIGTERM stop the run after the cycle; a second one stops it at once.
+
+    Yields:
+        a function that returns whether the run is to stop.
+    """
+    requested = threading.Event()
+    if threading.current_thread() is not threading.main_thread():
+        yield requested.is_set
+        return
+
+    def request(signum: int, frame: FrameType | None) -> None:
+        if requested.is_set():
+            raise KeyboardInterrupt
+        requested.set()
+
+    before = {s: signal.signal(s, request) for s in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield requested.is_set
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

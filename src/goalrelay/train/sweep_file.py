@@ -1,0 +1,198 @@
+"""The file of a sweep: variants, tasks, a grid of values, seeds -> checked experiments.
+
+    method = "relay"                  # the words of `goalrelay train`
+    task = "FetchPush-v4"
+    seeds = [0, 1, 2]
+
+    [options]                         # of every run, by the names of the command line
+    episodes = 400
+
+    [grid]                            # every combination
+    "learner.polyak" = [0.75, 0.95]
+
+    [variants.default]                # each of these, with the options that it changes
+    [variants.uniform]
+    "method.priority" = "uniform"
+
+    [tasks.FetchPush]                 # each of these
+    [tasks.FetchSlide]
+    task = "FetchSlide-v4"
+
+The runs are the product: variants x grid x tasks x seeds. docs/sweeps.md describes every key.
+"""
+
+import itertools
+import re
+import tomllib
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from goalrelay.errors import UsageError
+from goalrelay.settings import replace_at, suggest
+from goalrelay.train import config as experiments
+from goalrelay.train.config import AnyExperiment
+
+HEAD = ("method", "task", "learner", "preset")
+TABLES = ("options", "grid", "variants", "tasks", "prepare")
+TEXTS = ("about", "notes", "published")
+"""For pages about the sweep (benchmarks/tables.py); no run depends on them."""
+KEYS = (*HEAD, "seeds", "folder", "others", "results", *TABLES, *TEXTS)
+PREPARED = Path("runs/demonstrations")
+"""Folder of what the steps of `prepare` make."""
+
+
+class Planned(NamedTuple):
+    """One run of a sweep."""
+
+    variant: str
+    """Variant and task, as in the summary."""
+    name: str
+    """Its folder inside the sweep's."""
+    experiment: AnyExperiment
+
+
+class Plan(NamedTuple):
+    """A sweep file, read and checked."""
+
+    runs: list[Planned]
+    prepare: Mapping[str, str] = {}
+    """Name of a folder -> words of the `goalrelay` command that makes it, in order."""
+    others: int = 0
+    """Episodes of a last evaluation of each finished run's best policy; 0: none."""
+    results: Path | None = None
+    """Folder to which the small files of each run are copied."""
+
+
+def read(
+    path: Path,
+    seeds: Sequence[int] = (),
+    tasks: Sequence[str] = (),
+    variants: Sequence[str] = (),
+) -> Plan:
+    """The runs of a sweep file, after a check of all their options.
+
+    Args:
+        path: the file.
+        seeds: replace the seeds of the file.
+        tasks: names of the tasks to run; empty: all.
+        variants: names of the variants to run; empty: all.
+
+    Raises:
+        UsageError: an entry that cannot work; the message names the file and the entry.
+    """
+    plan = load(path)
+    try:
+        for key, chosen in (("tasks", tasks), ("variants", variants)):
+            plan[key] = {name: _entry(plan, key, name) for name in chosen or plan[key]}
+        runs = list(_planned(plan, seeds))
+        names = [planned.name for planned in runs]
+        twice = [name for name in names if names.count(name) > 1]
+        if twice:
+            raise UsageError(f"two runs would be {twice[0]}")
+    except UsageError as error:
+        raise UsageError(f"{path}: {error}") from None
+    results = Path(plan["results"]) if "results" in plan else None
+    return Plan(runs, plan["prepare"], plan["others"], results)
+
+
+def load(path: Path) -> dict[str, Any]:
+    """The keys of a sweep file; a table that the file lacks is empty.
+
+    Raises:
+        UsageError: not a sweep file.
+    """
+    try:
+        plan = tomllib.loads(path.read_text())
+    except FileNotFoundError:
+        raise UsageError(f"no such file: {path}") from None
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise UsageError(f"cannot read {path}: {error}") from None
+    for key in plan:
+        if key not in KEYS:
+            raise UsageError(f"{path}: unknown key '{key}'{suggest(key, KEYS)}")
+    for key in TABLES:
+        if not isinstance(plan.setdefault(key, {}), dict):
+            raise UsageError(f"{path}: '{key}' must be a table")
+    plan = {"folder": "{label}/seed-{seed}", "others": 0, "seeds": [0]} | plan
+    for key, kind in (("folder", str), ("results", str), ("others", int)):
+        if not isinstance(plan.get(key, kind()), kind):
+            raise UsageError(f"{path}: '{key}' must be a {'text' if kind is str else 'number'}")
+    return plan
+
+
+def _entry(plan: dict[str, Any], key: str, name: str) -> dict[str, Any]:
+    """The options that one variant or task changes."""
+    kind = key.removesuffix("s")
+    if name not in plan[key]:
+        raise UsageError(f"no {kind} '{name}'{suggest(name, plan[key])}")
+    if not isinstance(plan[key][name], dict):
+        raise UsageError(f"{kind} '{name}' must be a table")
+    if "/" in name or name.startswith("."):
+        raise UsageError(f"{kind} '{name}' cannot be the name of a folder")
+    return plan[key][name]
+
+
+def _planned(plan: dict[str, Any], only: Sequence[int]) -> Iterator[Planned]:
+    """Every combination of variant, grid point, task and seed; `only` replaces the seeds."""
+    variants = plan["variants"] or {("" if plan["tasks"] else "default"): {}}
+    tasks = plan["tasks"] or {"": {}}
+    for variant, point, task in itertools.product(variants, _points(plan["grid"]), tasks):
+        change = variants[variant] | tasks[task]
+        word = "_".join([*filter(None, [variant]), *map(_word, point, point.values())])
+        label = "/".join(filter(None, [word, task]))
+        seeds = change.get("seeds", plan["seeds"])
+        if not isinstance(seeds, list) or not seeds or any(type(seed) is not int for seed in seeds):
+            raise UsageError("'seeds' must be a list of whole numbers")
+        for seed in only or seeds:
+            try:
+                name = plan["folder"].format(variant=word, task=task, label=label, seed=seed)
+            except (KeyError, IndexError, ValueError):
+                raise UsageError("'folder' may name {variant}, {task} and {seed}") from None
+            yield Planned(label, name, _experiment(plan, point | change, seed))
+
+
+def _word(name: str, value: Any) -> str:
+    """A value of the grid, as a part of a folder's name."""
+    values = value if isinstance(value, list) else [value]
+    shown = "x".join(str(one) for one in values).replace("/", "-")
+    return f"{name.rpartition('.')[2]}-{shown}"
+
+
+def _points(grid: dict[str, Any]) -> list[dict[str, Any]]:
+    """The points of a grid: option -> value."""
+    for name, values in grid.items():
+        if not isinstance(values, list) or not values:
+            raise UsageError(f"grid '{name}' must be a list of values")
+    return [dict(zip(grid, values, strict=True)) for values in itertools.product(*grid.values())]
+
+
+def _experiment(plan: dict[str, Any], change: dict[str, Any], seed: int) -> AnyExperiment:
+    """The experiment of one run: the preset, the options of the file, then its own changes."""
+    words: dict[str, Any] = {"learner": None, "preset": "default"}
+    words |= {key: table[key] for table in (plan, change) for key in HEAD if key in table}
+    for key in ("method", "task", *words):
+        if not isinstance(words.get(key, 0), str | None):
+            raise UsageError(f"'{key}' must be given, and be a name")
+    experiment = experiments.make(*(words[key] for key in HEAD))
+    changes = {key: value for key, value in change.items() if key not in (*HEAD, "seeds", *TEXTS)}
+    for name, value in (plan["options"] | changes | {"seed": seed}).items():
+        value = filled(value, plan["prepare"]) if isinstance(value, str) else value
+        experiment = replace_at(experiment, name.replace("-", "_"), value)
+    experiments.check(experiment)
+    return experiment
+
+
+def filled(text: str, prepare: Mapping[str, str]) -> str:
+    """A text in which the folder of each step of `prepare` replaces its `{name}`.
+
+    Raises:
+        UsageError: `prepare` has no step of that name.
+    """
+
+    def folder(match: re.Match[str]) -> str:
+        if match[1] not in prepare:
+            raise UsageError(f"nothing is prepared as '{match[1]}'{suggest(match[1], prepare)}")
+        return str(PREPARED / match[1])
+
+    return re.sub(r"\{([\w-]+)\}", folder, text)

@@ -1,0 +1,58 @@
+"""Every committed run says all that ran: nothing is read from today's defaults."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from goalrelay.settings import options
+from goalrelay.train import config
+
+ROOT = Path(__file__).parent.parent.parent
+CONFIGS = sorted((ROOT / "results").rglob("config.json"))
+
+
+def flat(values: dict[str, Any], prefix: str = "") -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for name, value in values.items():
+        if isinstance(value, dict):
+            found |= flat(value, f"{prefix}{name}.")
+        else:
+            found[prefix + name] = value
+    return found
+
+
+def test_there_are_some() -> None:
+    assert len(CONFIGS) > 300
+
+
+@pytest.mark.parametrize("path", CONFIGS, ids=lambda path: str(path.parent.relative_to(ROOT)))
+def test_a_committed_configuration_has_every_value_and_is_read_as_it_stands(path: Path) -> None:
+    values = json.loads(path.read_text())
+    experiment = config.restore(values)
+    config.check(experiment)
+    own = {k: v for k, v in values.items() if k not in ("format", *config.NOT_OPTIONS)}
+    assert flat(own).keys() == {name for name, _, _ in options(experiment)}
+    assert json.loads(json.dumps(config.to_json(experiment))) == {"format": 1, **own}
+
+
+def test_an_absent_an_unknown_and_an_old_configuration_are_refused() -> None:
+    values = json.loads(CONFIGS[0].read_text())
+    absent = {k: v for k, v in values.items() if k != "seed"}
+    with pytest.raises(config.UsageError, match="option 'seed' is absent"):
+        config.restore(absent)
+    with pytest.raises(config.UsageError, match="unknown option 'sede'"):
+        config.restore({**values, "sede": 1})
+    old = {k: v for k, v in values.items() if k != "format"}
+    with pytest.raises(config.UsageError, match="no format number"):
+        config.restore(old)
+
+
+@pytest.mark.parametrize("method", ["her", "relay", "hierarchy", "flat"])
+def test_the_defaults_of_a_method_are_its_default_preset(method: str) -> None:
+    made = config.make(method, "FetchReach-v4")
+    assert made.method == type(made.method)()
+    assert not [
+        n for n in config.methods.find(method).PRESETS["default"].settings if "method." in n
+    ]

@@ -1,0 +1,256 @@
+"""A saved policy acts the same wherever it is loaded, and loading it runs no code."""
+
+import dataclasses
+import itertools
+import json
+import pickle
+import subprocess
+import sys
+from pathlib import Path
+
+import gymnasium
+import numpy as np
+import pytest
+
+import goalrelay
+from goalrelay.cli import main as cli
+from goalrelay.data.rollout import Simulator
+from goalrelay.errors import UsageError
+from goalrelay.learners.networks import MLP
+from goalrelay.learners.normalizer import Moments
+from goalrelay.methods import her, hierarchy, relay
+from goalrelay.methods.base import Method
+from goalrelay.methods.relay.config import Variant
+from goalrelay.tasks.goal_task import open_task
+from goalrelay.train.policy import Policy
+from goalrelay.train.session import Result
+
+POINT = "goalrelay/PointReach-v0"
+
+
+def observations(count: int) -> list[dict[str, np.ndarray]]:
+    space = gymnasium.make(POINT).observation_space
+    space.seed(0)
+    return [space.sample() for _ in range(count)]
+
+
+def test_a_loaded_policy_acts_like_the_one_that_was_saved(small_run: Result) -> None:
+    last = goalrelay.load(small_run.folder / "policy-last.safetensors")
+    assert last.spec == small_run.policy.spec
+    for observation in observations(20):
+        np.testing.assert_array_equal(last(observation), small_run.policy(observation))
+
+
+def test_another_process_gets_the_same_actions(small_run: Result) -> None:
+    seen = observations(5)
+    code = (
+        "import sys, json, numpy as np, goalrelay\n"
+        "policy = goalrelay.load(sys.argv[1])\n"
+        "seen = [{k: np.array(v, 'f') for k, v in o.items()} for o in json.loads(sys.argv[2])]\n"
+        "print(json.dumps([policy(o).tolist() for o in seen]))\n"
+    )
+    listed = json.dumps([{k: v.tolist() for k, v in o.items()} for o in seen])
+    output = subprocess.run(
+        [sys.executable, "-c", code, str(small_run.folder), listed],
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout
+    policy = goalrelay.load(small_run.folder)
+    np.testing.assert_array_equal(json.loads(output), [policy(o).tolist() for o in seen])
+
+
+def test_a_policy_drives_a_plain_gymnasium_environment(small_run: Result) -> None:
+    env = gymnasium.make(POINT)
+    policy = goalrelay.load(small_run.folder)
+    observation, _ = env.reset(seed=0)
+    truncated = False
+    for _ in range(25):
+        action = policy(observation)
+        assert env.action_space.contains(action)
+        observation, _, _, truncated, _ = env.step(action)
+    assert truncated
+
+
+@pytest.mark.parametrize(
+    ("task", "learner"), [("goalrelay/BitFlip-v0", "dqn"), ("Pendulum-v1", "td3")]
+)
+def test_actions_are_in_the_tasks_own_units(task: str, learner: str, tmp_path: Path) -> None:
+    settings = {"learner.hidden": (16,), "save.tensorboard": False, "evaluate.confirm": 2}
+    run = goalrelay.train(
+        "flat", task, learner=learner, episodes=2, out=tmp_path / "r", settings=settings
+    )
+    env = gymnasium.make(task)
+    observation, _ = env.reset(seed=0)
+    action = goalrelay.load(run.folder)(observation)
+    assert env.action_space.contains(np.int64(action) if learner == "dqn" else action)
+
+
+FROM_ONE = "stranger_tasks:FromOne-v0"
+
+
+def policy_of(
+    simulator: Simulator, method: Method, actors: tuple[MLP, ...], moments: tuple[Moments, ...]
+) -> Policy:
+    """A policy with these networks; only the method's name and the learner's are looked up."""
+    name = type(method).__module__.rpartition(".")[2]
+    learner = "dqn" if simulator.spec.discrete else "ddpg"
+    of = (simulator.id, (), name, method, learner, simulator.interface)
+    return Policy(*of, actors, moments)
+
+
+def at_random(sizes: list[int], rng: np.random.Generator) -> tuple[MLP, Moments]:
+    """A network whose actions depend on all inputs, and statistics of its inputs."""
+    weights = [rng.normal(0, 0.3, s).astype("f") for s in itertools.pairwise(sizes)]
+    mean, std = rng.uniform(0.5, 2, (2, sizes[0])).astype("f")
+    actor = MLP(tuple(weights), tuple(np.zeros(size, "f") for size in sizes[1:]))
+    return actor, Moments(mean, std, np.float32(200), np.float32(5))
+
+
+@pytest.mark.parametrize("best", range(3))
+def test_a_policy_gives_discrete_actions_as_the_task_counts_them(
+    best: int, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    simulator = open_task(FROM_ONE)
+    actor = MLP((np.zeros((2, 3), "f"),), (np.eye(3, dtype="f")[best],))
+    moments = Moments(np.zeros(2, "f"), np.ones(2, "f"), np.float32(200), np.float32(5))
+    method = her.Her(her.Config(), simulator.task, 0.98)
+    policy = policy_of(simulator, method, (actor,), (moments,))
+    policy.save(tmp_path)
+    seen, _ = simulator.env.reset(seed=0)
+    assert policy(seen) == goalrelay.load(tmp_path)(seen) == best + 1
+    # Whoever counts actions from 0 acts in another task.
+    interface = simulator.interface._replace(first_action=0)
+    dataclasses.replace(policy, interface=interface).save(tmp_path)
+    words = ["demos", "generate", FROM_ONE, "--policy", str(tmp_path), "--out", str(tmp_path / "d")]
+    assert cli.main(words) == 2
+    assert "does not fit" in capsys.readouterr().err
+
+
+def test_a_run_on_actions_from_one_is_trained_tested_and_exported(tmp_path: Path) -> None:
+    settings = {"learner.hidden": (16,), "save.tensorboard": False, "evaluate.confirm": 2}
+    run = goalrelay.train(
+        "her", FROM_ONE, learner="dqn", episodes=3, out=tmp_path / "r", settings=settings
+    )
+    policy = goalrelay.load(run.folder)
+    assert policy.interface.first_action == 1
+    env = gymnasium.make("FromOne-v0")
+    assert all(env.action_space.contains(policy(env.reset(seed=i)[0])) for i in range(20))
+    assert goalrelay.evaluate(run.folder, episodes=3).episodes == 3
+
+
+@pytest.mark.parametrize(
+    ("task_id", "config"),
+    [
+        ("FetchPush-v4", relay.Config(symmetry_augmentation=("left-right",), k=2)),
+        (
+            "FetchPush-v4",
+            relay.Config(
+                translation_invariant=False, variant=Variant(goal_frame="world", evaluated="relay")
+            ),
+        ),
+        ("goalrelay/FetchDoublePush-v0", relay.Config(variant=Variant(evaluated="unfinished"))),
+    ],
+)
+def test_a_relay_policy_keeps_its_task_and_settings(
+    task_id: str, config: relay.Config, tmp_path: Path
+) -> None:
+    simulator = open_task(task_id)
+    method = relay.Relay(config, simulator.task, 0.98)
+    actor, moments = at_random([len(method.normalized), 8, 4], np.random.default_rng(0))
+    policy = policy_of(simulator, method, (actor,), (moments,))
+    policy.save(tmp_path)
+    loaded = goalrelay.load(tmp_path)
+    assert loaded.spec == policy.spec == simulator.spec
+    assert loaded.method.config == method.config
+    assert loaded.method.task.symmetries == simulator.symmetries != ()
+    seen, _ = simulator.env.reset(seed=1)
+    first = policy(seen)
+    np.testing.assert_array_equal(loaded(seen), first)
+    seen, *_ = simulator.env.step(first)
+    np.testing.assert_array_equal(loaded(seen), policy(seen))
+    assert 0 < np.abs(first).max() < 1
+    simulator.close()
+
+
+def test_a_policy_of_two_levels_acts_episode_by_episode_and_is_loaded_with_both(
+    tmp_path: Path,
+) -> None:
+    simulator, rng = open_task("goalrelay/PointMaze-v0"), np.random.default_rng(0)
+    method = hierarchy.Hierarchy(hierarchy.Config(subgoal_steps=3), simulator.task, 0.98)
+    levels = [
+        at_random([len(level.normalized), 8, level.spec.action_size], rng)
+        for level in method.levels
+    ]
+    policy = policy_of(simulator, method, *zip(*levels, strict=True))
+    policy.save(tmp_path)
+    loaded = goalrelay.load(tmp_path)
+    assert loaded.spec == simulator.spec
+    assert loaded.method.config == method.config
+    seen, _ = simulator.env.reset(seed=1)
+    with pytest.raises(UsageError, match=r"acts by policy\.episode\(\)"):
+        policy(seen)
+    one, other = policy.episode(), loaded.episode()
+    for _ in range(7):  # over more than two sub-goals
+        action = one(seen)
+        np.testing.assert_array_equal(other(seen), action)
+        seen, *_ = simulator.env.step(action)
+    simulator.close()
+
+
+def test_a_policy_alone_has_no_reward(small_run: Result) -> None:
+    loaded = goalrelay.load(small_run.folder)
+    goals = np.zeros((1, loaded.spec.goal_size), np.float32)
+    with pytest.raises(UsageError, match="has no reward function; open its task"):
+        loaded.method.task.reward(goals, goals)
+
+
+class Trap:
+    def __reduce__(self):
+        return (Path.touch, (Path("trap-was-sprung"),))
+
+
+def test_a_pickle_in_place_of_the_tensors_is_refused_and_not_run(
+    small_run: Result, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "policy.json").write_bytes((small_run.folder / "policy.json").read_bytes())
+    (tmp_path / "policy.safetensors").write_bytes(pickle.dumps(Trap()))
+    with pytest.raises(UsageError, match="cannot read the policy"):
+        goalrelay.load(tmp_path)
+    assert not (tmp_path / "trap-was-sprung").exists()
+
+
+def test_layers_that_do_not_fit_the_task_are_refused(small_run: Result, tmp_path: Path) -> None:
+    about = json.loads((small_run.folder / "policy.json").read_text())
+    about["spec"]["observation_size"] += 1
+    (tmp_path / "policy.json").write_text(json.dumps(about))
+    (tmp_path / "policy.safetensors").write_bytes(
+        (small_run.folder / "policy.safetensors").read_bytes()
+    )
+    with pytest.raises(UsageError, match="do not fit its task"):
+        goalrelay.load(tmp_path)
+
+
+def test_a_policy_of_another_version_is_refused(small_run: Result, tmp_path: Path) -> None:
+    for name in ("policy.json", "policy.safetensors"):
+        (tmp_path / name).write_bytes((small_run.folder / name).read_bytes())
+    about = json.loads((tmp_path / "policy.json").read_text())
+    (tmp_path / "policy.json").write_text(json.dumps(about | {"format": about["format"] - 1}))
+    with pytest.raises(UsageError, match="not a goalrelay policy of this version"):
+        goalrelay.load(tmp_path)
+
+
+def test_a_policy_without_all_its_settings_is_refused(small_run: Result, tmp_path: Path) -> None:
+    for name in ("policy.json", "policy.safetensors"):
+        (tmp_path / name).write_bytes((small_run.folder / name).read_bytes())
+    about = json.loads((tmp_path / "policy.json").read_text())
+    del about["settings"]["k"]
+    (tmp_path / "policy.json").write_text(json.dumps(about))
+    with pytest.raises(UsageError, match="option 'k' is absent"):
+        goalrelay.load(tmp_path)
+
+
+def test_a_folder_without_a_policy_says_so(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="holds no policy yet"):
+        goalrelay.load(tmp_path)
