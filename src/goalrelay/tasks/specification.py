@@ -128,7 +128,7 @@ def check_contract(simulator: Simulator) -> bool:
             f"task '{simulator.id}' has no compute_reward(achieved_goal, desired_goal, info); "
             "hindsight needs it to recompute rewards"
         )
-    rewards, achieved, desired = _sample_rewards(simulator)
+    rewards, achieved, desired = _batch(simulator)
     try:
         recomputed = simulator.reward(achieved, desired)
     except Exception as error:  # reward functions of users can raise anything
@@ -144,6 +144,17 @@ def check_contract(simulator: Simulator) -> bool:
     except Exception:  # not batched: relabelled episodes end where they ended
         return False
     return ended.shape == (len(rewards),)
+
+
+def _batch(simulator: Simulator) -> tuple[list[float], np.ndarray, np.ndarray]:
+    """The random steps, some of them twice: rewards [B], goals [B, G]; B is not G.
+
+    A reward function that sums over the wrong axis gives a result [G], which must not look right.
+    """
+    rewards, achieved, desired = _sample_rewards(simulator)
+    count = 4 if achieved.shape[1] == 3 else 3
+    rows = np.arange(count) % len(rewards)
+    return [rewards[row] for row in rows], achieved[rows], desired[rows]
 
 
 def _sample_rewards(simulator: Simulator) -> tuple[list[float], np.ndarray, np.ndarray]:

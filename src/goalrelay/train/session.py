@@ -46,7 +46,7 @@ class Result:
     """Wall-clock time over all sessions of the run, evaluations included."""
     evaluation: Evaluation | None
     """The last evaluation."""
-    policy: Policy
+    policy: Policy = dataclasses.field(repr=False)
     """The newest policy; the best policy is in the folder."""
 
 

@@ -4,7 +4,7 @@ import numpy as np
 
 from goalrelay.errors import UsageError
 from goalrelay.methods.hierarchy import body_frame
-from goalrelay.methods.hierarchy.config import Config
+from goalrelay.methods.hierarchy.config import ANT_COLUMNS, Config
 from goalrelay.types import BodyFrame, Spec, Symmetry
 
 
@@ -101,7 +101,7 @@ def _each(numbers: tuple[float, ...], count: int) -> np.ndarray:
 
 
 def _check(config: Config, spec: Spec, columns: list[int]) -> None:
-    size = spec.observation_size
+    size, is_ants = spec.observation_size, tuple(columns) == ANT_COLUMNS
     if spec.discrete:
         raise UsageError("the method hierarchy needs continuous actions")
     if not columns:
@@ -113,12 +113,18 @@ def _check(config: Config, spec: Spec, columns: list[int]) -> None:
         raise UsageError(
             f"--method.subgoal-columns must be columns of the observation, 0 to {size - 1}, "
             f"got {' '.join(map(str, columns))}"
+            + ("; the preset hiro is for the ant, hiro-xy for any robot" * is_ants)
         )
     if len(set(columns)) < len(columns):
         raise UsageError("--method.subgoal-columns names a column twice")
     if config.subgoal_columns and not config.subgoal_range:
         raise UsageError(
             "--method.subgoal-columns needs --method.subgoal-range: how far each may change"
+        )
+    if not (config.subgoal_range or spec.subgoal_range):
+        raise UsageError(
+            "this task declares no subgoal_range; say how far a sub-goal may change each column: "
+            "--method.subgoal-range"
         )
     for name, numbers, lowest in (
         ("subgoal-range", config.subgoal_range or spec.subgoal_range, 1e-9),
