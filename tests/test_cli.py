@@ -83,7 +83,7 @@ QUICK += ["--evaluate.confirm", "4", "--collect.updates", "4", "--save.no-tensor
         (["train", "relay", CARRY, "--method.priority", "energy"], "--method.priority energy"),
         (
             ["train", "relay", CARRY, "--method.variant.switch", "-1"],
-            "--method.variant.switch takes",
+            "--method.variant.switch must be at least 0",
         ),
         (["train", "relay", CARRY, "--method.guidance.guide", "both"], "--method.guidance.guide"),
         (

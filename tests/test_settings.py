@@ -24,6 +24,10 @@ def test_every_composition_is_valid_and_survives_json(
     method: str, learner: str, preset: str
 ) -> None:
     experiment = experiments.make(method, "FetchReach-v4", learner, preset)
+    if preset == "baselines-demos":
+        with pytest.raises(UsageError, match="need --demos.data"):
+            experiments.check(experiment)
+        experiment = replace_at(experiment, "demos.data", "somewhere")
     experiments.check(experiment)
     again = experiments.restore(json.loads(json.dumps(experiments.to_json(experiment))))
     assert again == experiment
@@ -215,7 +219,7 @@ def test_an_option_may_be_named_as_the_command_line_spells_it() -> None:
         ("learner.hidden", (64, 2.5), "does not take (64, 2.5)"),
         ("learner.normalize", 1, "does not take 1"),
         ("learner_name", 5, "option 'learner_name' does not take 5"),
-        ("collect", 5, "option 'collect' does not take 5"),
+        ("collect", 5, "option 'collect' is a group"),
         ("learner.target_move", "never", "does not take 'never'"),
         ("until", "soon", "does not take 'soon'"),
         ("task_options", (1,), "does not take"),

@@ -65,7 +65,12 @@ def hint(name: str) -> str:
     Args:
         name: dotted, as Python or as the command line spells it.
     """
-    spelled = name.replace("-", "_").replace(".no_", ".")
+    plain = name.replace("-", "_")
+    spelled = plain.replace(".no_", ".")
     if spelled in RENAMED:
-        return f"; it is called {RENAMED[spelled].replace('_', '-')} now"
+        now = RENAMED[spelled].replace("_", "-")
+        if spelled != plain:  # an option that is switched off
+            group, _, own = now.rpartition(".")
+            now = f"{group}.no-{own}"
+        return f"; it is called {now} now"
     return f"; it is gone: {GONE[spelled]}" if spelled in GONE else ""

@@ -19,7 +19,7 @@ from goalrelay.renamed import hint
 
 
 def number(
-    default: float | tuple[int, ...] | None,
+    default: float | tuple[float, ...] | None,
     low: float = -math.inf,
     high: float = math.inf,
     *,
@@ -60,7 +60,7 @@ def validate(config: Any) -> None:
             continue
         bounds = field.metadata
         values = value if isinstance(value, tuple) else (value,)
-        if field.default is not None and isinstance(value, tuple) and not value:
+        if field.default and isinstance(value, tuple) and not value:
             raise UsageError(f"--{spelled(name)} must not be empty")
         for v in values:
             if v is None and field.default is None:
@@ -111,6 +111,8 @@ def replace_at(config: Any, name: str, value: Any, prefix: str = "") -> Any:
             raise UsageError(f"option '{prefix}{head}' has no part '{rest}'")
         nested = replace_at(current, rest, value, f"{prefix}{head}.")
         return dataclasses.replace(config, **{head: nested})
+    if dataclasses.is_dataclass(current) and not isinstance(value, type(current)):
+        raise UsageError(f"option '{prefix}{name}' is a group; name one of its options")
     if isinstance(current, tuple) and isinstance(value, list):
         value = tuple(value)
     expected = typing.get_type_hints(type(config)).get(head, Any)

@@ -38,7 +38,7 @@ class Choice:
     """METHOD TASK"""
     learner: str | None = None
     """Update rule (default: the preset's)."""
-    preset: str = "default"
+    preset: str | None = None
     """Named set of option values."""
 
 

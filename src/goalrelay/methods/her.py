@@ -27,6 +27,7 @@ from goalrelay.data.relabel import (
     stage_objective,
     whole,
 )
+from goalrelay.errors import UsageError
 from goalrelay.methods.base import Act, Level, Method, MethodConfig, Preset, Setting, in_cycle
 from goalrelay.methods.exploration import annealed, explore, random_action
 from goalrelay.settings import number
@@ -140,6 +141,8 @@ class Her(Method, Level):
     def __init__(self, config: Config, task: Task, gamma: float):
         super().__init__(config, task, gamma)
         check_priority(config.priority, task.spec)
+        if config.density_cell != Config().density_cell and config.priority != "inverse-density":
+            raise UsageError("--method.density-cell needs --method.priority inverse-density")
         self.levels, self.spec, self.priority = (self,), task.spec, config.priority
         self.normalized = np.ones(task.spec.observation_size + task.spec.goal_size, bool)
         self._objective = stage_objective(task, whole(task.spec), gamma)

@@ -38,7 +38,7 @@ COLUMNS: dict[Y, str] = {
 """Short names of columns; other columns of progress.csv have their own names."""
 NOT_LEARNING = (
     *("task", "seed", "steps", "episodes", "minutes", "until"),
-    *("collect.threads", "evaluate.", "save."),
+    *("collect.threads", "evaluate.every", "evaluate.episodes", "evaluate.confirm", "save."),
 )
 """Options, or prefixes of options, that may differ within a group."""
 ENOUGH_RUNS, RESAMPLES, BATCH = 3, 2000, 200
@@ -136,9 +136,9 @@ def grouped(runs: Sequence[Run]) -> dict[str, dict[str, list[Run]]]:
     for run in runs:
         options, kind = _learning(run), _kind(run.experiment)
         differences = [
-            f", {name}={options[name]}"
+            f", {name}={options[name]}" if name in options else f", without {name}"
             for name, usual in differing.get(kind, {}).items()
-            if name in options and str(options[name]) != usual
+            if str(options.get(name)) != usual
         ]
         label = run.label or kind + "".join(differences)
         panels.setdefault(_title(run.experiment), {}).setdefault(label, []).append(run)

@@ -61,6 +61,23 @@ def build(experiment: AnyExperiment) -> Parts:
     )
 
 
+def filled_in(experiment: AnyExperiment) -> AnyExperiment:
+    """The experiment with the values that depend on the task, as a run's `config.json` has them.
+
+    Raises:
+        UsageError: options and task do not fit together.
+    """
+    simulator = open_task(experiment.task, experiment.task_options)
+    try:
+        _check_fit(experiment, simulator)
+        cls = methods.find(experiment.method_name)
+        return _filled_in(
+            experiment, cls(experiment.method, simulator.task, experiment.learner.gamma)
+        )
+    finally:
+        simulator.close()
+
+
 def store(buffer: ReplayBuffer, method: Method, episodes: list[Episode]) -> Steps:
     """Add episodes; the method's priority gives the weights of their steps."""
     weigh = WEIGHTS[method.priority]

@@ -145,7 +145,7 @@ def make(
     method_name: str,
     task: str,
     learner_name: str | None = None,
-    preset: str = "default",
+    preset: str | None = None,
 ) -> AnyExperiment:
     """The experiment of a preset.
 
@@ -154,7 +154,8 @@ def make(
     """
     if method_name in ALIASES:
         method_name, alias_preset = ALIASES[method_name]
-        preset = alias_preset if preset == "default" else preset
+        preset = preset or alias_preset
+    preset = preset or "default"
     if method_name in GONE:
         raise UsageError(f"there is no method '{method_name}' any more; {GONE[method_name]}")
     method = methods.find(method_name)
@@ -178,6 +179,23 @@ def make(
     return experiment
 
 
+HEADS = ("method", "task", "learner", "preset", "method_name", "learner_name")
+"""What decides which options there are; chosen before them, by `make`."""
+
+
+def with_options(experiment: AnyExperiment, values: Mapping[str, Any]) -> AnyExperiment:
+    """The experiment with options by dotted name.
+
+    Raises:
+        UsageError: an option does not exist, or decides which options there are.
+    """
+    for name, value in values.items():
+        if name.replace("-", "_") in HEADS:
+            raise UsageError(f"'{name}' is no option: it decides which options there are")
+        experiment = replace_at(experiment, name, value)
+    return experiment
+
+
 def check(experiment: AnyExperiment) -> None:
     """Check all values, alone and together.
 
@@ -185,6 +203,8 @@ def check(experiment: AnyExperiment) -> None:
         UsageError: a value cannot work; the message names the option.
     """
     validate(experiment)
+    if not experiment.demos.data and experiment.demos != Demos():
+        raise UsageError("--demos options and presets of demonstrations need --demos.data FOLDER")
     delay = getattr(experiment.learner, "policy_delay", 1)
     if experiment.collect.updates_per == "cycle":
         updates = experiment.collect.updates

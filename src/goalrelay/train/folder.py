@@ -90,12 +90,16 @@ class RunFolder:
                 f"{self.path} ran with {name} {value}, which this version does not have; it can be "
                 "plotted, but only the version of its commit can resume it"
             )
-        if (self.path / "progress.csv").exists() and not (self.path / CHECKPOINT).exists():
+        if (self.path / "progress.csv").exists() and not self.has_checkpoint():
             raise UsageError(
                 f"{self.path} has results but no checkpoint, so it cannot be resumed; a new run "
                 "needs another folder"
             )
         return experiment
+
+    def has_checkpoint(self) -> bool:
+        """Whether there is a checkpoint, whole or not."""
+        return (self.path / CHECKPOINT).exists()
 
     def set_experiment(self, experiment: AnyExperiment) -> None:
         """Replace `config.json` when a run is resumed; versions and first commit are kept."""
@@ -104,7 +108,9 @@ class RunFolder:
         commits = old.get("resumed_at", [])
         if now["commit"] != [old.get("commit"), *commits][-1]:
             commits = [*commits, now["commit"]]
-        resumed = {"resumed_at": commits} if commits else {}
+        resumed = {name: old[name] for name in ("note", "removed") if name in old}
+        if commits:
+            resumed["resumed_at"] = commits
         write_json(self.path / "config.json", experiments.to_json(experiment) | kept | resumed)
 
     def _values(self) -> dict[str, Any]:

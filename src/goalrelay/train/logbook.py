@@ -65,7 +65,7 @@ class Logbook:
 
             self._events = SummaryWriter(str(folder / "tensorboard"), purge_step=step or None)
         if save.track != "none":
-            self._tracker = _tracker(save.track)
+            self._tracker = tracker(save.track)
             self._tracker.init(project="goalrelay", name=str(folder), config=dict(config))
 
     def write(self, progress: Row, timing: Row) -> None:
@@ -121,7 +121,7 @@ def _cell(value: Any) -> str:
     return f"{value:.6g}" if isinstance(value, float) else str(value)
 
 
-def _tracker(name: str) -> Any:
+def tracker(name: str) -> Any:
     """The module wandb, or trackio, which has the same functions."""
     try:
         return importlib.import_module(name)

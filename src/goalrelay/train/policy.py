@@ -131,10 +131,11 @@ def load(path: str | Path) -> Policy:
         UsageError: a file is missing, damaged, or of another version.
     """
     stem = _stem(Path(path))
-    about = read_json(stem.with_suffix(".json"))
-    tensor_file = stem.with_suffix(".safetensors")
+    about_file = stem.with_name(f"{stem.name}.json")
+    tensor_file = stem.with_name(f"{stem.name}.safetensors")
+    about = read_json(about_file)
     if about.get("format") != FORMAT:
-        raise UsageError(f"{stem.with_suffix('.json')} is not a goalrelay policy of this version")
+        raise UsageError(f"{about_file} is not a goalrelay policy of this version")
     try:
         tensors = load_file(tensor_file)
         learners.find(about["learner"])
@@ -153,8 +154,9 @@ def load(path: str | Path) -> Policy:
             ),
             *_networks(tensors, method, about["layers"], tensor_file),
         )
-    except UsageError:
-        raise
+    except UsageError as error:
+        where = "" if str(tensor_file) in str(error) else f"{about_file}: "
+        raise UsageError(f"{where}{error}") from None
     except FileNotFoundError:
         raise UsageError(f"no such file: {tensor_file}") from None
     except Exception as error:  # safetensors has its own errors for damaged files

@@ -20,14 +20,14 @@ import numpy as np
 
 from goalrelay.data.rollout import Collector
 from goalrelay.errors import Diverged, UsageError
-from goalrelay.settings import replace_at, suggest
+from goalrelay.settings import suggest
 from goalrelay.tasks.goal_task import open_task
 from goalrelay.train import config as experiments
 from goalrelay.train.config import AnyExperiment
 from goalrelay.train.evaluate import Evaluation
 from goalrelay.train.evaluate import evaluate as evaluate_policy
 from goalrelay.train.folder import RunFolder, default_folder
-from goalrelay.train.logbook import Logbook
+from goalrelay.train.logbook import Logbook, tracker
 from goalrelay.train.loop import Counters, Stop, Trainer, run_loop
 from goalrelay.train.observer import Observer
 from goalrelay.train.policy import BEST, LAST, Policy, load
@@ -74,7 +74,7 @@ def train(
     task: str,
     *,
     learner: str | None = None,
-    preset: str = "default",
+    preset: str | None = None,
     out: str | Path | None = None,
     **options: Unpack[Options],
 ) -> Result:
@@ -84,7 +84,7 @@ def train(
         method: a name from the list of `goalrelay methods`.
         task: a Gymnasium id, or package.module:TaskId.
         learner: ddpg, td3, sac or dqn; the preset's by default.
-        preset: a named set of values to start from.
+        preset: a named set of values to start from; `default` by default.
         out: run folder; runs/TASK/METHOD/seed-S by default.
         options: `steps`, `episodes`, `minutes`, `seed`, `until`, `settings`, `observer`; see
             `Options`.
@@ -98,8 +98,7 @@ def train(
         if name not in Options.__annotations__:
             raise UsageError(f"train takes no '{name}'{suggest(name, Options.__annotations__)}")
     settings, observer = options.pop("settings", None), options.pop("observer", None)
-    for name, value in {**options, **(settings or {})}.items():
-        experiment = replace_at(experiment, name, value)
+    experiment = experiments.with_options(experiment, {**options, **(settings or {})})
     return start(experiment, Path(out) if out else None, observer or Observer())
 
 
@@ -107,6 +106,8 @@ def start(experiment: AnyExperiment, out: Path | None, observer: Observer) -> Re
     """Start a run of an experiment in a new folder."""
     experiments.check(experiment)
     use_compilation_cache()
+    if experiment.save.track != "none":
+        tracker(experiment.save.track)
     trainer = Trainer(experiment)  # before the folder is made: a refused task leaves no folder
     experiment = trainer.experiment  # with the values that depend on the task
     folder = RunFolder.create(out or default_folder(experiment), experiment)
@@ -191,6 +192,8 @@ class _Session:
         trainer = self.trainer
         self.observer.start(trainer, self.folder.path)
         try:
+            if not self.folder.has_checkpoint():  # so that a run can be resumed from the start on
+                self._save()
             with _interruptible() as interrupted:
                 stop = run_loop(trainer, interrupted, self._evaluated, self._cycled)
                 trainer.policy().save(self.folder.path, LAST)

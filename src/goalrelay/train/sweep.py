@@ -21,6 +21,7 @@ from goalrelay.errors import Diverged, UsageError
 from goalrelay.files import write_json
 from goalrelay.train import config as experiments
 from goalrelay.train import session
+from goalrelay.train.build import filled_in
 from goalrelay.train.folder import RunFolder
 from goalrelay.train.logbook import read_table, write_table
 from goalrelay.train.observer import Observer
@@ -130,7 +131,7 @@ def _check_same(planned: Planned, folder: Path) -> None:
     if not (folder / "config.json").exists():
         return
     saved = experiments.to_json(RunFolder.open(folder).experiment())
-    for name, value in experiments.to_json(planned.experiment).items():
+    for name, value in experiments.to_json(filled_in(planned.experiment)).items():
         if saved[name] != value:
             raise UsageError(
                 f"{folder} was begun with other options ({name}); --out names another folder"

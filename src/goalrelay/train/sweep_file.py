@@ -29,7 +29,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from goalrelay.errors import UsageError
-from goalrelay.settings import replace_at, suggest
+from goalrelay.settings import suggest
 from goalrelay.train import config as experiments
 from goalrelay.train.config import AnyExperiment
 
@@ -176,9 +176,10 @@ def _experiment(plan: dict[str, Any], change: dict[str, Any], seed: int) -> AnyE
             raise UsageError(f"'{key}' must be given, and be a name")
     experiment = experiments.make(*(words[key] for key in HEAD))
     changes = {key: value for key, value in change.items() if key not in (*HEAD, "seeds", *TEXTS)}
-    for name, value in (plan["options"] | changes | {"seed": seed}).items():
-        value = filled(value, plan["prepare"]) if isinstance(value, str) else value
-        experiment = replace_at(experiment, name.replace("-", "_"), value)
+    values = plan["options"] | changes | {"seed": seed}
+    for name, value in values.items():
+        values[name] = filled(value, plan["prepare"]) if isinstance(value, str) else value
+    experiment = experiments.with_options(experiment, values)
     experiments.check(experiment)
     return experiment
 

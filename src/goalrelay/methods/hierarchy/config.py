@@ -20,7 +20,7 @@ class Variant:
     actual: float = number(0.0, 0, 1)
     """Fraction of the high level's steps whose desired goal was pursued at another stored step. The
     other steps are relabelled as high_hindsight says."""
-    subgoal_noise: tuple[float, ...] = (0.3,)
+    subgoal_noise: tuple[float, ...] = number((0.3,), 0)
     """Standard deviation of the noise on sub-goals while collecting, as a fraction of each column's
     range; one number stands for all."""
     noise_correlation: float = number(0.8, 0, below=1)
@@ -60,7 +60,7 @@ class Config(MethodConfig):
     subgoal_columns: tuple[int, ...] = ()
     """Columns of the observation that a sub-goal changes (default: the position columns that the
     task declares)."""
-    subgoal_range: tuple[float, ...] = ()
+    subgoal_range: tuple[float, ...] = number((), above=0)
     """How far a sub-goal may change each of them; one number stands for all (default: what the task
     declares)."""
     egocentric: bool = True

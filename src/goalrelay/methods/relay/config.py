@@ -58,7 +58,7 @@ class Variant:
     after: Literal["next", "stage", "mixed"] = "next"
     """Who acts in training once the object is at hand: the stage's own policy (`next`), that of the
     stage before it (`stage`), or both in turns (`mixed`)."""
-    switch: tuple[float, ...] = ()
+    switch: tuple[float, ...] = number((), 0)
     """Distance within which each stage counts as reached when the robot acts; one number stands for
     all (default: what the task's stages declare)."""
     evaluated: Literal["unfinished", "last", "relay"] = "unfinished"
