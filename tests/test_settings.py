@@ -25,7 +25,7 @@ def test_every_composition_is_valid_and_survives_json(
 ) -> None:
     experiment = experiments.make(method, "FetchReach-v4", learner, preset)
     if preset == "baselines-demos":
-        with pytest.raises(UsageError, match="need --demos.data"):
+        with pytest.raises(UsageError, match=r"need --demos\.data"):
             experiments.check(experiment)
         experiment = replace_at(experiment, "demos.data", "somewhere")
     experiments.check(experiment)
