@@ -9,6 +9,7 @@ import goalrelay
 from goalrelay.errors import UsageError
 from goalrelay.report.bands import grouped, read_runs
 from goalrelay.train import sweep, sweep_file
+from goalrelay.train.loop import Counters
 from goalrelay.train.observer import Observer
 
 RESULTS = Path(__file__).parents[2] / "results"
@@ -44,7 +45,7 @@ def test_a_sweep_can_be_run_a_second_time(heads: str, more: str, tmp_path: Path)
 
 def test_a_run_has_a_checkpoint_before_its_first_cycle(tmp_path: Path) -> None:
     class Killed(Observer):
-        def cycle(self, counters: object, budget_fraction: float) -> None:
+        def cycle(self, counters: Counters, spent: float) -> None:
             raise KeyboardInterrupt
 
     options = {"learner.hidden": (8,), "learner.batch_size": 8}
