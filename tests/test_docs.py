@@ -12,7 +12,10 @@ ROOT = Path(__file__).parent.parent
 PAGES = sorted(
     path
     for path in ROOT.rglob("*.md")
-    if not {".git", "runs", "node_modules"} & set(path.relative_to(ROOT).parts)
+    if not any(
+        part == "runs" or part.startswith(".") or part == "venv"
+        for part in path.relative_to(ROOT).parts
+    )
 )
 
 
