@@ -79,11 +79,11 @@ class Config(MethodConfig):
     in a graph of observed transitions (HIGL, DHRL). It needs sub-goals and desired goals that are
     positions, which the task declares. 0: no planner."""
     self_imitation: bool = True
-    """Where episodes reached the desired goal, sub-goals are drawn to where these went from here
-    instead (SIL); for sparse rewards."""
+    """Self-imitation (SIL): where stored episodes reached the desired goal, targets of sub-goals
+    are copied from these episodes instead of planned. For sparse rewards."""
     go_explore: float = number(0.5, 0, 1)
-    """Fraction of training episodes that follow the high level without noise up to a random step,
-    and set random sub-goals from then on (Go-Explore, Ecoffet et al. 2021)."""
+    """Fraction of training episodes with Go-Explore (Ecoffet et al. 2021): the high level acts
+    without noise up to a random step. From then on sub-goals are random."""
     variant: Variant = field(default_factory=Variant)
     """For the papers' presets and ablations."""
 
