@@ -102,7 +102,7 @@ def test_a_config_of_another_format_is_refused(found: int | None, complaint: str
         del values["format"]
     else:
         values["format"] = found
-    with pytest.raises(UsageError, match=f"it has {complaint}, this version reads format 1"):
+    with pytest.raises(UsageError, match=f"it has {complaint}, this version reads format 2"):
         experiments.restore(values)
 
 
@@ -132,7 +132,7 @@ def test_presets_put_their_values_in_place() -> None:
     baselines: Any = experiments.make("her", "FetchPush-v4", preset="baselines")
     assert baselines.learner_name == "ddpg"
     assert baselines.learner.hidden == (256, 256, 256)
-    assert (baselines.learner.polyak, baselines.learner.target_move) == (0.95, "cycle")
+    assert (baselines.learner.polyak, baselines.learner.target_interval) == (0.95, 0)
     assert (baselines.method.strategy, baselines.method.k) == ("future", 4)
     assert experiments.make("her", "FetchPush-v4", preset="zoo").learner_name == "sac"
 
@@ -220,7 +220,7 @@ def test_an_option_may_be_named_as_the_command_line_spells_it() -> None:
         ("learner.normalize", 1, "does not take 1"),
         ("learner_name", 5, "option 'learner_name' does not take 5"),
         ("collect", 5, "option 'collect' is a group"),
-        ("learner.target_move", "never", "does not take 'never'"),
+        ("learner.init", "never", "does not take 'never'"),
         ("until", "soon", "does not take 'soon'"),
         ("task_options", (1,), "does not take"),
     ],

@@ -8,7 +8,6 @@ RENAMED = {
     "learner.cloning.q_filter": "demos.q_filter",
     "method.data": "demos.data",
     "method.share": "demos.share",
-    "method.cell": "method.density_cell",
     "method.symmetries": "method.symmetry_augmentation",
     "method.translation": "method.translation_invariant",
     "method.mixing": "method.stage_weights",
@@ -44,6 +43,9 @@ RENAMED = {
 }
 """Old dotted name -> new one."""
 GONE = {
+    "method.density_cell": "the task's stages or its goals say it",
+    "learner.clip_input": "inputs of any size are normalised",
+    "learner.target_move": "learner.target_interval says it: 1 after every update, 0 after a cycle",
     "method.ratio": "method.k says it",
     "method.n_step": "no run was better with it",
     "method.shares": "method.stage_weights says it",

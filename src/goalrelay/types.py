@@ -145,7 +145,7 @@ class Spec(NamedTuple):
     horizon: int
     """Largest number of steps of an episode."""
     reward_range: tuple[float, float] | None
-    """Smallest and largest reward of a step, of tasks that declare them (sparse tasks)."""
+    """Reward of a step away from the goal and at the goal, of tasks with these two alone."""
     stages: tuple[Stage, ...] = ()
     """The task's ordered decomposition; the last stage is the task itself. Empty: not declared."""
     position_columns: tuple[int, ...] = ()
@@ -161,6 +161,8 @@ class Spec(NamedTuple):
     differences: tuple[Difference, ...] = ()
     """Differences of stages' positions that the observation does not contain (see
     `tasks.differences`)."""
+    reward_scale: float = 1.0
+    """Typical distance of a reward from that at the goal."""
 
 
 class Observation(NamedTuple):
@@ -283,3 +285,6 @@ class Snapshot(NamedTuple):
     """Highest success rate of any evaluation."""
     reached: tuple[float, ...] = ()
     """Success rate of each stage in the last evaluation."""
+    ends_at_goal: bool = False
+    """Whether all episodes that came to their goal ended there, and some did. So do steps that
+    reach a hindsight goal."""

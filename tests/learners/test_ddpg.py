@@ -66,7 +66,7 @@ def test_actor_and_critic_step_at_rates_of_their_own_over_three_cycles() -> None
     rng = np.random.default_rng(8)
     mean, spread = np.full(D, 0.3), rng.uniform(0.5, 2.0, D)
     rule = rule_of(ddpg, config, LIMITED)
-    moments = Moments(mean, spread, np.float64(1.5), np.float64(1.0))
+    moments = Moments(mean, spread, np.float64(1.0))
     with double_precision():
         state = ddpg.init(config, SPEC, D, jax.random.key(1))
         state = state._replace(target_critic=scaled(state.target_critic, 8.0))

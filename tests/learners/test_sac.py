@@ -97,7 +97,7 @@ def test_updates_equal_their_equations_when_every_limit_binds() -> None:
 
 def test_a_cycle_draws_fresh_noise_for_every_update_and_aims_at_minus_one_a_dimension() -> None:
     config = sac.Config(temperature_lr=0.05, **SMOOTH)
-    assert (config.target_entropy, config.target_move) == (None, "update")
+    assert (config.target_entropy, config.target_interval) == (None, 1)
     with double_precision():
         state = sac.init(config, SPEC, D, jax.random.key(3))
         expected, batch, key = reference.Sac(state, config), doubled(batches(3)), jax.random.key(9)

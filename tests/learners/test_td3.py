@@ -99,7 +99,7 @@ def test_an_update_is_so_many_critic_steps_and_then_one_of_the_actor(delay: int,
 
 
 def test_targets_may_move_once_a_cycle() -> None:
-    config = replace(CONFIG, target_move="cycle")
+    config = replace(CONFIG, target_interval=0)
     assert config.policy_delay == 2
     with double_precision():
         state = start(config)

@@ -1,4 +1,4 @@
-"""Hindsight and flat: what a batch holds, what acts, and that hindsight is relay with one stage."""
+"""Hindsight and flat: what a batch holds, and what acts."""
 
 from typing import Any
 
@@ -10,10 +10,8 @@ from goalrelay.data.buffer import ReplayBuffer
 from goalrelay.data.priority import WEIGHTS
 from goalrelay.data.relabel import ends_as_it_did, stage_objective, whole
 from goalrelay.data.rollout import rollout
-from goalrelay.methods import find, flat, her, names, relay
+from goalrelay.methods import find, flat, her, names
 from goalrelay.methods.exploration import Exploration, random_action
-from goalrelay.methods.relay.config import Config as RelayConfig
-from goalrelay.methods.relay.config import GuidanceConfig, Variant
 from goalrelay.settings import options
 from goalrelay.tasks.goal_task import open_task
 from goalrelay.train import config as experiments
@@ -58,6 +56,12 @@ def episode(number: int, length: int) -> Episode:
     )
 
 
+def plain(**options: Any) -> her.Config:
+    """Hindsight as published, but for these options."""
+    published: dict[str, Any] = {"actual": 0.0, "priority": "uniform", "goal_frame": "world"}
+    return her.Config(**published | options)
+
+
 def filled(demonstrated: bool = False) -> ReplayBuffer:
     buffer = ReplayBuffer(SPEC, 1000, demonstrated=demonstrated)
     buffer.add([episode(number, length) for number, length in enumerate((5, 6, 4))])
@@ -82,7 +86,7 @@ def row_of(buffer: ReplayBuffer, inputs: np.ndarray) -> int:
 
 
 def test_a_batch_is_a_cycle_of_single_precision_batches_drawn_apart() -> None:
-    method = her.Her(her.Config(), TASK, GAMMA)
+    method = her.Her(plain(), TASK, GAMMA)
     batch, figures = method.sample(filled(), POLICY, (3, 40), np.random.default_rng(0))
     assert {x.dtype for x in jax.tree.leaves(batch)} == {np.dtype(np.float32)}
     assert batch.inputs.shape == batch.next_inputs.shape == (3, 40, 5)
@@ -95,7 +99,7 @@ def test_a_batch_is_a_cycle_of_single_precision_batches_drawn_apart() -> None:
 @pytest.mark.parametrize("strategy", ["future", "final", "episode", "none"])
 def test_a_step_lies_beside_the_goal_under_which_it_is_rewarded(strategy: Any) -> None:
     buffer = filled()
-    batch = sampled(her.Config(strategy=strategy), buffer=buffer, count=300)
+    batch = sampled(plain(strategy=strategy), buffer=buffer, count=300)
     relabelled = []
     for i in range(300):
         row = row_of(buffer, batch.inputs[i])
@@ -119,7 +123,7 @@ def test_a_step_lies_beside_the_goal_under_which_it_is_rewarded(strategy: Any) -
 @pytest.mark.parametrize(("k", "share"), [(0, 0.0), (1, 0.5), (4, 0.8), (9, 0.9)])
 def test_k_hindsight_goals_for_each_pursued_one(k: float, share: float) -> None:
     buffer = filled()
-    batch = sampled(her.Config(k=k), buffer=buffer, count=4000)
+    batch = sampled(plain(k=k), buffer=buffer, count=4000)
     pursued = [(goal == buffer.desired).all(1).any() for goal in batch.inputs[:, 2:]]
     assert 1 - np.mean(pursued) == pytest.approx(share, abs=0.03)
 
@@ -127,7 +131,7 @@ def test_k_hindsight_goals_for_each_pursued_one(k: float, share: float) -> None:
 @pytest.mark.parametrize("actual", [0.0, 0.5, 1.0])
 def test_a_fraction_of_the_goals_is_of_other_stored_steps(actual: float) -> None:
     buffer = filled()
-    batch = sampled(her.Config(actual=actual, k=1e9), buffer=buffer, count=4000)
+    batch = sampled(plain(actual=actual, k=1e9), buffer=buffer, count=4000)
     pursued = [(goal == buffer.desired).all(1).any() for goal in batch.inputs[:, 2:]]
     assert np.mean(pursued) == pytest.approx(actual, abs=0.03)
     own = [(inputs[2:] == buffer.desired[row_of(buffer, inputs)]).all() for inputs in batch.inputs]
@@ -137,7 +141,7 @@ def test_a_fraction_of_the_goals_is_of_other_stored_steps(actual: float) -> None
 def test_statistics_count_observations_and_relabelled_goals() -> None:
     buffer = filled()
     steps = buffer.sample(4000, np.random.default_rng(0))
-    inputs = her.Her(her.Config(), TASK, GAMMA).inputs(buffer, steps, np.random.default_rng(1))
+    inputs = her.Her(plain(), TASK, GAMMA).inputs(buffer, steps, np.random.default_rng(1))
     np.testing.assert_array_equal(inputs[:, :2], buffer.observation[steps.row])
     kept = (inputs[:, 2:] == buffer.desired[steps.row]).all(1)
     assert kept.mean() == pytest.approx(0.2, abs=0.03)
@@ -163,7 +167,7 @@ def test_what_asks_whether_goals_are_reached_does_not_depend_on_the_sign(
 ) -> None:
     buffer = filled(demonstrated=True)
     unpromised = TASK._replace(spec=SPEC._replace(reward_range=None), reward=rewards)
-    config = her.Config(strategy="episode", priority="inverse-density", density_cell=0.5)
+    config = plain(strategy="episode", priority="inverse-density")
     (usual, figures), (batch, others) = (
         her.Her(config, task, GAMMA).sample(buffer, POLICY, (1, 400), np.random.default_rng(0))
         for task in (TASK, unpromised)
@@ -183,7 +187,7 @@ def test_what_asks_whether_goals_are_reached_does_not_depend_on_the_sign(
 
 
 def test_a_step_that_reaches_its_new_goal_ends_where_the_task_says_so() -> None:
-    batch = sampled(her.Config(k=1e9), TASK._replace(terminal=at_goal))
+    batch = sampled(plain(k=1e9), TASK._replace(terminal=at_goal))
     np.testing.assert_array_equal(batch.discount, np.where(batch.reward == 0, 0.0, 0.9).astype("f"))
     assert 0 < (batch.reward == 0).mean() < 1
 
@@ -200,7 +204,7 @@ def of_task(task_id: str, episodes: int) -> tuple[Task, ReplayBuffer]:
 def test_a_task_with_a_batched_terminal_rule_is_asked_where_it_would_have_ended() -> None:
     task, buffer = of_task("goalrelay/BitFlip-v0", 4)
     assert not buffer.steps().last_terminal.any()  # twelve bits are not matched by chance
-    batch = sampled(her.Config(k=1e9), task, buffer, 500)
+    batch = sampled(plain(k=1e9), task, buffer, 500)
     there = (batch.next_inputs[:, :12] == batch.next_inputs[:, 12:]).all(1)
     np.testing.assert_array_equal(batch.discount, np.where(there, 0.0, 0.9).astype("f"))
     np.testing.assert_array_equal(batch.reward, np.where(there, 0.0, -1.0))
@@ -209,7 +213,7 @@ def test_a_task_with_a_batched_terminal_rule_is_asked_where_it_would_have_ended(
 
 def test_a_task_without_one_goes_on_past_a_goal_it_reaches() -> None:
     task, buffer = of_task("goalrelay/PointReach-v0", 2)
-    batch = sampled(her.Config(k=1e9), task, buffer, 500)
+    batch = sampled(plain(k=1e9), task, buffer, 500)
     assert (batch.reward == 0).any()
     np.testing.assert_array_equal(batch.discount, np.full(500, 0.9, "f"))
 
@@ -260,7 +264,7 @@ QUIET = Exploration(noise=0.0, random=0.0)
 @pytest.mark.parametrize(
     "method",
     [
-        her.Her(her.Config(exploration=QUIET), TASK, GAMMA),
+        her.Her(plain(exploration=QUIET), TASK, GAMMA),
         flat.Flat(flat.Config(exploration=QUIET), TASK, GAMMA),
     ],
     ids=["her", "flat"],
@@ -280,110 +284,6 @@ def test_the_network_is_asked_for_the_goal_that_is_shown(method: her.Her) -> Non
     act = method.act(Snapshot((network,), random=True), np.random.default_rng(0))
     assert len({float(act(NOW)[0]) for _ in range(50)}) == 50
     assert len(asked) == 2, "random steps ask no network"
-
-
-# --- hindsight is relay with one stage ---
-
-ONE_STAGE = TASK._replace(spec=SPEC._replace(stages=(whole(SPEC)._replace(scale=0.05),)))
-
-
-class Unshuffled(np.random.Generator):
-    """Random numbers that leave arrays in their order."""
-
-    def shuffle(self, x: Any, axis: int = 0) -> None:
-        """Do nothing, and draw nothing."""
-
-
-def pair(**shared: Any) -> tuple[her.Her, relay.Relay]:
-    """Hindsight, and relay with the whole task as its only stage."""
-    variant = Variant(
-        strategy=shared.pop("strategy", "future"),
-        goal_frame="world",
-        stage_indicator=False,
-        prioritized_fraction=1.0,
-    )
-    options: dict[str, Any] = {"exploration": Exploration(noise=0.1, random=0.2, anneal=0.5)}
-    options |= {"priority": "uniform", "actual": 0.0} | shared
-    hindsight = her.Config(strategy=variant.strategy, **options)
-    relayed = RelayConfig(
-        symmetry_augmentation=(),
-        translation_invariant=False,
-        guidance=GuidanceConfig(imitation=0.0),
-        variant=variant,
-        **options,
-    )
-    return her.Her(hindsight, ONE_STAGE, GAMMA), relay.Relay(relayed, ONE_STAGE, GAMMA)
-
-
-def expect_equal(one: Batch, other: Batch) -> None:
-    """Bit for bit, and the same parts."""
-    assert jax.tree.structure(one) == jax.tree.structure(other)
-    for got, expected in zip(jax.tree.leaves(one), jax.tree.leaves(other), strict=True):
-        assert got.dtype == expected.dtype
-        np.testing.assert_array_equal(got, expected)
-
-
-@pytest.mark.parametrize("demonstrated", [False, True])
-@pytest.mark.parametrize(
-    "options",
-    [
-        {},
-        {"strategy": "final"},
-        {"strategy": "episode", "k": 1},
-        {"strategy": "random"},
-        {"strategy": "none"},
-        {"actual": 0.4},
-        {"priority": "innr"},
-        {"priority": "inverse-density"},
-    ],
-    ids=str,
-)
-def test_relay_with_one_stage_gives_the_batches_of_hindsight_but_for_their_order(
-    options: dict[str, Any], demonstrated: bool
-) -> None:
-    """Bit for bit where relay does not shuffle the steps of a stage over its places."""
-    (hindsight, relayed), buffer = pair(**options), filled(demonstrated)
-    buffer.weight[buffer.steps().row[::2]] = 3.0
-    results = [
-        method.sample(buffer, POLICY, (3, 40), Unshuffled(np.random.PCG64(7)))
-        for method in (hindsight, relayed)
-    ]
-    expect_equal(results[0][0], results[1][0])
-    assert results[0][0].demonstrated is None or demonstrated
-    np.testing.assert_equal(results[0][1], results[1][1])
-
-
-@pytest.mark.parametrize(
-    "options", [{"k": 0}, {"strategy": "none"}, {"strategy": "final", "k": 1e9}], ids=str
-)
-@pytest.mark.parametrize("seed", range(3))
-def test_one_seed_gives_both_the_same_steps(options: dict[str, Any], seed: int) -> None:
-    """Sorted, where goals need no draws: relay has shuffled by the time it draws goals."""
-    buffer, sorted_steps = filled(), []
-    for method in pair(**options):
-        batch, _ = method.sample(buffer, POLICY, (3, 40), np.random.default_rng(seed))
-        fields = [x.reshape(120, -1) for x in jax.tree.leaves(batch)]
-        steps = np.concatenate(fields, axis=1)
-        sorted_steps.append(steps[np.lexsort(steps.T)])
-    np.testing.assert_array_equal(sorted_steps[0], sorted_steps[1])
-
-
-def test_relay_with_one_stage_sees_and_acts_as_hindsight_does() -> None:
-    (hindsight, relayed), buffer = pair(), filled()
-    np.testing.assert_array_equal(hindsight.normalized, relayed.normalized)
-    counted = [
-        method.inputs(buffer, buffer.steps(), np.random.default_rng(3))
-        for method in (hindsight, relayed)
-    ]
-    np.testing.assert_array_equal(counted[0], counted[1])
-    for snapshot in (POLICY, POLICY._replace(success=0.7), POLICY._replace(random=True)):
-        for seed in (None, 0, 1):
-            acts = [
-                method.act(snapshot, None if seed is None else np.random.default_rng(seed))
-                for method in (hindsight, relayed)
-            ]
-            for _ in range(50):
-                np.testing.assert_array_equal(acts[0](NOW), acts[1](NOW))
 
 
 # --- presets ---

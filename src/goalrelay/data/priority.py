@@ -30,6 +30,9 @@ CLIP_ENERGY = 0.5
 """Most energy that one step may add (EBP's value for the Fetch tasks)."""
 BUCKETS = 1 << 20
 """Cells of goal space are counted in a hash table of this size."""
+SPREAD = 0.6
+"""Size of a cell, in standard deviations of the goals asked for, where no stage says it: 5 cm for
+the goals of FetchPush."""
 FACTORS = (73856093, 19349663, 83492791)
 """Multipliers of a spatial hash (Teschner et al. 2003), in turn for each dimension."""
 
@@ -83,8 +86,9 @@ class Priority(NamedTuple):
     name: Name = "uniform"
     fraction: float = 1.0
     """Fraction of the steps that are drawn by the priority; the others are drawn uniformly."""
-    cell: float = 0.05
-    """For inverse density: size of a cell of goal space, in the goal's units."""
+    cell: float = 0.0
+    """For inverse density: size of a cell of goal space, in the goal's units; 0: told from the
+    goals that the task asks for."""
     columns: tuple[int, ...] = ()
     """For inverse density: columns of the achieved goal, those of one object."""
 
@@ -139,6 +143,7 @@ def _by_inverse_density(
     everywhere = buffer.achieved[:, columns]
     started = everywhere[steps.row - steps.time]  # [N, columns] where the object was at the start
     asked = buffer.desired[steps.row[steps.time == 0]][:, columns]  # [episodes, columns]
+    cell = cell or SPREAD * float(asked.std(axis=0).mean()) or 1.0
     low, high = asked.min(axis=0) - cell, asked.max(axis=0) + cell
     achieved = everywhere[steps.row + 1]  # [N, columns] after each step
     within = ((achieved >= low) & (achieved <= high)).all(axis=1)

@@ -25,6 +25,7 @@ import numpy as np
 from goalrelay.data.buffer import ReplayBuffer
 from goalrelay.types import (
     Columns,
+    Episode,
     GoalConstraint,
     RewardFunction,
     Spec,
@@ -70,6 +71,8 @@ class Objective(NamedTuple):
     """Discount of a transition."""
     horizon: int = 1
     """Steps that make one transition; fewer at the end of an episode."""
+    ends_at_goal: bool = False
+    """Whether episodes end where the goal is reached, which the terminal rule does not say."""
 
 
 def future(
@@ -150,7 +153,12 @@ def relabel(
         earlier = objective.reward(achieved(buffer, stage, rows), goal_after(rows))
         reward = reward + (step < span) * earlier.astype(np.float32)
     ended = steps.last_terminal & (steps.time + span == steps.length)
-    ended = objective.terminal(reached, next_goal, ended)
+    if objective.ends_at_goal:  # the pursued goal ended those episodes, but not for another goal
+        own = _pursued_after(buffer, stage, next_row, steps.row)
+        ended &= ~objective.success(reached, own)
+        ended |= objective.success(reached, next_goal)
+    else:
+        ended = objective.terminal(reached, next_goal, ended)
     discount = np.full(count, objective.gamma, np.float32) * ~ended
     return Transitions(goal, next_goal, hindsight, reward, discount, next_row)
 
@@ -186,6 +194,13 @@ def stage_objective(task: Task, stage: Stage, gamma: float, horizon: int = 1) ->
         return reward(achieved, desired) >= best
 
     return Objective(stage, reward, success, terminal, gamma, horizon)
+
+
+def came_to_goal(episode: Episode, success: SuccessPredicate) -> tuple[bool, bool]:
+    """Whether an episode ended where its goal was reached, and whether one went on from there."""
+    at_goal = success(episode.achieved[1:], episode.desired[1:])  # [L]
+    ended = bool(at_goal[-1] and episode.terminal)
+    return ended, bool(at_goal[: -1 if ended else None].any())
 
 
 def _task_rules(task: Task, stage: Stage) -> tuple[RewardFunction, TerminalRule]:

@@ -109,7 +109,10 @@ class Simulator:
         self.flat = self.interface.flat
         self._raw: Any = env.unwrapped
         self._has_evaluation_goals = hasattr(self._raw, "evaluation")
-        self._terminates = terminates
+        self.terminates = terminates
+        """Whether the task itself tells where it ends, for any goal."""
+        task = self._raw if hasattr(self._raw, "reward_type") else getattr(self._raw, "task", None)
+        self._sparse = getattr(task, "reward_type", None) == "sparse"
         self._reward_lock = threading.Lock()
 
     @property
@@ -162,7 +165,7 @@ class Simulator:
             ended: [B] bool, whether the episode ended there. This is the result for tasks without
                 a batched `compute_terminated`.
         """
-        if not self._terminates:
+        if not self.terminates:
             return ended
         achieved, desired = np.array(achieved), np.array(desired)  # the task may compute in place
         with self._reward_lock:
@@ -173,7 +176,7 @@ class Simulator:
         for key in SUCCESS_KEYS:
             if key in info:
                 return float(info[key])
-        if self.spec.reward_range is not None:
+        if self._sparse and self.spec.reward_range is not None:
             return float(reward >= self.spec.reward_range[1])
         return float("nan")
 

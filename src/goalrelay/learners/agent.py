@@ -86,14 +86,12 @@ class Agent:
 
     def moments(self) -> Moments:
         """The present mean and deviation for the normalisation of inputs."""
-        clip_input = clip_normalized = np.inf
-        if self.config.normalize:
-            clip_input, clip_normalized = self.config.clip_input, normalizer.CLIP_NORMALIZED
-        return normalizer.moments(self._statistics, clip_input, clip_normalized, self._normalized)
+        clip = normalizer.CLIP_NORMALIZED if self.config.normalize else np.inf
+        return normalizer.moments(self._statistics, clip, self._normalized)
 
     def observe(self, inputs: np.ndarray) -> None:
         """Add inputs [N, D] to the statistics."""
-        self._statistics = normalizer.observe(self._statistics, inputs, self.config.clip_input)
+        self._statistics = normalizer.observe(self._statistics, inputs)
 
     def start_updates(self, state: Any, batches: Batch, key: Array) -> tuple[Any, dict[str, Array]]:
         """Dispatch N updates on batches [N, B, ...]; the results are still being computed.
@@ -140,13 +138,19 @@ def run_cycle(
     )
     keys = jax.random.split(key, groups.reward.shape[0])
 
-    def step(state: Any, drawn: tuple[Batch, Array]) -> tuple[Any, dict[str, Array]]:
-        state, metrics = learner.update(config, rule.context, state, *drawn)
-        if config.target_move == "update":
+    interval = -(-config.target_interval // stride)  # calls of `update` between target steps
+
+    def step(state: Any, drawn: tuple[Batch, Array, Array]) -> tuple[Any, dict[str, Array]]:
+        batches, key, number = drawn
+        state, metrics = learner.update(config, rule.context, state, batches, key)
+        if interval == 1:
             state = learner.move_targets(config, state)
+        elif interval:
+            due = (number + 1) % interval == 0
+            state = jax.lax.cond(due, partial(learner.move_targets, config), lambda s: s, state)
         return state, metrics
 
-    state, metrics = jax.lax.scan(step, state, (groups, keys))
-    if config.target_move == "cycle":
+    state, metrics = jax.lax.scan(step, state, (groups, keys, np.arange(len(keys))))
+    if not interval:
         state = learner.move_targets(config, state)
     return state, jax.tree.map(lambda x: x.mean(), metrics)

@@ -1,13 +1,13 @@
 """Options of all learners, the clipping of targets, and the step of target networks."""
 
 from dataclasses import dataclass
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
 
 from goalrelay.learners.imitation import Imitation
-from goalrelay.learners.networks import Init
+from goalrelay.learners.networks import MLP, Init, mlp
 from goalrelay.settings import number
 from goalrelay.types import Array, Spec
 
@@ -19,8 +19,10 @@ class LearnerConfig:
     hidden: tuple[int, ...] = number((256, 256, 256), 1, 8192)
     """Sizes of the hidden layers of every network."""
     init: Init = "glorot"
-    """Initial weights: `glorot` (Baselines), `fan_in` (usual in PyTorch), or `small_final_layer`:
-    `fan_in` with an output layer near zero."""
+    """Initial weights: `glorot` (Baselines), `fan_in` (usual in PyTorch), `small_final_layer`
+    (`fan_in` with an output layer near zero), or `orthogonal` (mrl)."""
+    layer_norm: bool = False
+    """Layer normalisation before the ReLU of every hidden layer (Ba et al. 2016)."""
     critic_lr: float = number(1e-3, above=0, high=1)
     """Adam's step size for critics (and for DQN's network)."""
     gamma: float = number(0.98, 0, below=1)
@@ -29,12 +31,11 @@ class LearnerConfig:
     """Transitions in one update."""
     polyak: float = number(0.95, 0, below=1)
     """Fraction of the old target network that is kept at each of its steps (tau = 1 - polyak)."""
-    target_move: Literal["update", "cycle"] = "cycle"
-    """When target networks step: after every update, or once after each cycle (Baselines)."""
+    target_interval: int = number(0, 0, 1_000_000)
+    """Updates between two steps of the target networks, counted from the start of each cycle; 0:
+    one step after each cycle (Baselines)."""
     normalize: bool = True
     """Normalise inputs by their running mean and standard deviation."""
-    clip_input: float = number(200.0, above=0)
-    """Raw inputs are clipped to [-this, this] before normalisation."""
     clip_return: bool = True
     """Clip targets to the returns that the task's reward range allows: [-1 / (1 - gamma), 0] for
     rewards of -1 and 0. No effect for tasks that declare no range."""
@@ -57,6 +58,11 @@ class UpdateContext(NamedTuple):
     """Smallest and largest possible return; None: unknown."""
     imitation: Imitation = Imitation()
     """Options of imitation in the actor's loss."""
+
+
+def network(config: LearnerConfig, key: Array, sizes: tuple[int, ...]) -> MLP:
+    """An initial network with layers sizes[0] -> ... -> sizes[-1]."""
+    return mlp(key, sizes, config.init, config.layer_norm)
 
 
 def value_range(config: LearnerConfig, spec: Spec) -> tuple[float, float] | None:

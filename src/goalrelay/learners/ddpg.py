@@ -15,9 +15,9 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 
-from goalrelay.learners.config import ActorConfig, UpdateContext, clip_target, toward
+from goalrelay.learners.config import ActorConfig, UpdateContext, clip_target, network, toward
 from goalrelay.learners.imitation import with_imitation
-from goalrelay.learners.networks import MLP, mlp, q_value
+from goalrelay.learners.networks import MLP, q_value
 from goalrelay.types import Array, Batch, Spec
 
 CONTINUOUS = True
@@ -43,8 +43,8 @@ class State(NamedTuple):
 def init(config: Config, spec: Spec, inputs: int, key: Array) -> State:
     """Initial networks; the target networks are equal to them."""
     actor_key, critic_key = jax.random.split(key)
-    policy = mlp(actor_key, (inputs, *config.hidden, spec.action_size), config.init)
-    critic = mlp(critic_key, (inputs + spec.action_size, *config.hidden, 1), config.init)
+    policy = network(config, actor_key, (inputs, *config.hidden, spec.action_size))
+    critic = network(config, critic_key, (inputs + spec.action_size, *config.hidden, 1))
     return State(
         policy,
         critic,

@@ -12,8 +12,8 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 
-from goalrelay.learners.config import LearnerConfig, UpdateContext, clip_target, toward
-from goalrelay.learners.networks import MLP, mlp
+from goalrelay.learners.config import LearnerConfig, UpdateContext, clip_target, network, toward
+from goalrelay.learners.networks import MLP
 from goalrelay.settings import number
 from goalrelay.types import Array, Batch, Spec
 
@@ -39,7 +39,7 @@ class State(NamedTuple):
 
 def init(config: Config, spec: Spec, inputs: int, key: Array) -> State:
     """The initial network; the target network is equal to it."""
-    critic = mlp(key, (inputs, *config.hidden, spec.action_size), config.init)
+    critic = network(config, key, (inputs, *config.hidden, spec.action_size))
     return State(critic, critic, optax.adam(config.critic_lr).init(critic))
 
 

@@ -1,4 +1,4 @@
-"""Running mean and standard deviation of network inputs, clipped as in OpenAI Baselines HER.
+"""Running mean and standard deviation of network inputs, as in OpenAI Baselines HER.
 
     Statistics   sums in float64, on the host
     Moments      mean and deviation in float32, for the learner and for the exported policy
@@ -30,12 +30,10 @@ class Statistics(NamedTuple):
 
 
 class Moments(NamedTuple):
-    """Mean and standard deviation, float32 [D], and the limits of clipping."""
+    """Mean and standard deviation, float32 [D], and the limit of clipping."""
 
     mean: Array
     std: Array
-    clip_input: Array
-    """[]: raw inputs are clipped to [-this, this] (Baselines' clip_obs)"""
     clip_normalized: Array
     """[]: normalised inputs are clipped to [-this, this] (Baselines' norm_clip)"""
 
@@ -45,43 +43,41 @@ def empty(size: int) -> Statistics:
     return Statistics(np.zeros(()), np.zeros(size), np.zeros(size))
 
 
-def observe(statistics: Statistics, inputs: np.ndarray, clip_input: float) -> Statistics:
-    """Statistics with inputs [N, D] added, clipped as in `normalize`."""
-    clipped = np.clip(inputs, -clip_input, clip_input).astype(np.float64)
+def observe(statistics: Statistics, inputs: np.ndarray) -> Statistics:
+    """Statistics with inputs [N, D] added."""
+    exact = inputs.astype(np.float64)
     return Statistics(
-        statistics.seen + len(clipped),
-        statistics.total + clipped.sum(0),
-        statistics.squares + np.square(clipped).sum(0),
+        statistics.seen + len(exact),
+        statistics.total + exact.sum(0),
+        statistics.squares + np.square(exact).sum(0),
     )
 
 
-def moments(
-    statistics: Statistics, clip_input: float, clip_normalized: float, which: np.ndarray
-) -> Moments:
+def moments(statistics: Statistics, clip_normalized: float, which: np.ndarray) -> Moments:
     """Mean and standard deviation of the observed inputs; 0 and 1 without any.
 
     Args:
         statistics: of the inputs.
-        clip_input: limit of raw inputs.
         clip_normalized: limit of normalised inputs.
-        which: [D] bool, columns to normalise; the others are only clipped.
+        which: [D] bool, columns to normalise; the others are left as they are.
     """
     count = max(float(statistics.seen), 1.0)
     mean = statistics.total / count
     variance = statistics.squares / count - np.square(mean)
-    std = np.sqrt(np.maximum(variance, SMALLEST_STD**2))
+    std = np.sqrt(np.maximum(variance, 0))
+    # In large units (kilometres) all deviations are small; then the largest is the floor.
+    largest = std[which].max(initial=0)
+    std = np.maximum(std, min(SMALLEST_STD, largest) if largest > 0 else SMALLEST_STD)
     if statistics.seen == 0:
         std = np.ones_like(std)
     return Moments(
         np.where(which, mean, 0).astype(np.float32),
         np.where(which, std, 1).astype(np.float32),
-        np.float32(clip_input),
         np.float32(clip_normalized),
     )
 
 
 def normalize(moments: Moments, inputs: Array) -> Array:
-    """Clipped, normalised and clipped again: [..., D] -> [..., D]."""
-    clipped = inputs.clip(-moments.clip_input, moments.clip_input)
-    normalized = (clipped - moments.mean) / moments.std
+    """Normalised and clipped inputs: [..., D] -> [..., D]."""
+    normalized = (inputs - moments.mean) / moments.std
     return normalized.clip(-moments.clip_normalized, moments.clip_normalized)

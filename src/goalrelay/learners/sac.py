@@ -8,16 +8,16 @@ temperature:  mean -log_alpha * (log pi(a|s) + target_entropy)
 """
 
 from dataclasses import dataclass
-from typing import Any, Literal, NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
 
-from goalrelay.learners.config import ActorConfig, UpdateContext, clip_target, toward
+from goalrelay.learners.config import ActorConfig, UpdateContext, clip_target, network, toward
 from goalrelay.learners.imitation import with_imitation
-from goalrelay.learners.networks import MLP, mlp, q_value
+from goalrelay.learners.networks import MLP, q_value
 from goalrelay.settings import number
 from goalrelay.types import Array, Batch, Spec
 
@@ -40,8 +40,8 @@ class Config(ActorConfig):
     """Weight of the mean squared action in the actor's loss."""
     clip_return: bool = False
     """Clip targets to the task's range of returns; off, since entropy adds to the reward."""
-    target_move: Literal["update", "cycle"] = "update"
-    """When target networks step: after every update, or once after each cycle."""
+    target_interval: int = number(1, 0, 1_000_000)
+    """Updates between two steps of the target networks; 0: one step after each cycle."""
 
 
 class State(NamedTuple):
@@ -59,9 +59,9 @@ class State(NamedTuple):
 def init(config: Config, spec: Spec, inputs: int, key: Array) -> State:
     """Initial networks; the target critics are equal to the critics."""
     actor_key, *critic_keys = jax.random.split(key, 3)
-    policy = mlp(actor_key, (inputs, *config.hidden, 2 * spec.action_size), config.init)
+    policy = network(config, actor_key, (inputs, *config.hidden, 2 * spec.action_size))
     first, second = (
-        mlp(k, (inputs + spec.action_size, *config.hidden, 1), config.init) for k in critic_keys
+        network(config, k, (inputs + spec.action_size, *config.hidden, 1)) for k in critic_keys
     )
     log_alpha = jnp.log(config.initial_temperature)
     return State(

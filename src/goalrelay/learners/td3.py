@@ -14,9 +14,9 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 
-from goalrelay.learners.config import ActorConfig, UpdateContext, clip_target, toward
+from goalrelay.learners.config import ActorConfig, UpdateContext, clip_target, network, toward
 from goalrelay.learners.imitation import with_imitation
-from goalrelay.learners.networks import MLP, mlp, q_value
+from goalrelay.learners.networks import MLP, q_value
 from goalrelay.settings import number
 from goalrelay.types import Array, Batch, Spec
 
@@ -53,9 +53,9 @@ class State(NamedTuple):
 def init(config: Config, spec: Spec, inputs: int, key: Array) -> State:
     """Initial networks; the target networks are equal to them."""
     actor_key, *critic_keys = jax.random.split(key, 3)
-    policy = mlp(actor_key, (inputs, *config.hidden, spec.action_size), config.init)
+    policy = network(config, actor_key, (inputs, *config.hidden, spec.action_size))
     first, second = (
-        mlp(k, (inputs + spec.action_size, *config.hidden, 1), config.init) for k in critic_keys
+        network(config, k, (inputs + spec.action_size, *config.hidden, 1)) for k in critic_keys
     )
     return State(
         policy,

@@ -45,7 +45,7 @@ class Flat(her.Her):
                 "learner.gamma": 0.99,
                 "learner.batch_size": 256,
                 "learner.polyak": 0.995,
-                "learner.target_move": "update",
+                "learner.target_interval": 1,
                 "learner.action_l2": 0.0,
                 "learner.normalize": False,
                 "collect.updates": 1,
@@ -55,7 +55,9 @@ class Flat(her.Her):
     }
 
     def __init__(self, config: Config, task: Task, gamma: float):
-        plain = her.Config(exploration=config.exploration, strategy="none")
+        plain = her.Config(
+            config.exploration, "none", 0, 0.0, "uniform", structure="none", goal_frame="world"
+        )
         super().__init__(plain, task, gamma)
         self.config = config
 

@@ -6,7 +6,8 @@ Andrychowicz et al. 2017 (arXiv 1707.01495), with any learner:
     sample:   steps uniformly; with probability k / (k + 1) the goal becomes an achieved one
     update:   the learner's, on (observation | goal, action, reward(achieved', goal), ...)
 
-It is relay with one stage: the task itself, its goal shown as it is.
+It is relay with one stage, the task itself: nobody guides. What a task declares serves it too:
+mirrors, positions to hide, differences between positions.
 """
 
 from collections.abc import Mapping
@@ -17,21 +18,16 @@ import numpy as np
 
 from goalrelay.data.buffer import ReplayBuffer
 from goalrelay.data.priority import Name as PriorityName
-from goalrelay.data.priority import Priority, draw
-from goalrelay.data.priority import check as check_priority
-from goalrelay.data.relabel import (
-    GoalRule,
-    achieved_later,
-    innr,
-    relabel,
-    stage_objective,
-    whole,
-)
-from goalrelay.errors import UsageError
-from goalrelay.methods.base import Act, Level, Method, MethodConfig, Preset, Setting, in_cycle
-from goalrelay.methods.exploration import annealed, explore, random_action
+from goalrelay.data.relabel import whole
+from goalrelay.methods.base import Act, Level, Method, MethodConfig, Preset, Setting
+from goalrelay.methods.relay import Relay
+from goalrelay.methods.relay.config import Config as RelayConfig
+from goalrelay.methods.relay.config import GuidanceConfig, Variant
 from goalrelay.settings import number
-from goalrelay.types import Batch, Observation, Snapshot, Steps, Task
+from goalrelay.types import Batch, Snapshot, Steps, Task
+
+RARE_FRACTION = 0.8
+"""Fraction of the steps that inverse density draws; the others are drawn uniformly."""
 
 
 @dataclass(frozen=True)
@@ -43,15 +39,26 @@ class Config(MethodConfig):
     timestep of it, any timestep of the replay buffer, or nowhere."""
     k: float = number(4, 0)
     """Hindsight goals for each pursued one: k / (k + 1) of every batch is relabelled."""
-    actual: float = number(0.0, 0, 1)
+    actual: float = number(0.4, 0, 1)
     """Fraction of every batch whose goals were pursued at other stored steps. The rest of the batch
     is relabelled as k says."""
-    priority: PriorityName = "uniform"
+    priority: PriorityName = "inverse-density"
     """Which steps are drawn more often: all alike, those of energetic episodes (EBP), those from
     which hindsight can learn (INNR filter), or those before rare goals (inverse density)."""
-    density_cell: float = number(0.05, above=0)
-    """For inverse density: size of a cell of goal space, in the goal's units."""
+    structure: Literal["declared", "none"] = "declared"
+    """Use what the task declares with its stages (mirrors, hidden positions, differences between
+    positions), or nothing of it."""
+    goal_frame: Literal["relative", "world"] = "relative"
+    """How goals are shown: relative to what is achieved, or as they are (the papers)."""
 
+
+PLAIN: Mapping[str, Setting] = {
+    "method.actual": 0.0,
+    "method.priority": "uniform",
+    "method.structure": "none",
+    "method.goal_frame": "world",
+}
+"""Hindsight as published: nothing of what this library adds."""
 
 BASELINES: Mapping[str, Setting] = {
     "learner.hidden": (256, 256, 256),
@@ -61,12 +68,12 @@ BASELINES: Mapping[str, Setting] = {
     "learner.gamma": 0.98,
     "learner.batch_size": 256,
     "learner.polyak": 0.95,
-    "learner.target_move": "cycle",
+    "learner.target_interval": 0,
     "learner.action_l2": 1.0,
-    "learner.clip_input": 200.0,
     "learner.clip_return": True,
     "method.strategy": "future",
     "method.k": 4,
+    **PLAIN,
     "method.exploration.noise": 0.2,
     "method.exploration.random": 0.3,
     "collect.episodes": 1,
@@ -78,10 +85,18 @@ BASELINES: Mapping[str, Setting] = {
 
 PRESETS: Mapping[str, Preset] = {
     "default": Preset(
-        "Ours: Baselines' recipe with targets that move a little at every update; "
-        "FetchReach-v4 to 0.95 in results/fetch_reach.",
-        "ddpg",
-        {"learner.target_move": "update", "learner.polyak": 0.995},
+        "Ours: relay's networks and updates, without guides; FetchPush-v4 and FetchReach-v4 in "
+        "results/her_fetch.",
+        "td3",
+        {
+            "learner.hidden": (256, 256),
+            "learner.init": "glorot",
+            "learner.polyak": 0.75,
+            "learner.action_l2": 0.1,
+            "collect.episodes": 2,
+            "collect.updates": 80,
+            "evaluate.ema_decay": 0.95,
+        },
     ),
     "baselines": Preset(
         "OpenAI Baselines HER (ddpg 3x256, 40 updates of 256 a cycle, targets once a cycle); "
@@ -118,14 +133,44 @@ PRESETS: Mapping[str, Preset] = {
             "learner.gamma": 0.95,
             "learner.batch_size": 256,
             "learner.polyak": 0.995,
-            "learner.target_move": "update",
+            "learner.target_interval": 1,
             "learner.action_l2": 0.0,
             "learner.clip_return": False,
+            **PLAIN,
             "method.exploration.noise": 0.0,
             "method.exploration.random": 0.0,
             "method.exploration.random_steps": 1000,
             "collect.updates": 1,
             "collect.updates_per": "step",
+        },
+    ),
+    "mrl": Preset(
+        "mrl (Pitis et al. 2020, train_her.py with its slide settings): DDPG 3x512 with layer "
+        "normalisation, an update of 2,000 for two steps, 40% goals of other episodes. Without "
+        "mrl's first 25,000 steps of future goals alone.",
+        "ddpg",
+        {
+            "learner.hidden": (512, 512, 512),
+            "learner.init": "orthogonal",
+            "learner.layer_norm": True,
+            "learner.actor_lr": 1e-3,
+            "learner.critic_lr": 1e-3,
+            "learner.gamma": 0.98,
+            "learner.batch_size": 2000,
+            "learner.polyak": 0.95,
+            "learner.target_interval": 10,
+            "learner.action_l2": 0.01,
+            "learner.clip_return": True,
+            **PLAIN,
+            "method.k": 2,
+            "method.actual": 0.4,
+            "method.exploration.noise": 0.1,
+            "method.exploration.random": 0.2,
+            "method.exploration.random_steps": 10_000,
+            "collect.episodes": 2,
+            "collect.updates": 0.5,
+            "collect.updates_per": "step",
+            "replay.capacity": 2_500_000,
         },
     ),
 }
@@ -140,34 +185,19 @@ class Her(Method, Level):
 
     def __init__(self, config: Config, task: Task, gamma: float):
         super().__init__(config, task, gamma)
-        check_priority(config.priority, task.spec)
-        if config.density_cell != Config().density_cell and config.priority != "inverse-density":
-            raise UsageError("--method.density-cell needs --method.priority inverse-density")
-        self.levels, self.spec, self.priority = (self,), task.spec, config.priority
-        self.normalized = np.ones(task.spec.observation_size + task.spec.goal_size, bool)
-        self._objective = stage_objective(task, whole(task.spec), gamma)
-        self._rule = GoalRule(config.strategy, config.k / (config.k + 1), config.actual)
-        every = tuple(range(task.spec.achieved_size))
-        self._priority = Priority(config.priority, 1.0, config.density_cell, every)
+        structured = config.structure == "declared" and bool(task.spec.stages)
+        stage = task.spec.stages[-1] if structured else whole(task.spec)
+        spec = task.spec._replace(stages=(stage,))
+        if not structured:
+            spec = spec._replace(differences=())
+        one_stage = task._replace(spec=spec, symmetries=task.symmetries if structured else ())
+        self._relay = Relay(_relay_config(config, structured), one_stage, gamma)
+        self.levels, self.spec, self.priority = (self,), self._relay.spec, config.priority
+        self.normalized = self._relay.normalized
 
     def act(self, snapshot: Snapshot, rng: np.random.Generator | None) -> Act:
         """The policy's action, with exploration noise where there is a generator."""
-        (network,) = snapshot.policies
-
-        def evaluate(observation: Observation) -> np.ndarray:
-            return network(_input(observation.observation, observation.desired), None)
-
-        if rng is None:
-            return evaluate
-        if snapshot.random:
-            return lambda _: random_action(self.spec, rng)
-        noise = annealed(self.config.exploration, snapshot.success)
-
-        def train(observation: Observation) -> np.ndarray:
-            action = network(_input(observation.observation, observation.desired), rng)
-            return explore(noise, self.spec, action, rng)
-
-        return train
+        return self._relay.act(snapshot, rng)
 
     def sample(
         self,
@@ -177,33 +207,30 @@ class Her(Method, Level):
         rng: np.random.Generator,
     ) -> tuple[Batch, dict[str, float]]:
         """A cycle of batches [updates, B], some of the steps under hindsight goals."""
-        objective, count = self._objective, shape[0] * shape[1]
-        steps = draw(buffer, count, self._priority, objective.success, rng)
-        transitions = relabel(buffer, steps, objective, self._rule, rng)
-        demonstrated = None
-        if buffer.demonstrated:
-            reached = achieved_later(buffer, steps, objective, transitions.goal)
-            demonstrated = reached.astype(np.float32)
-        batch = Batch(
-            _input(buffer.observation[steps.row], transitions.goal),
-            buffer.action[steps.row],
-            transitions.reward,
-            transitions.discount,
-            _input(buffer.observation[transitions.next_row], transitions.next_goal),
-            demonstrated,
-        )
-        figures = {"innr": innr(buffer, steps, objective, transitions.hindsight)}
-        return in_cycle(batch, shape), figures
+        return self._relay.sample(buffer, snapshot, shape, rng)
 
     def inputs(self, buffer: ReplayBuffer, steps: Steps, rng: np.random.Generator) -> np.ndarray:
-        """Observations and relabelled goals of steps [N]."""
-        transitions = relabel(buffer, steps, self._objective, self._rule, rng)
-        return _input(buffer.observation[steps.row], transitions.goal)
+        """Inputs of steps [N] under relabelled goals."""
+        return self._relay.inputs(buffer, steps, rng)
 
 
-def _input(observation: np.ndarray, goal: np.ndarray) -> np.ndarray:
-    """Observation and goal side by side: [..., O], [..., G] -> [..., O + G]."""
-    return np.concatenate([observation, goal], axis=-1)
+def _relay_config(config: Config, structured: bool) -> RelayConfig:
+    """Relay with the task as its only stage: nobody guides."""
+    return RelayConfig(
+        exploration=config.exploration,
+        k=config.k,
+        actual=config.actual,
+        priority=config.priority,
+        symmetry_augmentation=("all",),
+        translation_invariant=structured and config.goal_frame == "relative",
+        guidance=GuidanceConfig(guide="none", imitation=0.0),
+        variant=Variant(
+            strategy=config.strategy,
+            goal_frame=config.goal_frame,
+            stage_indicator=False,
+            prioritized_fraction=RARE_FRACTION if config.priority == "inverse-density" else 1.0,
+        ),
+    )
 
 
 METHOD = Her

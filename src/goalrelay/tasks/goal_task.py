@@ -25,6 +25,7 @@ from goalrelay.data.rollout import GOAL_KEYS, Simulator
 from goalrelay.errors import UsageError
 from goalrelay.settings import suggest
 from goalrelay.tasks import differences, fetch_stages, stock
+from goalrelay.tasks.reward_trial import tried
 from goalrelay.tasks.specification import check_contract, read_spec
 from goalrelay.tasks.stock import register_stock
 from goalrelay.tasks.structure import TaskStructure, find_structure
@@ -49,16 +50,20 @@ def simulator_of(env: gymnasium.Env[Any, Any], task_id: str) -> Simulator:
     bare = Simulator(env, task_id, read_spec(env, task_id, flat))
     terminates = not flat and check_contract(bare)
     structure = _structure(bare)
-    spec = bare.spec._replace(
+    spec = bare.spec
+    timesteps = None if flat else _sample_timesteps(bare)
+    if timesteps is not None:
+        found, scale = tried(bare.reward, timesteps)
+        spec = spec._replace(reward_range=spec.reward_range or found, reward_scale=scale)
+    spec = spec._replace(
         stages=structure.stages,
         position_columns=structure.position_columns,
         subgoal_range=structure.subgoal_range,
         goal_position_columns=structure.goal_position_columns,
         body=structure.body,
     )
-    if structure.stages:
+    if structure.stages and timesteps is not None:
         stages, positions = structure.stages, structure.position_columns
-        timesteps = _sample_timesteps(bare)
         differences.check_hidden(stages, positions, timesteps, f"task '{task_id}'")
         spec = spec._replace(differences=differences.lacking(stages, positions, timesteps))
     return Simulator(env, task_id, spec, structure.symmetries, terminates)

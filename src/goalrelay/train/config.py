@@ -12,13 +12,12 @@ from typing import Any, Generic, Literal, TypeVar
 from goalrelay import learners, methods
 from goalrelay.errors import UsageError
 from goalrelay.settings import from_dict, number, options, replace_at, suggest, to_dict, validate
+from goalrelay.train.formats import FORMAT, upgraded
 
 MethodConfig = TypeVar("MethodConfig")
 LearnerConfig = TypeVar("LearnerConfig")
 
 DEFAULT_STEPS = 1_000_000
-FORMAT = 1
-"""Format of `config.json`; it changes when the options change."""
 ALIASES = {"hiro": ("hierarchy", "hiro")}
 """Short name -> method and preset."""
 GONE = {"demos": "demonstrations are options of every method: relay TASK --demos.data FOLDER"}
@@ -220,9 +219,12 @@ def check(experiment: AnyExperiment) -> None:
 def restore(values: Mapping[str, Any]) -> AnyExperiment:
     """The experiment of a `config.json`; all values are read, none is a default.
 
+    Earlier formats are read by their own tables (see `formats`).
+
     Raises:
         UsageError: the format is another, or an option is absent or unknown.
     """
+    values = upgraded(values)
     found = values.get("format")
     if found != FORMAT:
         which = "no format number" if found is None else f"format {found}"

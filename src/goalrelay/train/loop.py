@@ -20,6 +20,7 @@ import jax
 import numpy as np
 
 from goalrelay.data.buffer import ReplayBuffer
+from goalrelay.data.relabel import came_to_goal, stage_objective, whole
 from goalrelay.data.rollout import Collector
 from goalrelay.errors import Diverged, UsageError
 from goalrelay.learners.agent import Agent
@@ -105,6 +106,10 @@ class Counters(NamedTuple):
     """Highest score of an evaluation."""
     success: float = math.nan
     """Success rate of the last evaluation; NaN: no evaluation yet, or a task without success."""
+    ended_at_goal: int = 0
+    """Training episodes that ended where they reached their goal."""
+    passed_goal: int = 0
+    """Training episodes that went on there."""
     seconds: float = 0.0
 
 
@@ -128,6 +133,8 @@ class Trainer:
         self.buffer: ReplayBuffer = parts.buffer
         self.demonstrations: ReplayBuffer | None = parts.demonstrations
         self.collector: Collector = parts.collector
+        task = self.method.task
+        self._success = stage_objective(task, whole(task.spec), 1.0).success
         self.key = jax.random.key(experiment.seed)
         names = [name for agent in self.agents for name in agent.metrics]
         self._watched = frozenset(names)
@@ -249,6 +256,7 @@ class Trainer:
             counters.success if known else None,
             counters.best if known else None,
             tuple(self._now.reached.tolist()),
+            counters.ended_at_goal > 0 and counters.passed_goal == 0,
         )
 
     def _planned(self) -> tuple[int, int]:
@@ -319,7 +327,11 @@ class Trainer:
         owed = 0.0
         if self.experiment.collect.updates_per == "step" and not random:
             owed = old.owed - updates + steps * self.experiment.collect.updates
+        watched = not (self.simulator.flat or self.simulator.terminates)
+        came = [came_to_goal(e, self._success) for e in episodes if watched]
         counters = old._replace(
+            ended_at_goal=old.ended_at_goal + sum(ended for ended, _ in came),
+            passed_goal=old.passed_goal + sum(passed for _, passed in came),
             cycle=old.cycle + 1,
             episodes=old.episodes + len(episodes),
             steps=old.steps + steps,

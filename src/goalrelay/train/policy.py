@@ -37,7 +37,7 @@ from goalrelay.types import (
     Task,
 )
 
-FORMAT = 4
+FORMAT = 5
 BEST, LAST = "policy", "policy-last"
 
 
@@ -103,8 +103,8 @@ class Policy:
         """Write `name.safetensors` and `name.json` to the folder, each atomically."""
         tensors = {"action_low": self.interface.low, "action_high": self.interface.high}
         for n, (actor, moments) in enumerate(zip(self.actors, self.moments, strict=True)):
-            tensors |= {f"{n}.weights.{i}": w for i, w in enumerate(actor.weights)}
-            tensors |= {f"{n}.biases.{i}": b for i, b in enumerate(actor.biases)}
+            for kind, layers in actor._asdict().items():
+                tensors |= {f"{n}.{kind}.{i}": layer for i, layer in enumerate(layers)}
             tensors |= {f"{n}.moments.{k}": v for k, v in moments._asdict().items()}
         arrays = {k: np.ascontiguousarray(v, np.float32) for k, v in tensors.items()}
         write_atomically(folder / f"{name}.safetensors", lambda path: save_file(arrays, path))
@@ -116,6 +116,7 @@ class Policy:
             "settings": to_dict(self.method.config),
             "learner": self.learner_name,
             "layers": [len(actor.weights) for actor in self.actors],
+            "layer_norm": [bool(actor.gains) for actor in self.actors],
             "spec": self.spec._asdict(),
             "symmetries": self.method.task.symmetries,
             "first_action": self.interface.first_action,
@@ -152,7 +153,7 @@ def load(path: str | Path) -> Policy:
                 int(about["first_action"]),
                 bool(about["flat"]),
             ),
-            *_networks(tensors, method, about["layers"], tensor_file),
+            *_networks(tensors, method, (about["layers"], about["layer_norm"]), tensor_file),
         )
     except UsageError as error:
         where = "" if str(tensor_file) in str(error) else f"{about_file}: "
@@ -176,24 +177,35 @@ def _no_reward(*_: np.ndarray) -> np.ndarray:
 
 
 def _networks(
-    tensors: dict[str, np.ndarray], method: Method, layers: list[int], file: Path
+    tensors: dict[str, np.ndarray],
+    method: Method,
+    layers: tuple[list[int], list[bool]],
+    file: Path,
 ) -> tuple[tuple[MLP, ...], tuple[Moments, ...]]:
     """The networks and input statistics of each level.
+
+    Args:
+        tensors: by name.
+        method: says which inputs a network has.
+        layers: of each level, the number of layers, and whether the hidden ones are normalised.
+        file: for messages.
 
     Raises:
         UsageError: their sizes do not fit the task.
     """
     actors, moments = [], []
-    for n, (level, count) in enumerate(zip(method.levels, layers, strict=True)):
-        weights, biases = (
-            tuple(tensors[f"{n}.{kind}.{i}"] for i in range(count))
-            for kind in ("weights", "biases")
+    for n, (level, count, layer_norm) in enumerate(zip(method.levels, *layers, strict=True)):
+        hidden = count - 1 if layer_norm else 0
+        counts = {"weights": count, "biases": count, "gains": hidden, "shifts": hidden}
+        weights, biases, gains, shifts = (
+            tuple(tensors[f"{n}.{kind}.{i}"] for i in range(each)) for kind, each in counts.items()
         )
         sizes = [len(level.normalized), *(len(bias) for bias in biases)]
         shapes = [weight.shape for weight in weights]
-        if shapes != list(itertools.pairwise(sizes)):
+        norms = [len(array) for array in (*gains, *shifts)]
+        if shapes != list(itertools.pairwise(sizes)) or norms != (sizes[1:-1] * 2)[: 2 * hidden]:
             raise UsageError(f"{file}: layers {shapes} do not fit its task")
-        actors.append(MLP(weights, biases))
+        actors.append(MLP(weights, biases, gains, shifts))
         moments.append(Moments(**{k: tensors[f"{n}.moments.{k}"] for k in Moments._fields}))
     return tuple(actors), tuple(moments)
 

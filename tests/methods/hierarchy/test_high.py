@@ -250,7 +250,7 @@ def test_an_update_of_both_levels_equals_numpy() -> None:
     buffer = filled()
     learner = td3.Config(
         hidden=(8, 8), batch_size=16, policy_delay=2, gamma=GAMMA, normalize=False, polyak=0.9,
-        target_move="update", action_l2=0.0, init="fan_in", clip_return=False,
+        target_interval=1, action_l2=0.0, init="fan_in", clip_return=False,
     )  # fmt: skip
     config = plain(correction="off-policy", subgoal_transition="resampled")
     for number, level in enumerate(Hierarchy(config, TASK, GAMMA).levels):
@@ -281,7 +281,7 @@ def test_an_update_of_both_levels_equals_numpy() -> None:
 def test_the_high_levels_actor_moves_to_its_targets() -> None:
     config, task = plain(planner_weight=1000.0), TASK._replace(spec=PLACES)
     level = Hierarchy(config, task, GAMMA).levels[1]
-    learner = td3.Config(hidden=(32, 32), actor_lr=1e-2, normalize=False, target_move="update")
+    learner = td3.Config(hidden=(32, 32), actor_lr=1e-2, normalize=False, target_interval=1)
     agent = Agent(level, LEARNER, learner, Imitation(), jax.random.key(0))
     batch, _ = level.sample(filled(), SNAPSHOT, (200, 32), np.random.default_rng(0))
     assert batch.action_target is not None

@@ -106,7 +106,11 @@ def test_a_task_of_one_stage_is_shown_as_hindsight_shows_it() -> None:
     inputs = StageInputs(PAPER_INPUTS, alone)
     shown = inputs.encode(now, goal, 0)
     np.testing.assert_array_equal(shown, np.hstack([now.observation, goal]))
-    plain = her.Her(her.Config(), Task(alone, by_blocks, ends_as_it_did), GAMMA)
+    plain = her.Her(
+        her.Config(structure="none", goal_frame="world"),
+        Task(alone, by_blocks, ends_as_it_did),
+        GAMMA,
+    )
     np.testing.assert_array_equal(inputs.normalized, plain.normalized)
 
 
@@ -127,8 +131,8 @@ def test_a_blank_slot_is_a_constant_that_no_goal_of_the_stage_looks_like() -> No
     buffer, method = numbered(), relay(WORLD)
     steps = buffer.sample(500, np.random.default_rng(0))
     inputs = method.inputs(buffer, steps, np.random.default_rng(1)) + 10
-    counted = observe(empty(SEEN + STAGES * GOAL + STAGES), inputs, 200.0)
-    statistics = moments(counted, 200.0, 5.0, method.normalized)
+    counted = observe(empty(SEEN + STAGES * GOAL + STAGES), inputs)
+    statistics = moments(counted, 5.0, method.normalized)
     goal = buffer.desired[steps.row]
     now = Observation(buffer.observation[steps.row], buffer.achieved[steps.row], goal)
     encoded = StageInputs(WORLD, CARRY_TASK.spec).encode(now, goal, 1)

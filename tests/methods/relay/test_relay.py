@@ -469,7 +469,7 @@ def test_an_update_depends_on_its_seed_alone() -> None:
     ddpg, size = learners.find("ddpg"), len(relay(config).normalized)
     learner = ddpg.Config(hidden=(8, 8))
     rule = UpdateRule(ddpg, learner, UpdateContext())
-    plain = Moments(np.zeros(size, "f"), np.ones(size, "f"), np.float32(200), np.float32(5))
+    plain = Moments(np.zeros(size, "f"), np.ones(size, "f"), np.float32(5))
     actors = []
     for seed in (1, 1, 2):
         key = jax.random.key(0)

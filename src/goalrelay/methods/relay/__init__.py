@@ -27,6 +27,7 @@ from goalrelay.data.relabel import (
     relabel,
     stage_objective,
 )
+from goalrelay.data.units import in_learner_units
 from goalrelay.methods.base import Act, Level, Method, combine, in_cycle
 from goalrelay.methods.exploration import add_noise, annealed, explore, random_action
 from goalrelay.methods.relay.config import PRESETS, Config
@@ -50,6 +51,7 @@ class Relay(Method, Level):
     FIGURES = ("innr",)
 
     def __init__(self, config: Config, task: Task, gamma: float):
+        task = in_learner_units(task)
         check_priority(config.priority, task.spec)
         check_fit(config, task)
         self._order = StageOrder(task.spec.stages, config.variant.switch)
@@ -116,7 +118,8 @@ class Relay(Method, Level):
             if not len(place):
                 continue
             steps = self._draw(buffer, stage, len(place), rng)
-            rng.shuffle(place)  # prioritised steps come first in the steps, not in the batches
+            if self._draws[stage][0].name != "uniform" or len(self._draws) > 1:
+                rng.shuffle(place)  # prioritised steps come first in the steps, not in the batches
             batch, share = self._batch(buffer, snapshot, stage, steps, rng)
             if stage == self._order.last:
                 figures["innr"] = share
@@ -202,6 +205,8 @@ class Relay(Method, Level):
     ) -> tuple[Batch, float]:
         """Drawn steps [B] as transitions of a stage, and the INNR share of the last stage."""
         objective, rows = self._objectives[number], steps.row
+        if snapshot.ends_at_goal and number == self._order.last:
+            objective = objective._replace(ends_at_goal=True)
         transitions = relabel(buffer, steps, objective, self._rule, rng)
         share = float("nan")
         if number == self._order.last:

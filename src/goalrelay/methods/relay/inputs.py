@@ -64,7 +64,7 @@ class StageInputs:
         self._others = [t for t in self._things if t.source != "achieved_goal"]
         # Slots: things that are no part of the achieved goal, then the achieved goal.
         self._starts = np.cumsum([0, *(len(thing.columns) for thing in self._others)])
-        self._slot_count = int(self._starts[-1]) + spec.achieved_size
+        self._slot_count = int(self._starts[-1]) + spec.goal_size
         hidden = spec.position_columns if config.translation_invariant else ()
         visible = [c for c in range(spec.observation_size) if c not in hidden]
         self._layouts = [self._layout(n, np.array(visible, int)) for n in range(len(spec.stages))]
@@ -73,8 +73,9 @@ class StageInputs:
         flags = len(layout.indicator) if self._indicator else 0
         self.size = seen + self._slot_count + flags
         self.normalized = np.zeros(self.size, bool)
-        """[D] bool: not the flags, and not relative goals (see `Stage.scale`)"""
-        self.normalized[: seen if self._relative else seen + self._slot_count] = True
+        """[D] bool: not the flags, and not relative goals in units of `Stage.scale`"""
+        in_units = self._relative and all(stage.scale for stage in spec.stages)
+        self.normalized[: seen if in_units else seen + self._slot_count] = True
 
     def encode(self, timestep: Observation, goal: np.ndarray, stage: int) -> np.ndarray:
         """[..., D]: network inputs of timesteps at which a stage is pursued.
@@ -122,6 +123,8 @@ class StageInputs:
         if not self._relative:
             return goal
         now = np.concatenate([c.achieved.of(timestep) for c in stage.constraints], axis=-1)
+        if not stage.scale:  # unknown: the normaliser finds it
+            return goal - now
         return ((goal - now) / stage.scale).clip(-CLIP, CLIP)
 
     def _layout(self, number: int, visible: np.ndarray) -> _Layout:
@@ -143,7 +146,11 @@ class StageInputs:
             shift.astype(np.float32),
             np.array([c for d in shown for c in self._both(d.first, stage)], int),
             np.array([c for d in shown for c in self._both(d.second, stage)], int),
-            np.array([i for c in stage.constraints for i in self._slots(c.achieved, stage)], int),
+            np.array([i for c in stage.constraints for i in self._slots(c.achieved, stage)], int)[
+                : sum(
+                    len(c.desired.columns) for c in stage.constraints
+                )  # none in a flat task
+            ],
             np.array([i for thing in later for i in self._slots(thing, stage)], int),
             np.array([c for thing in later for c in thing.columns], int),
             indicator,
