@@ -7,6 +7,8 @@ import pytest
 
 import goalrelay
 from corridor_task import CORRIDOR
+from goalrelay.train.config import AnyExperiment, make, with_options
+from goalrelay.train.loop import Trainer
 from relay_task import CARRY
 
 BITS: dict[str, Any] = {"save.tensorboard": False, "evaluate.every": 200, "evaluate.confirm": 50}
@@ -86,3 +88,47 @@ def test_td3_learns_a_flat_task(tmp_path: Path) -> None:
     run = goalrelay.train("flat", "Pendulum-v1", steps=8000, out=tmp_path / "r", settings=settings)
     assert run.evaluation is not None
     assert run.evaluation.mean_return > -400  # random is about -1200, solved about -150
+
+
+IN_UNITS: dict[str, tuple[str, tuple[str, ...]]] = {
+    "millimetres": ("PointIn", ("unit=1000",)),
+    "kilometres": ("PointIn", ("unit=0.001",)),
+    "far away": ("PointIn", ("offset=-500",)),
+    "rewards of a thousandth": ("PointIn", ("far=-0.001",)),
+    "rewards of 1 and 0": ("PointIn", ("far=0", "near=1")),
+    "ends at the goal": ("PointIn", ("far=0", "near=1", "ends=true")),
+    "ends at the goal and says so": ("PointInTold", ("far=0", "near=100", "ends=true")),
+}
+
+
+@pytest.mark.parametrize("kind", IN_UNITS)
+def test_units_and_sizes_and_ends_of_a_task_do_not_matter(kind: str, tmp_path: Path) -> None:
+    task, task_options = IN_UNITS[kind]
+    settings = {"save.tensorboard": False, "learner.hidden": (64, 64), "evaluate.confirm": 50}
+    run = goalrelay.train(
+        "her",
+        f"unit_tasks:{task}-v0",
+        episodes=60,
+        out=tmp_path,
+        settings=settings | {"task_options": task_options},
+    )
+    assert success(run) >= 0.9
+
+
+def test_an_end_at_the_goal_that_nobody_told_is_found(tmp_path: Path) -> None:
+    settings: dict[str, Any] = {"save.tensorboard": False, "learner.hidden": (16, 16)}
+    ends = Trainer(of_point(settings | {"task_options": ("far=0", "near=1", "ends=true")}))
+    goes_on = Trainer(of_point(settings))
+    for _ in range(40):
+        ends.cycle()
+        goes_on.cycle()
+    counters = ends.counters
+    assert counters.ended_at_goal > 0
+    assert counters.passed_goal == 0
+    assert goes_on.counters.ended_at_goal == 0 < goes_on.counters.passed_goal
+    for trainer in (ends, goes_on):
+        trainer.close()
+
+
+def of_point(settings: dict[str, Any]) -> AnyExperiment:
+    return with_options(make("her", "unit_tasks:PointIn-v0"), settings)

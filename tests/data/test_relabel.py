@@ -14,6 +14,7 @@ from goalrelay.data.relabel import (
     GoalRule,
     Objective,
     achieved_later,
+    came_to_goal,
     innr,
     relabel,
     stage_objective,
@@ -281,6 +282,40 @@ def test_the_stored_end_stands_only_at_the_last_step_of_an_episode_that_the_task
     for ratio in (0.0, 1.0):
         transitions = relabelled(buffer, steps, GoalRule("final", ratio))
         np.testing.assert_array_equal(transitions.discount == 0, [False, False, True, False, False])
+
+
+def test_where_goals_end_episodes_a_step_that_reaches_its_new_goal_ends_and_no_other() -> None:
+    buffer = filled([3, 2])
+    buffer.achieved[3] = buffer.desired[3]  # the end of episode 0, which the task ended
+    ends = WHOLE._replace(ends_at_goal=True)
+    pursued = relabelled(buffer, buffer.steps(), GoalRule("none", 0.0), of=ends)
+    np.testing.assert_array_equal(pursued.discount == 0, pursued.reward == 0)
+    assert pursued.discount[2] == 0
+    other = relabelled(buffer, buffer.steps(), GoalRule("future", 0.0, 1.0), 3, ends)
+    np.testing.assert_array_equal(other.discount == 0, other.reward == 0)
+    assert other.discount[2] > 0, "another goal would not have ended it"
+    buffer.achieved[3] = buffer.desired[3] + 9  # it ended for another reason
+    fallen = relabelled(buffer, buffer.steps(), GoalRule("none", 0.0), of=ends)
+    assert fallen.discount[2] == 0
+
+
+@pytest.mark.parametrize(
+    ("reached", "terminal", "expected"),
+    [
+        ([0, 0, 1], True, (True, False)),
+        ([0, 0, 1], False, (False, True)),
+        ([0, 1, 1], True, (True, True)),
+        ([0, 1, 0], False, (False, True)),
+        ([0, 0, 0], True, (False, False)),
+    ],
+)
+def test_an_episode_tells_whether_its_goal_ended_it(
+    reached: list[int], terminal: bool, expected: tuple[bool, bool]
+) -> None:
+    one = episode(0, 3)
+    achieved = one.desired + 9 * (1 - np.array([0, *reached])[:, None])
+    one = one._replace(achieved=achieved.astype("f"), terminal=terminal)
+    assert came_to_goal(one, WHOLE.success) == expected
 
 
 def test_the_fraction_relabelled_is_the_ratio() -> None:

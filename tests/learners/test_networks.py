@@ -63,3 +63,35 @@ def test_a_small_final_layer_is_small_in_that_layer_only() -> None:
         np.testing.assert_array_equal(one[0], other[0])
         np.testing.assert_allclose(other[1], 0.003 * 400**0.5 * one[1], rtol=1e-5)
         assert np.abs(other[1]).max() == pytest.approx(0.003, rel=0.05)
+
+
+def test_layer_normalisation_by_hand() -> None:
+    # Before the norm (3, 7): centred (-2, 2), deviation 2 -> (-1, 1); gain and shift give
+    # (-1 * 2 + 3, 1 * 5 - 1) = (1, 4); output 1 + 10 * 4 = 41.
+    network = MLP(
+        (np.eye(2), np.array([[1.0], [10.0]])),
+        (np.zeros(2), np.zeros(1)),
+        (np.array([2.0, 5.0]),),
+        (np.array([3.0, -1.0]),),
+    )
+    np.testing.assert_allclose(network(np.array([3.0, 7.0])), [41.0], rtol=1e-4)
+
+
+def test_a_normalised_network_does_not_see_the_size_of_its_first_layer() -> None:
+    network = to_numpy(mlp(jax.random.key(0), (7, 16, 16, 3), "orthogonal", normalized=True))
+    assert [len(gain) for gain in network.gains] == [16, 16]
+    x = np.random.default_rng(0).standard_normal((5, 7)).astype(np.float32)
+    there = jax.jit(lambda n, x: n(x))(network, x)
+    np.testing.assert_allclose(network(x), there, rtol=1e-4, atol=1e-5)
+    larger = network._replace(weights=(100 * network.weights[0], *network.weights[1:]))
+    np.testing.assert_allclose(larger(x), network(x), rtol=1e-3, atol=1e-4)
+    plain = network._replace(gains=(), shifts=())
+    assert np.abs(plain(x) - network(x)).max() > 0.01
+
+
+def test_orthogonal_layers_keep_lengths_and_the_last_shrinks_them() -> None:
+    network = mlp(jax.random.key(0), (8, 8, 8), "orthogonal")
+    first, last = (np.asarray(weight) for weight in network.weights)
+    np.testing.assert_allclose(first @ first.T, np.eye(8), atol=1e-5)
+    np.testing.assert_allclose(last @ last.T, 0.01 * np.eye(8), atol=1e-5)
+    assert not any(np.asarray(bias).any() for bias in network.biases)

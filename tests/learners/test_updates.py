@@ -252,3 +252,19 @@ def test_returns_are_limited_to_what_the_rewards_allow() -> None:
     assert value_range(ddpg.Config(gamma=0.9), rewarding) == (0.0, pytest.approx(10))
     assert value_range(ddpg.Config(), SPEC._replace(reward_range=None)) is None
     assert value_range(ddpg.Config(clip_return=False), SPEC) is None
+
+
+@pytest.mark.parametrize(("target_interval", "moves"), [(2, (2, 4, 6)), (4, (4,)), (9, ())])
+def test_targets_step_after_every_so_many_updates_of_a_cycle(
+    target_interval: int, moves: tuple[int, ...]
+) -> None:
+    config = ddpg.Config(action_l2=0.5, target_interval=target_interval, **SMALL)
+    state = ddpg.init(config, SPEC, D, jax.random.key(1))
+    expected, batch = reference.Ddpg(state, config, RANGE), batches(6)
+    state, _ = run_cycle(rule_of(ddpg, config, LIMITED), state, IDENTITY, batch, jax.random.key(0))
+    for i in range(6):
+        expected.update(*pick(batch, i))
+        if i + 1 in moves:
+            expected.move_targets()
+    assert_same(state.critic, expected.critic)
+    assert_same(state.target_critic, expected.target_critic)

@@ -94,7 +94,7 @@ def untrained(folder: Path, task_id: str) -> Path:
         "ddpg",
         task.interface,
         (MLP((np.zeros((inputs, actions), np.float32),), (np.zeros(actions, np.float32),)),),
-        (normalizer.moments(normalizer.empty(inputs), np.inf, np.inf, np.ones(inputs, bool)),),
+        (normalizer.moments(normalizer.empty(inputs), np.inf, np.ones(inputs, bool)),),
     )
     task.close()
     policy.save(folder)

@@ -8,6 +8,7 @@ import pytest
 
 from goalrelay.settings import options
 from goalrelay.train import config
+from goalrelay.train.formats import FORMAT, upgraded
 
 ROOT = Path(__file__).parent.parent.parent
 CONFIGS = sorted((ROOT / "results").rglob("config.json"))
@@ -32,9 +33,29 @@ def test_a_committed_configuration_has_every_value_and_is_read_as_it_stands(path
     values = json.loads(path.read_text())
     experiment = config.restore(values)
     config.check(experiment)
-    own = {k: v for k, v in values.items() if k not in ("format", *config.NOT_OPTIONS)}
+    now = upgraded(values)
+    own = {k: v for k, v in now.items() if k not in ("format", *config.NOT_OPTIONS)}
     assert flat(own).keys() == {name for name, _, _ in options(experiment)}
-    assert json.loads(json.dumps(config.to_json(experiment))) == {"format": 1, **own}
+    assert json.loads(json.dumps(config.to_json(experiment))) == {"format": FORMAT, **own}
+    before, after = flat(values), flat(now)
+    changed = [name for name, value in before.items() if after.get(name) != value]
+    assert len(changed) <= 4, "an upgrade changes few values"
+
+
+def test_an_option_of_an_earlier_format_is_read_as_what_it_meant_then() -> None:
+    values = {
+        "format": 1,
+        "method_name": "her",
+        "method": {"k": 4, "density_cell": 0.05},
+        "learner": {"gamma": 0.9, "target_move": "cycle", "clip_input": 200.0},
+    }
+    assert upgraded(values) == {
+        "format": 2,
+        "method_name": "her",
+        "method": {"structure": "none", "goal_frame": "world", "k": 4},
+        "learner": {"layer_norm": False, "gamma": 0.9, "target_interval": 0},
+    }
+    assert upgraded({"format": 3, "x": 1}) == {"format": 3, "x": 1}
 
 
 def test_an_absent_an_unknown_and_an_old_configuration_are_refused() -> None:

@@ -104,7 +104,7 @@ def at_random(sizes: list[int], rng: np.random.Generator) -> tuple[MLP, Moments]
     weights = [rng.normal(0, 0.3, s).astype("f") for s in itertools.pairwise(sizes)]
     mean, std = rng.uniform(0.5, 2, (2, sizes[0])).astype("f")
     actor = MLP(tuple(weights), tuple(np.zeros(size, "f") for size in sizes[1:]))
-    return actor, Moments(mean, std, np.float32(200), np.float32(5))
+    return actor, Moments(mean, std, np.float32(5))
 
 
 @pytest.mark.parametrize("best", range(3))
@@ -113,7 +113,7 @@ def test_a_policy_gives_discrete_actions_as_the_task_counts_them(
 ) -> None:
     simulator = open_task(FROM_ONE)
     actor = MLP((np.zeros((2, 3), "f"),), (np.eye(3, dtype="f")[best],))
-    moments = Moments(np.zeros(2, "f"), np.ones(2, "f"), np.float32(200), np.float32(5))
+    moments = Moments(np.zeros(2, "f"), np.ones(2, "f"), np.float32(5))
     method = her.Her(her.Config(), simulator.task, 0.98)
     policy = policy_of(simulator, method, (actor,), (moments,))
     policy.save(tmp_path)

@@ -67,7 +67,14 @@ class Relay(Method, Level):
             self._imitation = GuideImitation(
                 config.guidance, self._order, self._inputs, self.spec.action_size
             )
-        self._rule = GoalRule(config.variant.strategy, config.k / (config.k + 1), config.actual)
+        self._rules = [
+            GoalRule(
+                config.variant.strategy,
+                config.k / (config.k + 1),
+                config.actual / len(stage.constraints),
+            )
+            for stage in task.spec.stages
+        ]
         self._objectives = [stage_objective(task, s, gamma) for s in task.spec.stages]
         self._draws = [self._draw_rule(number) for number in range(len(task.spec.stages))]
         self.normalized = self._inputs.normalized
@@ -137,7 +144,7 @@ class Relay(Method, Level):
         Steps are shown through the permutations of all stages in turn.
         """
         stages, rows = self.spec.stages, steps.row
-        last = relabel(buffer, steps, self._objectives[-1], self._rule, rng).goal
+        last = relabel(buffer, steps, self._objectives[-1], self._rules[-1], rng).goal
         goals = [*(pursued(buffer, stage, rows) for stage in stages[:-1]), last]
         inputs = np.empty((len(rows), self._inputs.size), np.float32)
         for stage in range(len(stages)):
@@ -207,7 +214,7 @@ class Relay(Method, Level):
         objective, rows = self._objectives[number], steps.row
         if snapshot.ends_at_goal and number == self._order.last:
             objective = objective._replace(ends_at_goal=True)
-        transitions = relabel(buffer, steps, objective, self._rule, rng)
+        transitions = relabel(buffer, steps, objective, self._rules[number], rng)
         share = float("nan")
         if number == self._order.last:
             share = innr(buffer, steps, objective, transitions.hindsight)

@@ -85,8 +85,8 @@ class Config(MethodConfig):
     k: float = number(4, 0)
     """Hindsight goals for each pursued one: k / (k + 1) of every batch is relabelled."""
     actual: float = number(0.4, 0, 1)
-    """Fraction of every stage's steps whose goals were pursued at other stored steps. The other
-    steps are relabelled as k says."""
+    """Fraction of a stage's steps whose goals were pursued at other stored steps, divided by the
+    number of objects that the stage is about. The other steps are relabelled as k says."""
     priority: PriorityName = "inverse-density"
     """Which steps are drawn more often for the stages that move an object: all alike, those of
     energetic episodes (EBP), those from which hindsight can learn (INNR filter), or those before
