@@ -11,9 +11,6 @@ FORMAT = 2
 """Format of `config.json`; it changes when the options change."""
 
 _INTERVAL = {"update": 1, "cycle": 0}
-_HER_1 = {"structure": "none", "goal_frame": "world"}
-"""What methods of format 1 did that format 2 asks about: by method name."""
-_ADDED_1: dict[str, dict[str, Any]] = {"her": _HER_1, "relay": {}, "hierarchy": {}, "flat": {}}
 
 
 def upgraded(values: Mapping[str, Any]) -> dict[str, Any]:
@@ -26,21 +23,27 @@ def upgraded(values: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _from_1(values: Mapping[str, Any]) -> dict[str, Any]:
-    """Format 1 -> 2: 0.2.0 as released.
+    """Format 1 (commits up to 624df18) -> 2.
 
     Raw inputs were clipped to +-`learner.clip_input` (200), which no committed run came near.
     """
     new = {**values, "format": 2}
     learner, method = values.get("learner"), values.get("method")
     if isinstance(learner, Mapping):
-        learner = {k: v for k, v in learner.items() if k not in ("clip_input", "target_move")}
-        move = values["learner"].get("target_move")
+        move = learner.get("target_move")
+        new["learner"] = {"layer_norm": False, **_without(learner, "clip_input", "target_move")}
         if move in _INTERVAL:
-            learner["target_interval"] = _INTERVAL[move]
-        new["learner"] = {"layer_norm": False, **learner}
-    if isinstance(method, Mapping):
-        name = str(values.get("method_name"))
-        gone = ("density_cell",) if name == "her" else ()
-        kept = {k: v for k, v in method.items() if k not in gone}
-        new["method"] = {**_ADDED_1.get(name, {}), **kept}
+            new["learner"]["target_interval"] = _INTERVAL[move]
+    if isinstance(method, Mapping) and values.get("method_name") == "her":
+        kept = _without(method, "density_cell")
+        new["method"] = {"structure": "none", "goal_frame": "world", **kept}
+    if isinstance(method, Mapping) and values.get("method_name") == "relay":
+        variant = method.get("variant")
+        if isinstance(variant, Mapping):
+            variant = {"actual_per_object": False, **variant}
+            new["method"] = {**method, "variant": variant}
     return new
+
+
+def _without(values: Mapping[str, Any], *names: str) -> dict[str, Any]:
+    return {name: value for name, value in values.items() if name not in names}

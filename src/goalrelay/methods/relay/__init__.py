@@ -71,9 +71,12 @@ class Relay(Method, Level):
             GoalRule(
                 config.variant.strategy,
                 config.k / (config.k + 1),
-                config.actual / len(stage.constraints),
+                config.actual / objects,
             )
-            for stage in task.spec.stages
+            for objects in (
+                len(stage.constraints) if config.variant.actual_per_object else 1
+                for stage in task.spec.stages
+            )
         ]
         self._objectives = [stage_objective(task, s, gamma) for s in task.spec.stages]
         self._draws = [self._draw_rule(number) for number in range(len(task.spec.stages))]

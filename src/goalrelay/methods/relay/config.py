@@ -42,6 +42,8 @@ class Variant:
 
     strategy: Literal["future", "final", "episode", "random", "none"] = "future"
     """Where hindsight goals come from, for every stage."""
+    actual_per_object: bool = True
+    """Divide the fraction of actual goals by the number of objects whose goals a stage has."""
     goal_frame: Literal["relative", "world"] = "relative"
     """How goals are shown: relative to what must move, or in the world frame (the paper)."""
     stage_indicator: bool = True
@@ -85,8 +87,8 @@ class Config(MethodConfig):
     k: float = number(4, 0)
     """Hindsight goals for each pursued one: k / (k + 1) of every batch is relabelled."""
     actual: float = number(0.4, 0, 1)
-    """Fraction of a stage's steps whose goals were pursued at other stored steps, divided by the
-    number of objects that the stage is about. The other steps are relabelled as k says."""
+    """Fraction of a stage's steps whose goals were pursued at other stored steps (see
+    `variant.actual_per_object`). The other steps are relabelled as k says."""
     priority: PriorityName = "inverse-density"
     """Which steps are drawn more often for the stages that move an object: all alike, those of
     energetic episodes (EBP), those from which hindsight can learn (INNR filter), or those before
