@@ -24,7 +24,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "settings": {"errors", "renamed"},
     "files": {"errors"},
     "data": {"types", "errors"},
-    "tasks": {"types", "errors", "settings", "data.rollout"},
+    "tasks": {"types", "errors", "settings", "data.interface", "data.rollout"},
     "learners": {"types", "errors", "settings"},
     "methods": {"types", "errors", "settings", "data", "tasks.symmetry"},
     "demos": {"types", "errors", "settings", "data.rollout", "tasks"},

@@ -120,7 +120,9 @@ def test_a_policy_gives_discrete_actions_as_the_task_counts_them(
     seen, _ = simulator.env.reset(seed=0)
     assert policy(seen) == goalrelay.load(tmp_path)(seen) == best + 1
     # Whoever counts actions from 0 acts in another task.
-    interface = simulator.interface._replace(first_action=0)
+    interface = simulator.interface._replace(
+        actions=simulator.interface.actions._replace(first=(0,))
+    )
     dataclasses.replace(policy, interface=interface).save(tmp_path)
     words = ["demos", "generate", FROM_ONE, "--policy", str(tmp_path), "--out", str(tmp_path / "d")]
     assert cli.main(words) == 2
@@ -133,7 +135,7 @@ def test_a_run_on_actions_from_one_is_trained_tested_and_exported(tmp_path: Path
         "her", FROM_ONE, learner="dqn", episodes=3, out=tmp_path / "r", settings=settings
     )
     policy = goalrelay.load(run.folder)
-    assert policy.interface.first_action == 1
+    assert policy.interface.actions.first == (1,)
     env = gymnasium.make("FromOne-v0")
     assert all(env.action_space.contains(policy(env.reset(seed=i)[0])) for i in range(20))
     assert goalrelay.evaluate(run.folder, episodes=3).episodes == 3

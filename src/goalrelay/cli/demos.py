@@ -211,8 +211,10 @@ def _demonstrator(command: Generate, task: Simulator) -> tuple[Begin, str]:
     if command.policy is None:
         return expert_of(task), "its scripted expert"
     policy = load_policy(command.policy)
+    acts = policy.interface.actions
     sizes = [(s.observation_size, s.goal_size, s.action_size) for s in (task.spec, policy.spec)]
-    if sizes[0] != sizes[1] or task.interface.first_action != policy.interface.first_action:
+    actions = [(s.shape, s.choices, s.first) for s in (task.interface.actions, acts)]
+    if sizes[0] != sizes[1] or actions[0] != actions[1]:
         raise UsageError(
             f"--policy {command.policy} was trained on '{policy.task}', which does not fit "
             f"'{task.id}'"

@@ -54,7 +54,7 @@ def fitted(folder: str | Path, demonstration: Demonstration, task: Simulator) ->
         )
     if not all(np.isfinite(part).all() for part in demonstration[:4]):
         raise UsageError(f"the demonstrations in {folder} have values that are not finite")
-    action = task.interface.normalized(demonstration.action)
+    action = task.interface.actions.normalized(demonstration.action)
     if spec.discrete and not ((action >= 0) & (action < spec.action_size)).all():
         raise UsageError(
             f"the demonstrations in {folder} have actions that task '{task.id}' does not have: "

@@ -18,14 +18,15 @@ from typing import Any
 
 import gymnasium
 import numpy as np
-from gymnasium import spaces
 
 from goalrelay import tasks
-from goalrelay.data.rollout import GOAL_KEYS, Simulator
+from goalrelay.data.interface import GOAL_KEYS
+from goalrelay.data.rollout import Attributes, Simulator
 from goalrelay.errors import UsageError
 from goalrelay.settings import suggest
 from goalrelay.tasks import differences, fetch_stages, stock
-from goalrelay.tasks.specification import check_contract, read_spec
+from goalrelay.tasks.contract import check_contract, reward_range
+from goalrelay.tasks.specification import read_spec
 from goalrelay.tasks.stock import register_stock
 from goalrelay.tasks.structure import TaskStructure, find_structure
 from goalrelay.tasks.structure_checks import check_structure
@@ -45,11 +46,13 @@ def simulator_of(env: gymnasium.Env[Any, Any], task_id: str) -> Simulator:
     Raises:
         UsageError: the environment does not fit the goal contract, or its declaration is wrong.
     """
-    flat = not isinstance(env.observation_space, spaces.Dict)
-    bare = Simulator(env, task_id, read_spec(env, task_id, flat))
-    terminates = not flat and check_contract(bare)
+    spec, notes = read_spec(env, task_id)
+    bare = Simulator(env, task_id, spec)
+    calls, told = check_contract(bare)
+    bare.calls = calls
     structure = _structure(bare)
-    spec = bare.spec._replace(
+    spec = spec._replace(
+        reward_range=reward_range(bare),
         stages=structure.stages,
         position_columns=structure.position_columns,
         subgoal_range=structure.subgoal_range,
@@ -61,7 +64,7 @@ def simulator_of(env: gymnasium.Env[Any, Any], task_id: str) -> Simulator:
         timesteps = _sample_timesteps(bare)
         differences.check_hidden(stages, positions, timesteps, f"task '{task_id}'")
         spec = spec._replace(differences=differences.lacking(stages, positions, timesteps))
-    return Simulator(env, task_id, spec, structure.symmetries, terminates)
+    return Simulator(env, task_id, spec, structure.symmetries, calls, (*notes, *told))
 
 
 def _structure(simulator: Simulator) -> TaskStructure:
@@ -69,7 +72,7 @@ def _structure(simulator: Simulator) -> TaskStructure:
     spec = simulator.spec
     sizes = (spec.observation_size, spec.achieved_size, spec.goal_size, spec.action_size)
     return check_structure(
-        find_structure(simulator.id, simulator.env.unwrapped, fetch_stages.find(simulator.id)),
+        find_structure(simulator.id, Attributes(simulator.env), fetch_stages.find(simulator.id)),
         f"task '{simulator.id}'",
         dict(zip((*GOAL_KEYS, "action"), sizes, strict=True)),
     )
