@@ -78,7 +78,9 @@ def test_facts_are_those_of_the_task_in_its_units(task: Simulator, tmp_path: Pat
     write(tmp_path / "d", [written], task, "a test")
     (facts,) = load(str(tmp_path / "d"), task)
     np.testing.assert_array_equal(facts.observation, written.observation.astype(np.float32))
-    np.testing.assert_allclose(task.interface.actions.native(facts.action[2]), written.action[2], rtol=1e-6)
+    np.testing.assert_allclose(
+        task.interface.actions.native(facts.action[2]), written.action[2], rtol=1e-6
+    )
     assert facts.terminal
     assert facts.success == written.success[-1]
     assert facts.total_reward == written.reward.sum()

@@ -167,7 +167,9 @@ def test_discrete_actions_are_counted_from_0_and_executed_as_the_task_has_them(s
     native = [task.interface.actions.native(np.asarray(action, np.int32)) for action in range(3)]
     assert native == [start, start + 1, start + 2]
     kind = np.uint8 if start > 0 else np.int64
-    np.testing.assert_array_equal(task.interface.actions.normalized(np.array(native, kind)), [0, 1, 2])
+    np.testing.assert_array_equal(
+        task.interface.actions.normalized(np.array(native, kind)), [0, 1, 2]
+    )
     task.reset(0)
     before, after = (task.step(np.asarray(action, np.int32))[0] for action in (0, 2))
     assert after.achieved > before.achieved

@@ -38,6 +38,10 @@ class Lines(Observer):
         if trainer.counters.cycle:
             self.console.print(f"going on from {_position(trainer.counters)}")
 
+    def note(self, text: str) -> None:
+        """Print a line."""
+        self.console.print(f"note: {text}", markup=False)
+
     def cycle(self, counters: Counters, spent: float) -> None:
         """Update the speed; only evaluations print."""
         self.speed.add(counters, spent)
@@ -97,7 +101,9 @@ class Terminal(Lines):
 def describe(evaluation: Evaluation) -> str:
     """An evaluation in words."""
     parts = []
-    if not math.isnan(evaluation.success):
+    if math.isnan(evaluation.success):
+        parts.append(f"success not measured ({evaluation.episodes} episodes)")
+    else:
         parts.append(
             f"success {evaluation.success:.2f} (95% {evaluation.low:.2f}-{evaluation.high:.2f}, "
             f"{evaluation.episodes} episodes)"

@@ -59,18 +59,20 @@ class Part(NamedTuple):
         return self._one_hot(array.reshape(-1)) if self.choices else array.reshape(-1)
 
     def _one_hot(self, numbers: np.ndarray) -> np.ndarray:
-        category = numbers - self.first
+        category = numbers - np.array(self.first)
         if ((category < 0) | (category >= self.choices)).any():
             raise UsageError(f"the environment's {self.name} is {numbers}, outside of its space")
         hot = np.zeros(self.size, np.float32)
-        hot[np.cumsum((0, *self.choices[:-1])) + category] = 1
+        hot[np.cumsum([0, *self.choices[:-1]]) + category] = 1
         return hot
 
     def native(self, flat: np.ndarray) -> np.ndarray:
         """The inverse for a batch, copied: [B, size] -> [B, *shape] of the space's own type."""
         if self.choices:
             pieces = np.split(flat, np.cumsum(self.choices)[:-1], axis=1)
-            flat = np.stack([piece.argmax(axis=1) for piece in pieces], axis=1) + self.first
+            flat = np.stack([piece.argmax(axis=1) for piece in pieces], axis=1) + np.array(
+                self.first
+            )
         array = flat.reshape(len(flat), *self.shape)
         # numbers with a point keep the precision in which they are stored
         return np.array(array) if self.dtype.startswith("float") else array.astype(self.dtype)
@@ -109,7 +111,7 @@ class Actions(NamedTuple):
         if self.choices:
             if not self.shape:
                 return self.first[0] + int(decision)
-            chosen = np.array(np.unravel_index(int(decision), self.choices)) + self.first
+            chosen = np.array(np.unravel_index(int(decision), self.choices)) + np.array(self.first)
             return chosen.reshape(self.shape)
         centre, half = self._scale()
         action = centre + half * np.clip(decision[: len(self.low)], -1, 1)
@@ -129,8 +131,8 @@ class Actions(NamedTuple):
         if self.choices:
             if not self.shape:
                 return (np.asarray(native, np.int64) - self.first[0]).astype(np.int32)
-            chosen = self._rows(np.asarray(native, np.int64)) - self.first
-            known = ((chosen >= 0) & (chosen < self.choices)).all(axis=-1)
+            chosen = self._rows(np.asarray(native, np.int64)) - np.array(self.first)
+            known = np.all((chosen >= 0) & (chosen < np.array(self.choices)), axis=-1)
             chosen = np.moveaxis(chosen * known[..., None], -1, 0)
             number = np.ravel_multi_index(tuple(chosen), self.choices)
             return np.where(known, number, -1).astype(np.int32)
@@ -238,6 +240,8 @@ def interface_of(observation_space: Any, action_space: Any) -> Interface:
             "desired_goal"
         )
     layouts = tuple(layout_of(inner[key], (key,)) for key in GOAL_KEYS)
+    if () in layouts:
+        raise UsageError(f"has an empty observation['{GOAL_KEYS[layouts.index(())]}']")
     return Interface(actions_of(action_space), layouts)
 
 

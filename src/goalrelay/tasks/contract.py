@@ -65,7 +65,7 @@ def check_contract(simulator: Simulator) -> tuple[Calls, list[str]]:
 
 def _try_out(simulator: Simulator) -> tuple[Tried, list[str]]:
     """Random steps of a few episodes; a note if one seed has two starts."""
-    rng, steps = np.random.default_rng(0), []
+    rng, steps, repeats = np.random.default_rng(0), [], True
     try:
         first = simulator.reset(0)
         for seed in range(EPISODES):

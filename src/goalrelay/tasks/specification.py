@@ -60,9 +60,10 @@ def _notes(env: gymnasium.Env[Any, Any], interface: Interface) -> list[str]:
         if extra:
             notes.append(f"ignored parts of the observation: {', '.join(map(str, extra))}")
     for layout in interface.layouts:
-        if len(layout) > 1 or layout[0].choices:
-            notes.append(f"{layout[0].path[0] if layout[0].path else 'observation'} is laid out as")
-            notes[-1] += f" {', '.join(_described(layout))}"
+        first = next(iter(layout))
+        if len(layout) > 1 or first.choices:
+            key = next(iter(first.path), "observation")
+            notes.append(f"{key} is laid out as {', '.join(_described(layout))}")
     actions = interface.actions
     if actions.choices and actions.shape:
         count = math.prod(actions.choices)

@@ -21,7 +21,7 @@ import numpy as np
 
 from goalrelay.data.buffer import ReplayBuffer
 from goalrelay.data.rollout import Collector
-from goalrelay.errors import Diverged, UsageError
+from goalrelay.errors import Diverged
 from goalrelay.learners.agent import Agent
 from goalrelay.learners.networks import MLP
 from goalrelay.methods.base import combine
@@ -30,6 +30,7 @@ from goalrelay.train.build import Parts, build, store
 from goalrelay.train.config import AnyExperiment
 from goalrelay.train.evaluate import Evaluation, evaluate
 from goalrelay.train.metrics import Metrics
+from goalrelay.train.notes import Notes
 from goalrelay.train.policy import Policy
 from goalrelay.types import Array, Batch, Episode, Snapshot, Steps
 
@@ -66,7 +67,7 @@ def run_loop(
 
     Raises:
         Diverged: learning diverged; the trainer must not be saved.
-        UsageError: `until` is set for a task that does not report success.
+        TaskFailed: the environment failed; the trainer is as it was at the start of the cycle.
     """
     until, evaluation = trainer.experiment.until, None
     aim, settings = math.inf if until is None else until, trainer.experiment.evaluate
@@ -76,8 +77,6 @@ def run_loop(
             policy = trainer.policy()
             count = settings.confirm if finished else settings.episodes
             evaluation = trainer.evaluate(policy, count)
-            if until is not None and math.isnan(evaluation.success):
-                raise UsageError(f"--until: task '{trainer.simulator.id}' does not report success")
             # some of many evaluations are lucky: two more, on other episodes, must confirm it
             for stream in () if finished else (CONFIRM, AGAIN):
                 if evaluation.success >= aim:
@@ -128,6 +127,7 @@ class Trainer:
         self.buffer: ReplayBuffer = parts.buffer
         self.demonstrations: ReplayBuffer | None = parts.demonstrations
         self.collector: Collector = parts.collector
+        self.notes = Notes(self.simulator)
         self.key = jax.random.key(experiment.seed)
         names = [name for agent in self.agents for name in agent.metrics]
         self._watched = frozenset(names)
@@ -204,6 +204,7 @@ class Trainer:
             self._watch({name: float(value) for name, value in metrics.items()})
         for agent in self.agents:
             agent.blend(self.experiment.evaluate.ema_decay)
+        self.notes.look(episodes)
         self._observe(self.buffer, store(self.buffer, self.method, episodes))
         self._count(episodes, scans * scan)
 
@@ -226,9 +227,9 @@ class Trainer:
 
     def restore(self, saved: dict[str, Any]) -> None:
         """Take over a saved state."""
+        self.buffer.restore(saved["buffer"])  # first: it sees whether the task has other sizes
         for agent, state in zip(self.agents, saved["agents"], strict=True):
             agent.restore(state)
-        self.buffer.restore(saved["buffer"])
         kinds = {name: type(value) for name, value in Counters()._asdict().items()}
         counters = Counters(**{k: kinds[k](v) for k, v in saved["counters"].items()})
         metrics = self._now.metrics.fresh()

@@ -12,6 +12,9 @@ class Observer:
     def start(self, trainer: Trainer, folder: Path) -> None:
         """A run starts or is resumed."""
 
+    def note(self, text: str) -> None:
+        """Something to know of the task; each is told once."""
+
     def cycle(self, counters: Counters, spent: float) -> None:
         """A cycle has ended; `spent` is the used fraction of the budget."""
 

@@ -16,12 +16,14 @@ from safetensors.numpy import load_file, save_file
 
 from goalrelay import learners, methods
 from goalrelay.data.interface import GOAL_KEYS, Actions, Interface, Part
+from goalrelay.data.rollout import Simulator
 from goalrelay.errors import UsageError
 from goalrelay.files import read_json, write_atomically, write_json
 from goalrelay.learners.networks import MLP
 from goalrelay.learners.normalizer import Moments, normalize
 from goalrelay.methods.base import Act, Method
 from goalrelay.settings import from_dict, to_dict
+from goalrelay.tasks.goal_task import open_task
 from goalrelay.types import (
     BodyFrame,
     Columns,
@@ -162,6 +164,28 @@ def load(path: str | Path) -> Policy:
         raise UsageError(f"cannot read the policy {tensor_file}: {error}") from error
 
 
+def open_fitting(policy: Policy, render_mode: str | None = None) -> Simulator:
+    """The task of a policy.
+
+    Args:
+        policy: that will act in it.
+        render_mode: Gymnasium's, for recording.
+
+    Raises:
+        UsageError: it is not installed, or its sizes are not those that the policy was trained on.
+    """
+    task = open_task(policy.task, policy.task_options, render_mode)
+    then, now = (
+        f"{spec.observation_size} numbers in the observation, {spec.goal_size} in the goal, "
+        f"{spec.action_size} {'actions' if spec.discrete else 'in the action'}"
+        for spec in (policy.spec, task.spec)
+    )
+    if then != now:
+        task.close()
+        raise UsageError(f"the policy was trained with {then}; task '{task.id}' has {now}")
+    return task
+
+
 def _method(about: dict[str, Any]) -> Method:
     """The method of a saved policy, without reward and discount: it only acts."""
     kind = methods.find(about["method"])
@@ -182,11 +206,13 @@ def _interface(about: dict[str, Any], tensors: dict[str, np.ndarray]) -> Interfa
         about = about | {"layouts": plain, "actions": choices or [shape, [], []]}
     shape, choices, first = map(tuple, about["actions"])
     low, high = tensors["action_low"], tensors["action_high"]
-    layouts = tuple(
-        tuple(Part(*(v if isinstance(v, str) else tuple(v) for v in part)) for part in layout)
-        for layout in about["layouts"]
-    )
+    layouts = tuple(tuple(map(_part, layout)) for layout in about["layouts"])
     return Interface(Actions(low, high, shape, choices, first), layouts)
+
+
+def _part(values: Any) -> Part:
+    path, shape, dtype, choices, first = values
+    return Part(tuple(path), tuple(shape), dtype, tuple(choices), tuple(first))
 
 
 def _no_reward(*_: np.ndarray) -> np.ndarray:
