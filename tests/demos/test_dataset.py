@@ -205,7 +205,7 @@ def test_no_dataset_is_said_in_one_line(tmp_path: Path) -> None:
 def test_demonstrations_of_another_task_are_refused(task: Simulator) -> None:
     one = episode(task, 2, 0)
     wide = one._replace(observation=np.zeros((3, 40)))
-    with pytest.raises(UsageError, match=r"do not fit task 'goalrelay/PointReach-v0'"):
+    with pytest.raises(UsageError, match=r"does not fit task 'goalrelay/PointReach-v0'"):
         fitted("there", wide, task)
     lost = one._replace(observation=one.observation * np.inf)
     with pytest.raises(UsageError, match="not finite"):

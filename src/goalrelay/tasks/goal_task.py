@@ -12,6 +12,7 @@ no second code path.
 
 import importlib
 import sys
+import traceback
 import warnings
 from collections.abc import Sequence
 from typing import Any
@@ -23,7 +24,7 @@ from goalrelay import tasks
 from goalrelay.data.interface import GOAL_KEYS
 from goalrelay.data.rollout import Attributes, Simulator
 from goalrelay.errors import UsageError
-from goalrelay.settings import suggest
+from goalrelay.settings import nearest
 from goalrelay.tasks import differences, fetch_stages, stock
 from goalrelay.tasks.contract import check_contract, reward_range
 from goalrelay.tasks.specification import read_spec
@@ -112,8 +113,11 @@ def open_task(
     elif name not in gymnasium.registry:
         register_stock()
     if name not in gymnasium.registry:
-        raise UsageError(f"unknown task '{task_id}'{suggest(name, gymnasium.registry)}")
+        raise UsageError(f"unknown task '{task_id}'{_suggested(module, name)}")
     arguments = _parse_options(options)
+    steps = arguments.get("max_episode_steps", 1)  # Gymnasium's own, of every task
+    if type(steps) is not int or steps < 1:
+        raise UsageError(f"--task-options max_episode_steps must be 1 or more, got {steps}")
     if render_mode is not None:  # a user's environment may not have this argument
         arguments["render_mode"] = render_mode
     try:
@@ -149,6 +153,30 @@ def _import_user_module(module: str, task_id: str) -> None:
         importlib.import_module(module)
     except ModuleNotFoundError as error:
         raise UsageError(f"task '{task_id}': no module named '{error.name}'") from error
+    except (Exception, SystemExit) as error:  # modules of users can do anything
+        reason = str(error).strip().splitlines() or [""]
+        line = traceback.extract_tb(error.__traceback__)[-1]
+        where = "" if isinstance(error, SyntaxError) else f" ({line.filename}, line {line.lineno})"
+        raise UsageError(
+            f"task '{task_id}': importing '{module}' fails with {type(error).__name__}: "
+            f"{reason[0]}{where}"
+        ) from error
+
+
+def _suggested(module: str, name: str) -> str:
+    """`; did you mean 'module:space/Name-v0'?`: the nearest name, of that module and namespace."""
+
+    def registered_by(spec: Any) -> bool:
+        entry = spec.entry_point
+        owner = entry if isinstance(entry, str) else getattr(entry, "__module__", "")
+        return f"{owner}:".startswith((f"{module}:", f"{module}."))
+
+    ids = [i for i, spec in gymnasium.registry.items() if not module or registered_by(spec)]
+    namespace = name.rpartition("/")[0]
+    ids = [i for i in ids if namespace and i.startswith(f"{namespace}/")] or ids
+    named = {i.rpartition("/")[2]: f"{module}:{i}" if module else i for i in reversed(ids)}
+    near = nearest(name.rpartition("/")[2], named)
+    return "" if near is None else f"; did you mean '{named[near]}'?"
 
 
 def _parse_options(options: Sequence[str]) -> dict[str, Any]:
