@@ -122,7 +122,7 @@ def test_nested_observations_are_laid_out_in_the_order_of_the_space_and_others_i
     np.testing.assert_array_equal(seen.observation, [5, 6, *seen.achieved])
     assert task.notes == (
         "ignored parts of the observation: camera",
-        "observation is laid out as speed (2), arm.joint (1)",
+        "numbers are laid out as observation: speed 2, arm.joint 1",
     )
 
 

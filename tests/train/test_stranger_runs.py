@@ -1,5 +1,6 @@
 """Runs on odd tasks: what is said once, what is refused before a folder is made, what is kept."""
 
+import signal
 from pathlib import Path
 
 import pytest
@@ -9,7 +10,9 @@ import stranger_tasks as strangers
 from conftest import SMALL
 from goalrelay.cli import main
 from goalrelay.errors import TaskFailed, UsageError
-from goalrelay.train import session
+from goalrelay.train import loop, session
+from goalrelay.train.evaluate import Evaluation
+from goalrelay.train.loop import Counters
 from goalrelay.train.observer import Observer
 
 
@@ -103,3 +106,48 @@ def test_a_task_that_changed_its_size_is_refused_with_both_sizes(
         complaint = capsys.readouterr().err
         assert complaint.count("\n") == 1
         assert "1" in complaint and "3" in complaint
+
+
+class Stopping(Observer):
+    """It interrupts the run in the middle of the first test, once."""
+
+    def __init__(self) -> None:
+        self.tests: list[tuple[int, int]] = []
+        self.evaluations = 0
+
+    def test(self, done: int, episodes: int) -> None:
+        if not self.tests and done == 2:
+            signal.raise_signal(signal.SIGINT)
+        if done >= 2:
+            self.tests.append((done, episodes))
+
+    def evaluation(self, counters: Counters, evaluation: Evaluation) -> None:
+        self.evaluations += 1
+
+
+def test_an_interrupt_holds_in_the_middle_of_a_test_which_a_resumed_run_repeats(
+    tmp_path: Path,
+) -> None:
+    stopping, task = Stopping(), "stranger_tasks:Line-v0"
+    settings = SMALL | {"evaluate.episodes": 40, "collect.threads": 1}
+    given = {"episodes": 10, "settings": settings}
+    run = goalrelay.train("her", task, out=tmp_path / "r", observer=stopping, **given)
+    assert (run.reason, run.episodes, stopping.evaluations) == ("interrupted", 5, 0)
+    assert stopping.tests[0] == (2, 40)
+    done = session.resume(tmp_path / "r")
+    whole = goalrelay.train("her", task, out=tmp_path / "w", **given)
+    tables = [(one.folder / "progress.csv").read_text() for one in (done, whole)]
+    assert tables[0] == tables[1]
+
+
+def test_a_test_ends_soon_after_the_minutes_of_the_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(loop, "LATE", 0)
+    settings = SMALL | {"evaluate.confirm": 5000, "collect.threads": 1}
+    run = goalrelay.train(
+        "her", "stranger_tasks:Line-v0", minutes=0.001, out=tmp_path / "r", settings=settings
+    )
+    assert run.reason == "budget"
+    assert run.evaluation is not None
+    assert 1 <= run.evaluation.episodes < 100

@@ -85,6 +85,11 @@ class Terminal(Lines):
         )
         self.progress.update(self.bar, completed=spent, status=status)
 
+    def test(self, done: int, episodes: int) -> None:
+        """Show it in the progress line."""
+        if self.bar is not None:
+            self.progress.update(self.bar, status=f"test: {done} of {episodes} episodes")
+
     def evaluation(self, counters: Counters, evaluation: Evaluation) -> None:
         """Print a line, and show the success rate in the progress line."""
         super().evaluation(counters, evaluation)

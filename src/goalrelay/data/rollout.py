@@ -15,7 +15,8 @@ from typing import Any, Literal, NamedTuple
 import gymnasium
 import numpy as np
 
-from goalrelay.data.interface import GOAL_KEYS, count_of, interface_of, row_of
+from goalrelay.data.interface import GOAL_KEYS, count_of, row_of
+from goalrelay.data.spaces import interface_of
 from goalrelay.errors import TaskFailed, UsageError
 from goalrelay.types import Episode, Observation, Spec, Symmetry, Task
 
@@ -254,18 +255,35 @@ class Collector:
         self._pool = ThreadPoolExecutor(threads, "collect")
 
     def collect(
-        self, begin: Begin, seeds: Sequence[int], evaluation: bool = False
+        self,
+        begin: Begin,
+        seeds: Sequence[int],
+        evaluation: bool = False,
+        going: Callable[[int], bool] = lambda _: True,
     ) -> list[Episode]:
-        """One episode a seed, in the order of the seeds; of training or of evaluation."""
+        """One episode a seed, in the order of the seeds.
 
-        def run(seed: int) -> Episode:
+        Args:
+            begin: who acts.
+            seeds: of the episodes.
+            evaluation: whether they are of evaluation, not of training.
+            going: called before each episode with the number of those that are done; once it is
+                false, no more begin, and there are fewer episodes than seeds.
+        """
+        done: list[int] = []
+
+        def run(seed: int) -> Episode | None:
+            if not going(len(done)):
+                return None
             task = self._free.get()
             try:
-                return rollout(task, begin, seed, evaluation)
+                episode = rollout(task, begin, seed, evaluation)
+                done.append(seed)
+                return episode
             finally:
                 self._free.put(task)
 
-        return list(self._pool.map(run, seeds))
+        return [episode for episode in self._pool.map(run, seeds) if episode is not None]
 
     def close(self) -> None:
         """Stop the threads and free the simulators."""

@@ -9,8 +9,9 @@ from typing import Any
 import gymnasium
 from gymnasium import spaces
 
-from goalrelay.data.interface import GOAL_KEYS, Interface, Layout, interface_of
+from goalrelay.data.interface import GOAL_KEYS, Interface, Part
 from goalrelay.data.rollout import Attributes
+from goalrelay.data.spaces import interface_of
 from goalrelay.errors import UsageError
 from goalrelay.types import Spec
 
@@ -59,11 +60,14 @@ def _notes(env: gymnasium.Env[Any, Any], interface: Interface) -> list[str]:
         extra = [key for key in space.spaces if key not in GOAL_KEYS]
         if extra:
             notes.append(f"ignored parts of the observation: {', '.join(map(str, extra))}")
-    for layout in interface.layouts:
-        first = next(iter(layout))
-        if len(layout) > 1 or first.choices:
-            key = next(iter(first.path), "observation")
-            notes.append(f"{key} is laid out as {', '.join(_described(layout))}")
+    keys = GOAL_KEYS[: len(interface.layouts)]
+    laid_out = [
+        f"{key}: {', '.join(map(_described, layout))}"
+        for key, layout in zip(keys, interface.layouts, strict=True)
+        if len(layout) > 1 or any(part.choices for part in layout)
+    ]
+    if laid_out:
+        notes.append(f"numbers are laid out as {'; '.join(laid_out)}")
     actions = interface.actions
     if actions.choices and actions.shape:
         count = math.prod(actions.choices)
@@ -71,10 +75,7 @@ def _notes(env: gymnasium.Env[Any, Any], interface: Interface) -> list[str]:
     return notes
 
 
-def _described(layout: Layout) -> list[str]:
-    """Each part: its key, how many numbers, and whether they are one-hot."""
-    names = [".".join(part.path[1:]) for part in layout]
-    return [
-        f"{name}{' ' if name else ''}({part.size}{' one-hot' if part.choices else ''})"
-        for name, part in zip(names, layout, strict=True)
-    ]
+def _described(part: Part) -> str:
+    """Its keys, how many numbers it is, and whether they are one-hot."""
+    name = ".".join(part.path[1:])
+    return f"{name} {part.size}{' one-hot' if part.choices else ''}".strip()

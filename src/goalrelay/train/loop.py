@@ -38,6 +38,8 @@ TRAIN, TEST, CONFIRM, SAMPLE, STATISTICS, AGAIN = range(6)
 """Streams of random numbers."""
 SCAN = 50
 """Updates in one jitted scan (rounded up to whole strides) when updates are counted per step."""
+LATE = 10
+"""Seconds that an evaluation may go on after the minutes of the run are used."""
 ABSURD = 1e12
 """A loss or a mean value above this has diverged."""
 
@@ -56,14 +58,16 @@ def run_loop(
     stopping: Callable[[], bool],
     on_evaluation: Callable[[Policy, Evaluation], None],
     on_cycle: Callable[[], None],
+    on_test: Callable[[int, int], None] = lambda *_: None,
 ) -> Stop:
     """Run cycles until the budget is used, `until` is confirmed twice, or `stopping` is true.
 
     Args:
         trainer: the run.
-        stopping: called before each cycle; true ends the loop.
+        stopping: called before each cycle and each episode of an evaluation; true ends the loop.
         on_evaluation: called with the policy after each evaluation.
         on_cycle: called after each cycle.
+        on_test: called in an evaluation with the episodes that are done, and with their number.
 
     Raises:
         Diverged: learning diverged; the trainer must not be saved.
@@ -71,16 +75,19 @@ def run_loop(
     """
     until, evaluation = trainer.experiment.until, None
     aim, settings = math.inf if until is None else until, trainer.experiment.evaluate
+    trainer.stopping, trainer.on_test = stopping, on_test
     while not stopping():
         finished = trainer.budget_fraction() >= 1
         if trainer.evaluation_due() or finished:
             policy = trainer.policy()
             count = settings.confirm if finished else settings.episodes
-            evaluation = trainer.evaluate(policy, count)
+            before, evaluation = evaluation, trainer.evaluate(policy, count)
             # some of many evaluations are lucky: two more, on other episodes, must confirm it
             for stream in () if finished else (CONFIRM, AGAIN):
                 if evaluation.success >= aim:
                     evaluation = trainer.evaluate(policy, settings.confirm, stream)
+            if stopping():  # the test is not whole; a resumed run repeats it
+                return Stop("interrupted", before)
             on_evaluation(policy, evaluation)
             if evaluation.success >= aim:
                 return Stop("until", evaluation)
@@ -127,6 +134,8 @@ class Trainer:
         self.buffer: ReplayBuffer = parts.buffer
         self.demonstrations: ReplayBuffer | None = parts.demonstrations
         self.collector: Collector = parts.collector
+        self.stopping: Callable[[], bool] = lambda: False
+        self.on_test: Callable[[int, int], None] = lambda *_: None
         self.notes = Notes(self.simulator)
         self.key = jax.random.key(experiment.seed)
         names = [name for agent in self.agents for name in agent.metrics]
@@ -167,10 +176,20 @@ class Trainer:
         return max(so_far / most for so_far, most in zip(done, budget, strict=True))
 
     def evaluate(self, policy: Policy, episodes: int, stream: int = TEST) -> Evaluation:
-        """Evaluate on seeds that only this cycle of this run uses."""
+        """Evaluate on seeds that only this cycle of this run uses.
+
+        There are fewer episodes if the run is stopped, or LATE seconds after its minutes are used.
+        """
+        minutes, now = self.experiment.minutes, self.counters.seconds
+        latest = math.inf if minutes is None else max(now, 60 * minutes) + LATE
+
+        def going(done: int) -> bool:
+            self.on_test(done, episodes)
+            return not done or not (self.stopping() or self.counters.seconds > latest)
+
         first = self._now.counters.cycle * 1_000_003  # cycles do not share seeds
         seeds = [self._seed(stream, first + i) for i in range(episodes)]
-        return evaluate(self.collector, policy, seeds)
+        return evaluate(self.collector, policy, seeds, going)
 
     def take_evaluation(self, evaluation: Evaluation) -> tuple[bool, dict[str, float]]:
         """Update the state by an evaluation.

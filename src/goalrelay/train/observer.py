@@ -18,6 +18,9 @@ class Observer:
     def cycle(self, counters: Counters, spent: float) -> None:
         """A cycle has ended; `spent` is the used fraction of the budget."""
 
+    def test(self, done: int, episodes: int) -> None:
+        """In an evaluation, so many of its episodes are done; called by any thread."""
+
     def evaluation(self, counters: Counters, evaluation: Evaluation) -> None:
         """An evaluation has ended."""
 

@@ -196,7 +196,9 @@ class _Session:
             if not self.folder.has_checkpoint():  # so that a run can be resumed from the start on
                 self._save()
             with _interruptible() as interrupted:
-                stop = run_loop(trainer, interrupted, self._evaluated, self._cycled)
+                stop = run_loop(
+                    trainer, interrupted, self._evaluated, self._cycled, self.observer.test
+                )
                 trainer.policy().save(self.folder.path, LAST)
                 # a run that is resumed after its end repeats the last evaluation
                 self._save(repeat_evaluation=stop.reason != "interrupted")
