@@ -61,5 +61,5 @@ class PointInTold(PointIn):
         return self.compute_reward(achieved, desired, info) == self.rewards[1]
 
 
-gymnasium.register("PointIn-v0", PointIn, max_episode_steps=20)
-gymnasium.register("PointInTold-v0", PointInTold, max_episode_steps=20)
+gymnasium.register("PointIn-v0", "unit_tasks:PointIn", max_episode_steps=20)
+gymnasium.register("PointInTold-v0", "unit_tasks:PointInTold", max_episode_steps=20)

@@ -8,5 +8,9 @@ class UsageError(Exception):
     """
 
 
+class TaskFailed(RuntimeError):
+    """An environment failed in an episode. The message names the task, the seed and the step."""
+
+
 class Diverged(Exception):
     """A loss or a value estimate became infinite, NaN or huge; the last checkpoint is kept."""

@@ -179,5 +179,10 @@ def _leaves(default: Any, values: Mapping[str, Any], prefix: str = "") -> dict[s
 
 def suggest(name: str, existing: Iterable[str]) -> str:
     """`; did you mean 'x'?` with the nearest existing name; empty if none is near."""
-    near = difflib.get_close_matches(name, list(existing), n=1, cutoff=0.5)
-    return f"; did you mean '{near[0]}'?" if near else ""
+    near = nearest(name, existing)
+    return f"; did you mean '{near}'?" if near else ""
+
+
+def nearest(name: str, existing: Iterable[str]) -> str | None:
+    """The nearest existing name; None if none is near."""
+    return next(iter(difflib.get_close_matches(name, list(existing), n=1, cutoff=0.5)), None)

@@ -84,6 +84,7 @@ def test_damage_is_said_in_one_line(tmp_path: Path) -> None:
     broken = {
         "no 'acs'": {k: v for k, v in whole.items() if k != "acs"},
         "holds no episode": {k: [] for k in whole},
+        "its info has no 'is_success'": {**whole, "info": [[{} for _ in whole["info"][0]]]},
         "cannot read": {**whole, "obs": [whole["obs"][0][:-1]]},
     }
     for said, parts in broken.items():

@@ -78,7 +78,9 @@ def test_facts_are_those_of_the_task_in_its_units(task: Simulator, tmp_path: Pat
     write(tmp_path / "d", [written], task, "a test")
     (facts,) = load(str(tmp_path / "d"), task)
     np.testing.assert_array_equal(facts.observation, written.observation.astype(np.float32))
-    np.testing.assert_allclose(task.interface.native(facts.action[2]), written.action[2], rtol=1e-6)
+    np.testing.assert_allclose(
+        task.interface.actions.native(facts.action[2]), written.action[2], rtol=1e-6
+    )
     assert facts.terminal
     assert facts.success == written.success[-1]
     assert facts.total_reward == written.reward.sum()
@@ -203,7 +205,7 @@ def test_no_dataset_is_said_in_one_line(tmp_path: Path) -> None:
 def test_demonstrations_of_another_task_are_refused(task: Simulator) -> None:
     one = episode(task, 2, 0)
     wide = one._replace(observation=np.zeros((3, 40)))
-    with pytest.raises(UsageError, match=r"do not fit task 'goalrelay/PointReach-v0'"):
+    with pytest.raises(UsageError, match=r"does not fit task 'goalrelay/PointReach-v0'"):
         fitted("there", wide, task)
     lost = one._replace(observation=one.observation * np.inf)
     with pytest.raises(UsageError, match="not finite"):

@@ -192,3 +192,33 @@ def test_show_counts_and_draws(tmp_path: Path, capsys: pytest.CaptureFixture[str
     assert "2 episodes by its scripted expert" in said
     assert "100 in all, 50 to 50" in said
     assert (out / "trajectories.png").stat().st_size > 10_000
+
+
+def test_an_episode_that_is_not_finite_is_named(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    task = open_task("stranger_tasks:Line-v0")
+    kept = list(generate(task, expert_of(task), range(3), Disturbance()))
+    kept[2].observation[4] = np.nan
+    write(tmp_path / "d", kept, task, "a test")
+    assert cli.main(["demos", "show", str(tmp_path / "d")]) == 0
+    assert "episode 2 has values that are not finite: observation[0] at step 4" in (
+        capsys.readouterr().out
+    )
+    words = ["demos", "import", str(tmp_path / "d"), "--out", str(tmp_path / "e")]
+    assert cli.main(words) == 2
+    assert f"episode 2 in {tmp_path / 'd'} has values that are not" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("name", ["Nested", "Places"])
+def test_what_is_laid_out_is_stored_and_read_again(name: str, tmp_path: Path) -> None:
+    task = open_task(f"stranger_tasks:{name}-v0")
+    rng = np.random.default_rng(0)
+    begin = lambda: lambda _: task.interface.actions.native(task.random(rng))  # noqa: E731
+    kept = list(generate(task, begin, range(2), Disturbance()))
+    write(tmp_path / "d", kept, task, "a test")
+    for ours, again in zip(kept, load(str(tmp_path / "d"), task), strict=True):
+        np.testing.assert_array_equal(again.observation, ours.observation.astype("f"))
+        np.testing.assert_array_equal(again.achieved, ours.achieved_goal.astype("f"))
+        native = [task.interface.actions.native(action) for action in again.action]
+        np.testing.assert_allclose(native, ours.action, rtol=1e-6)

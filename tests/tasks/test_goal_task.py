@@ -80,13 +80,12 @@ def test_a_users_goal_task_works_by_module_and_id() -> None:
     ("name", "complaint"),
     [
         ("NoReward", "has no compute_reward"),
-        ("ScalarReward", "must be vectorised"),
         ("OtherReward", "the two to agree"),
-        ("NeedsInfo", "must accept arrays"),
+        ("NeedsInfo", "must not need info"),
         ("TwoSizes", "goals of one size"),
-        ("Tuples", "one-dimensional Box or Discrete fits"),
+        ("Tuples", "Box, Discrete, MultiDiscrete and MultiBinary fit"),
         ("Unbounded", "unbounded actions"),
-        ("Picture", "one-dimensional Box fits"),
+        ("Picture", "Box spaces of one or two dimensions"),
         ("NoGoal", "needs observation, achieved_goal and desired_goal"),
         ("Broken", "could not be made: no such mesh"),
         ("Endless", "has no time limit"),
@@ -165,10 +164,12 @@ def test_discrete_actions_are_counted_from_0_and_executed_as_the_task_has_them(s
     gymnasium.register("Numbered-v0", maker, max_episode_steps=5)
     task = open_task("Numbered-v0")
     gymnasium.registry.pop("Numbered-v0")
-    native = [task.interface.native(np.asarray(action, np.int32)) for action in range(3)]
+    native = [task.interface.actions.native(np.asarray(action, np.int32)) for action in range(3)]
     assert native == [start, start + 1, start + 2]
     kind = np.uint8 if start > 0 else np.int64
-    np.testing.assert_array_equal(task.interface.normalized(np.array(native, kind)), [0, 1, 2])
+    np.testing.assert_array_equal(
+        task.interface.actions.normalized(np.array(native, kind)), [0, 1, 2]
+    )
     task.reset(0)
     before, after = (task.step(np.asarray(action, np.int32))[0] for action in (0, 2))
     assert after.achieved > before.achieved

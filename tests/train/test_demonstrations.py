@@ -277,7 +277,7 @@ def test_the_q_filter_protects_from_a_bad_demonstrator(tmp_path: Path) -> None:
     ("method", "task", "options", "complaint"),
     [
         ("her", REACH, {"demos__data": "nowhere"}, "nowhere holds no Minari dataset"),
-        ("her", "FetchReach-v4", {}, "do not fit task 'FetchReach-v4'"),
+        ("her", "FetchReach-v4", {}, "does not fit task 'FetchReach-v4'"),
         ("relay", REACH, {}, "declares no stages"),
         ("her", REACH, {"demos__share": 2.0}, "--demos.share"),
         ("her", REACH, {"demos__weight": -1.0}, "--demos.weight"),

@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 
 import goalrelay
+from conftest import SMALL
 from goalrelay.cli import main as cli
 from goalrelay.data.rollout import Simulator
 from goalrelay.errors import UsageError
@@ -120,11 +121,51 @@ def test_a_policy_gives_discrete_actions_as_the_task_counts_them(
     seen, _ = simulator.env.reset(seed=0)
     assert policy(seen) == goalrelay.load(tmp_path)(seen) == best + 1
     # Whoever counts actions from 0 acts in another task.
-    interface = simulator.interface._replace(first_action=0)
+    interface = simulator.interface._replace(
+        actions=simulator.interface.actions._replace(first=(0,))
+    )
     dataclasses.replace(policy, interface=interface).save(tmp_path)
     words = ["demos", "generate", FROM_ONE, "--policy", str(tmp_path), "--out", str(tmp_path / "d")]
     assert cli.main(words) == 2
     assert "does not fit" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("count", [1, 2, 5])
+def test_a_batch_of_observations_is_refused(count: int, tmp_path: Path) -> None:
+    run = goalrelay.train("her", POINT, episodes=1, out=tmp_path / "r", settings=SMALL)
+    seen, _ = open_task(POINT).env.reset(seed=0)
+    batch = {key: np.repeat(value[None], count, axis=0) for key, value in seen.items()}
+    with pytest.raises(UsageError, match=r"has shape \(\d, 2\), its space has \(2,\)"):
+        run.policy(batch)
+
+
+@pytest.mark.parametrize("name", ["Nested", "Places"])
+def test_a_policy_keeps_how_its_task_is_laid_out(name: str, tmp_path: Path) -> None:
+    learner = "dqn" if name == "Places" else "ddpg"
+    task = f"stranger_tasks:{name}-v0"
+    run = goalrelay.train(
+        "her", task, learner=learner, episodes=1, out=tmp_path / "r", settings=SMALL
+    )
+    simulator, policy = open_task(task), goalrelay.load(run.folder)
+    assert policy.interface.layouts == simulator.interface.layouts
+    for seed in range(5):
+        seen, _ = simulator.env.reset(seed=seed)
+        assert simulator.env.action_space.contains(policy(seen))
+
+
+def test_a_policy_of_the_plain_form_is_read(tmp_path: Path) -> None:
+    for name, task, learner in (("point", POINT, "ddpg"), ("from-one", FROM_ONE, "dqn")):
+        run = goalrelay.train(
+            "her", task, learner=learner, episodes=1, out=tmp_path / name, settings=SMALL
+        )
+        file = run.folder / "policy-last.json"
+        about = json.loads(file.read_text())
+        shape, choices, first = about.pop("actions")
+        del about["layouts"], shape, choices
+        about |= {"first_action": (first or [0])[0], "flat": False}
+        file.write_text(json.dumps(about))
+        seen, _ = open_task(task).env.reset(seed=0)
+        np.testing.assert_array_equal(goalrelay.load(file)(seen), run.policy(seen))
 
 
 def test_a_run_on_actions_from_one_is_trained_tested_and_exported(tmp_path: Path) -> None:
@@ -133,7 +174,7 @@ def test_a_run_on_actions_from_one_is_trained_tested_and_exported(tmp_path: Path
         "her", FROM_ONE, learner="dqn", episodes=3, out=tmp_path / "r", settings=settings
     )
     policy = goalrelay.load(run.folder)
-    assert policy.interface.first_action == 1
+    assert policy.interface.actions.first == (1,)
     env = gymnasium.make("FromOne-v0")
     assert all(env.action_space.contains(policy(env.reset(seed=i)[0])) for i in range(20))
     assert goalrelay.evaluate(run.folder, episodes=3).episodes == 3

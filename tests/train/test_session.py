@@ -247,13 +247,13 @@ from gymnasium import spaces
 class Task(gymnasium.Env):
     observation_space = spaces.Box(-1, 1, (2,), np.float32)
     action_space = spaces.Box(-1, 1, (1,), np.float32)
-    episodes = 0
+    episodes = 0  # three of them when it is opened
     def __init__(self, render_mode=None): pass
     def reset(self, *, seed=None, options=None):
         self.episodes += 1
         return np.zeros(2, np.float32), {}
     def step(self, action):
-        return np.zeros(2, np.float32), 1e30 if self.episodes > 8 else 1.0, False, False, {}
+        return np.zeros(2, np.float32), 1e30 if self.episodes > 11 else 1.0, False, False, {}
 
 gymnasium.register("Explosive-v0", Task, max_episode_steps=10)
 """

@@ -9,7 +9,7 @@ import goalrelay
 from goalrelay.errors import UsageError
 from goalrelay.report.bands import grouped, read_runs
 from goalrelay.train import sweep, sweep_file
-from goalrelay.train.loop import Counters
+from goalrelay.train.counters import Counters
 from goalrelay.train.observer import Observer
 
 RESULTS = Path(__file__).parents[2] / "results"

@@ -15,7 +15,7 @@ from goalrelay.data.rollout import Simulator
 from goalrelay.demos import baselines, dataset
 from goalrelay.demos.generate import Begin, Disturbance, expert_of
 from goalrelay.demos.generate import generate as play
-from goalrelay.demos.load import fitted, succeeded
+from goalrelay.demos.load import fitted_all, not_finite, succeeded
 from goalrelay.demos.teleop.gamepad import first as first_gamepad
 from goalrelay.demos.teleop.session import Wish, describe, session
 from goalrelay.demos.teleop.steering import Hand, Keys
@@ -156,7 +156,7 @@ def import_(arguments: Sequence[str]) -> int:
         task = _goal_task(_named(command, None))
         source = baselines.read(command.source, command.trusted)
         about = "a file of OpenAI Baselines"
-    episodes = [fitted(command.source, one, task) for one in source]
+    episodes = fitted_all(command.source, source, task)
     dataset.write(command.out, source, task, about)
     task.close()
     print(_rate([episode.success for episode in episodes]))
@@ -174,6 +174,9 @@ def show(arguments: Sequence[str]) -> int:
     print(f"{read.task or 'unknown task'}: {len(steps)} episodes by {read.about}")
     print(f"steps: {sum(steps):,} in all, {min(steps)} to {max(steps)} an episode")
     print(_rate([float(one.success[-1]) for one in read.demonstrations]))
+    for i, one in enumerate(read.demonstrations):
+        if not_finite(one):
+            print(f"episode {i} has values that are not finite: {not_finite(one)}")
     out = command.out or command.data / "trajectories.png"
     trajectories.draw(read.demonstrations, out)
     print(out)
@@ -211,8 +214,10 @@ def _demonstrator(command: Generate, task: Simulator) -> tuple[Begin, str]:
     if command.policy is None:
         return expert_of(task), "its scripted expert"
     policy = load_policy(command.policy)
+    acts = policy.interface.actions
     sizes = [(s.observation_size, s.goal_size, s.action_size) for s in (task.spec, policy.spec)]
-    if sizes[0] != sizes[1] or task.interface.first_action != policy.interface.first_action:
+    actions = [(s.shape, s.choices, s.first) for s in (task.interface.actions, acts)]
+    if sizes[0] != sizes[1] or actions[0] != actions[1]:
         raise UsageError(
             f"--policy {command.policy} was trained on '{policy.task}', which does not fit "
             f"'{task.id}'"

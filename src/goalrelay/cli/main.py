@@ -164,7 +164,8 @@ def sweep(arguments: Sequence[str]) -> int:
     print(f"{len(plan.runs)} runs in {out}, {command.jobs} at a time", flush=True)
 
     def report(row: sweeps.Row) -> None:
-        figures = f"success {row.success:.2f}  return {row.mean_return:.1f}"
+        success = "not measured" if row.success != row.success else f"{row.success:.2f}"
+        figures = f"success {success}  return {row.mean_return:.1f}"
         counts = f"{row.episodes:,} episodes  {row.steps:,} steps  {row.seconds:.1f} s"
         print(f"{row.variant} seed {row.seed}: {row.ended}  {figures}  {counts}", flush=True)
 

@@ -9,8 +9,9 @@ from rich.console import Console
 from rich.live import Live
 from rich.progress import BarColumn, Progress, TaskID, TextColumn
 
+from goalrelay.train.counters import Counters
 from goalrelay.train.evaluate import Evaluation
-from goalrelay.train.loop import Counters, Trainer
+from goalrelay.train.loop import Trainer
 from goalrelay.train.observer import Observer
 
 SPEED_WINDOW = 50
@@ -37,6 +38,10 @@ class Lines(Observer):
         self.speed = _Speed()
         if trainer.counters.cycle:
             self.console.print(f"going on from {_position(trainer.counters)}")
+
+    def note(self, text: str) -> None:
+        """Print a line."""
+        self.console.print(f"note: {text}", markup=False)
 
     def cycle(self, counters: Counters, spent: float) -> None:
         """Update the speed; only evaluations print."""
@@ -81,6 +86,11 @@ class Terminal(Lines):
         )
         self.progress.update(self.bar, completed=spent, status=status)
 
+    def test(self, done: int, episodes: int) -> None:
+        """Show it in the progress line."""
+        if self.bar is not None:
+            self.progress.update(self.bar, status=f"test: {done} of {episodes} episodes")
+
     def evaluation(self, counters: Counters, evaluation: Evaluation) -> None:
         """Print a line, and show the success rate in the progress line."""
         super().evaluation(counters, evaluation)
@@ -97,7 +107,9 @@ class Terminal(Lines):
 def describe(evaluation: Evaluation) -> str:
     """An evaluation in words."""
     parts = []
-    if not math.isnan(evaluation.success):
+    if math.isnan(evaluation.success):
+        parts.append(f"success not measured ({evaluation.episodes} episodes)")
+    else:
         parts.append(
             f"success {evaluation.success:.2f} (95% {evaluation.low:.2f}-{evaluation.high:.2f}, "
             f"{evaluation.episodes} episodes)"

@@ -195,8 +195,18 @@ class ReplayBuffer:
         }
 
     def restore(self, saved: dict[str, np.ndarray]) -> None:
-        """Take over a saved state."""
+        """Take over a saved state.
+
+        Raises:
+            UsageError: it is of a task with other sizes.
+        """
         for name in ("observation", "achieved", "desired", "action", "weight"):
+            has, needs = saved[name].shape[1:], getattr(self, name).shape[1:]
+            if has != needs:
+                raise UsageError(
+                    f"the checkpoint is of a task with other sizes: its {name} has shape {has}, "
+                    f"the task's now has {needs}"
+                )
             getattr(self, name)[: len(saved[name])] = saved[name]
         self._start = np.asarray(saved["start"])
         self._length = np.asarray(saved["length"])

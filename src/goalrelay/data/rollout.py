@@ -5,84 +5,47 @@ it. So results do not depend on how many threads there are, and a resumed run co
 MuJoCo's `mj_step` releases the interpreter lock, so threads suffice.
 """
 
+import math
 import queue
 import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import gymnasium
 import numpy as np
-from gymnasium import spaces
 
+from goalrelay.data.interface import GOAL_KEYS, count_of, row_of
+from goalrelay.data.spaces import interface_of
+from goalrelay.errors import TaskFailed, UsageError
 from goalrelay.types import Episode, Observation, Spec, Symmetry, Task
 
-GOAL_KEYS = ("observation", "achieved_goal", "desired_goal")
 SUCCESS_KEYS = ("is_success", "success")
 """Keys of `info` that may hold the success of a step."""
 Begin = Callable[[np.random.Generator], Callable[[Observation], np.ndarray]]
 """Called at the start of an episode with its own random numbers: gives what acts in it."""
 
 
-class Interface(NamedTuple):
-    """How the observations and actions of a task are converted."""
+class Attributes:
+    """Attributes of an environment or of one of its wrappers, the outermost first."""
 
-    low: np.ndarray
-    """[A] lowest actions of the environment, float32; empty for discrete actions"""
-    high: np.ndarray
-    """[A] highest actions"""
-    first_action: int
-    """number of the environment's first discrete action; learners count from 0"""
-    flat: bool
-    """whether the task has no goals"""
+    def __init__(self, env: gymnasium.Env[Any, Any]):
+        self._env = env
 
-    def observation(self, raw: Any, reward: float = 0.0) -> Observation:
-        """The library's observation, float32, copied: environments may overwrite their arrays.
-
-        Args:
-            raw: the dictionary of a goal task, or the array of a flat task.
-            reward: of the last step, which a flat task stores as its achieved goal.
-        """
-        if self.flat:
-            flat = np.array(raw, np.float32).reshape(-1)
-            return Observation(flat, np.array([reward], np.float32), np.zeros(0, np.float32))
-        return Observation(*(np.array(raw[key], np.float32) for key in GOAL_KEYS))
-
-    def native(self, decision: np.ndarray) -> Any:
-        """The action in the environment's own units.
-
-        Args:
-            decision: a normalised action, [A] in [-1, 1] or [] int. Further numbers, such as the
-                sub-goal of a hierarchy, are ignored.
-        """
-        if not len(self.low):
-            return self.first_action + int(decision)
-        centre, half = (self.high + self.low) / 2, (self.high - self.low) / 2
-        action = np.clip(decision[: len(self.low)], -1, 1)
-        return (centre + half * action).astype(np.float32)
-
-    def normalized(self, native: np.ndarray) -> np.ndarray:
-        """Actions in the learners' units, [..., A] in [-1, 1] or [...] int32 counted from 0.
-
-        Args:
-            native: actions in the environment's own units, [..., A] or [...] int.
-        """
-        if not len(self.low):
-            return (np.asarray(native, np.int64) - self.first_action).astype(np.int32)
-        centre, half = (self.high + self.low) / 2, (self.high - self.low) / 2
-        unit = (np.asarray(native, np.float32) - centre) / half
-        return unit.clip(-1, 1).astype(np.float32)
+    def __getattr__(self, name: str) -> Any:
+        return self._env.get_wrapper_attr(name)
 
 
-def interface_of(observation_space: Any, action_space: Any) -> Interface:
-    """The interface of an environment with these Gymnasium spaces."""
-    low = high = np.zeros(0, np.float32)
-    first = 0
-    if isinstance(action_space, spaces.Discrete):
-        first = int(action_space.start)
-    elif isinstance(action_space, spaces.Box):
-        low, high = action_space.low, action_space.high
-    return Interface(low, high, first, not isinstance(observation_space, spaces.Dict))
+Call = Literal["batch", "single"]
+"""Whether a function of a task takes batches of goals, or is called once for each goal."""
+
+
+class Calls(NamedTuple):
+    """How the functions of a task are called; `tasks.contract` finds out."""
+
+    reward: Call = "batch"
+    terminated: Call | None = None
+    """None: the task has no `compute_terminated`, or one that cannot be asked."""
 
 
 class Simulator:
@@ -93,7 +56,8 @@ class Simulator:
         task_id: for messages.
         spec: of the task.
         symmetries: that the task declares.
-        terminates: whether the task has a batched `compute_terminated`.
+        calls: how its reward and terminal functions are called.
+        notes: what the user should know of the task, a line each.
     """
 
     def __init__(
@@ -102,17 +66,17 @@ class Simulator:
         task_id: str,
         spec: Spec,
         symmetries: tuple[Symmetry, ...] = (),
-        terminates: bool = False,
+        calls: Calls | None = None,
+        notes: tuple[str, ...] = (),
     ):
         self.env, self.id, self.spec, self.symmetries = env, task_id, spec, symmetries
+        self.calls, self.notes = calls or Calls(), notes
         self.interface = interface_of(env.observation_space, env.action_space)
         self.flat = self.interface.flat
-        self._raw: Any = env.unwrapped
-        self._has_evaluation_goals = hasattr(self._raw, "evaluation")
-        self.terminates = terminates
-        """Whether the task itself tells where it ends, for any goal."""
-        task = self._raw if hasattr(self._raw, "reward_type") else getattr(self._raw, "task", None)
-        self._sparse = getattr(task, "reward_type", None) == "sparse"
+        self._own: Any = Attributes(env)
+        self._has_evaluation_goals = hasattr(self._own, "evaluation")
+        owner = self._own if hasattr(self._own, "reward_type") else getattr(self._own, "task", None)
+        self._sparse = getattr(owner, "reward_type", None) == "sparse"
         self._reward_lock = threading.Lock()
 
     @property
@@ -138,23 +102,23 @@ class Simulator:
         Args:
             action: normalised, [A] in [-1, 1], or discrete, [] int.
         """
-        raw, reward, terminated, truncated, info = self.env.step(self.interface.native(action))
-        reward = float(reward)
+        native = self.interface.actions.native(action)
+        raw, reward, terminated, truncated, info = self.env.step(native)
+        reward = number(reward, "reward")
         observation = self.interface.observation(raw, reward)
-        return observation, reward, bool(terminated), truncated, info
+        return observation, reward, bool(terminated), bool(truncated), info
 
     def show(self, position: np.ndarray) -> None:
         """Set the sub-goal position, [2] m, that tasks with an attribute `subgoal` draw."""
-        if hasattr(self._raw, "subgoal"):
-            self._raw.subgoal = tuple(position.tolist())
+        if hasattr(self._own, "subgoal"):
+            self.env.set_wrapper_attr("subgoal", tuple(position.tolist()))
 
     def reward(self, achieved: np.ndarray, desired: np.ndarray) -> np.ndarray:
         """Rewards of achieved goals under desired ones: [B, .], [B, G] -> [B] float32."""
         if self.flat:
             return achieved[:, 0]
-        achieved, desired = np.array(achieved), np.array(desired)  # the task may compute in place
-        with self._reward_lock:
-            return np.array(self._raw.compute_reward(achieved, desired, {}), np.float32)
+        goals = self.interface.goals(achieved, desired)
+        return self._ask("compute_reward", self.calls.reward, goals, np.float32)
 
     def terminal(self, achieved: np.ndarray, desired: np.ndarray, ended: np.ndarray) -> np.ndarray:
         """Whether the task ends at achieved goals under desired ones: [B] bool.
@@ -163,33 +127,75 @@ class Simulator:
             achieved: [B, .]
             desired: [B, G]
             ended: [B] bool, whether the episode ended there. This is the result for tasks without
-                a batched `compute_terminated`.
+                a `compute_terminated`.
         """
-        if not self.terminates:
+        call = self.calls.terminated
+        if call is None:
             return ended
-        achieved, desired = np.array(achieved), np.array(desired)  # the task may compute in place
+        goals = self.interface.goals(achieved, desired)
+        return self._ask("compute_terminated", call, goals, bool)
+
+    def _ask(self, name: str, call: Call, goals: tuple[Any, Any], kind: Any) -> np.ndarray:
+        """The results [B] of a function of the task; it may compute in place and reuse arrays."""
+        function, count = getattr(self._own, name), count_of(goals)
         with self._reward_lock:
-            return np.array(self._raw.compute_terminated(achieved, desired, {}), bool)
+            if call == "batch":
+                return np.array(function(*goals, {}), kind).reshape(count)
+            each = (function(*row_of(goals, row), {}) for row in range(count))
+            return np.array([number(one, name) for one in each], kind)
 
     def success(self, info: dict[str, Any], terminated: bool, reward: float) -> float:
         """1 or 0 for the last step; NaN if the task does not define success."""
         for key in SUCCESS_KEYS:
             if key in info:
-                return float(info[key])
+                return number(info[key], key)
         if self._sparse and self.spec.reward_range is not None:
             return float(reward >= self.spec.reward_range[1])
         return float("nan")
+
+    def reports_success(self) -> bool:
+        """Whether the task says if an episode succeeded; tried on random steps of one."""
+        if self.spec.reward_range is not None:
+            return True
+        rng = np.random.default_rng(0)
+        self.reset(0)
+        for _ in range(self.spec.horizon):
+            _, _, terminated, truncated, info = self.step(self.random(rng))
+            if any(key in info for key in SUCCESS_KEYS):
+                return True
+            if terminated or truncated:
+                break
+        return False
+
+    def random(self, rng: np.random.Generator) -> np.ndarray:
+        """A random decision: [A] float32 in [-1, 1], or [] int32."""
+        if self.spec.discrete:
+            return np.asarray(rng.integers(self.spec.action_size), np.int32)
+        return rng.uniform(-1, 1, self.spec.action_size).astype(np.float32)
 
     def close(self) -> None:
         """Free the simulator."""
         self.env.close()
 
 
+def number(value: Any, name: str) -> float:
+    """A number that may be in an array of one.
+
+    Raises:
+        UsageError: it is not one number.
+    """
+    if value is None or np.size(value) != 1:
+        shown = "None" if value is None else f"an array of shape {np.shape(value)}"
+        raise UsageError(f"the environment's {name} is {shown}, and should be one number")
+    return float(value) if np.ndim(value) == 0 else float(np.reshape(value, ()))
+
+
 def rollout(task: Simulator, begin: Begin, seed: int, evaluation: bool = False) -> Episode:
     """Run one episode to its end; one of evaluation may have goals of its own (`Simulator.reset`).
 
     Raises:
-        RuntimeError: the environment failed; the message names the task and the episode's seed.
+        TaskFailed: the environment failed, or gave a number that is not finite; the message names
+            the task, the episode's seed and the step.
     """
     spec = task.spec
     rng = np.random.default_rng([seed, 1])  # not the stream the environment draws from
@@ -207,14 +213,37 @@ def rollout(task: Simulator, begin: Begin, seed: int, evaluation: bool = False) 
             steps.append(observation)
     except Exception as error:
         where = f"task '{task.id}' failed in the episode with seed {seed}, step {len(actions)}"
-        raise RuntimeError(f"{where}: {error}") from error
+        raise TaskFailed(f"{where}: {error}") from error
+    fields = [np.stack(field) for field in zip(*steps, strict=True)]
+    _check_finite(task, fields, total, seed)
     return Episode(
-        *(np.stack(field) for field in zip(*steps, strict=True)),
+        *fields,
         action=np.stack(actions),
         terminal=terminated,
         success=task.success(info, terminated, reward),
         total_reward=total,
     )
+
+
+def _check_finite(task: Simulator, fields: Sequence[np.ndarray], total: float, seed: int) -> None:
+    """Refuse an episode with a number that is NaN or infinite.
+
+    Raises:
+        TaskFailed: the message says where the first one is.
+    """
+    for name, field in zip(GOAL_KEYS, fields, strict=True):
+        broken = np.argwhere(~np.isfinite(field))
+        if len(broken):
+            step, column = broken[0]
+            what = "the reward" if task.flat and name == GOAL_KEYS[1] else f"{name}[{column}]"
+            raise TaskFailed(
+                f"task '{task.id}': {what} became {field[step, column]:g} in the episode with seed "
+                f"{seed}, step {step}"
+            )
+    if not math.isfinite(total):
+        raise TaskFailed(
+            f"task '{task.id}': the rewards of the episode with seed {seed} add up to {total:g}"
+        )
 
 
 class Collector:
@@ -228,18 +257,35 @@ class Collector:
         self._pool = ThreadPoolExecutor(threads, "collect")
 
     def collect(
-        self, begin: Begin, seeds: Sequence[int], evaluation: bool = False
+        self,
+        begin: Begin,
+        seeds: Sequence[int],
+        evaluation: bool = False,
+        going: Callable[[int], bool] = lambda _: True,
     ) -> list[Episode]:
-        """One episode a seed, in the order of the seeds; of training or of evaluation."""
+        """One episode a seed, in the order of the seeds.
 
-        def run(seed: int) -> Episode:
+        Args:
+            begin: who acts.
+            seeds: of the episodes.
+            evaluation: whether they are of evaluation, not of training.
+            going: called before each episode with the number of those that are done; once it is
+                false, no more begin, and there are fewer episodes than seeds.
+        """
+        done: list[int] = []
+
+        def run(seed: int) -> Episode | None:
+            if not going(len(done)):
+                return None
             task = self._free.get()
             try:
-                return rollout(task, begin, seed, evaluation)
+                episode = rollout(task, begin, seed, evaluation)
+                done.append(seed)
+                return episode
             finally:
                 self._free.put(task)
 
-        return list(self._pool.map(run, seeds))
+        return [episode for episode in self._pool.map(run, seeds) if episode is not None]
 
     def close(self) -> None:
         """Stop the threads and free the simulators."""

@@ -61,6 +61,8 @@ def _episode(
     length = len(actions)
     if not length or len(timesteps) != length + 1 or len(infos) != length:
         raise ValueError(f"{len(timesteps)} timesteps, {length} actions, {len(infos)} infos")
+    if not all("is_success" in info for info in infos):
+        raise ValueError("its info has no 'is_success', which says when an episode succeeded")
     success = np.array([float(np.squeeze(info["is_success"])) for info in infos])
     return Demonstration(
         *(np.stack([np.asarray(timestep[key]) for timestep in timesteps]) for key in KEYS),

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
+from gymnasium import spaces
 from gymnasium.envs.registration import EnvSpec
 
 from goalrelay.data.rollout import Simulator
@@ -109,7 +110,7 @@ def _store(
     storage_kind = importlib.import_module("minari.dataset.minari_storage").MinariStorage
     storage = storage_kind.new(
         data,
-        observation_space=task.env.observation_space,
+        observation_space=_stored_space(task),
         action_space=task.env.action_space,
         env_spec=_storable(task.env.spec),
     )
@@ -123,6 +124,18 @@ def _store(
         }
     )
     storage.update_episodes([_to_minari(buffer, d) for d in demonstrations])
+
+
+def _stored_space(task: Simulator) -> Any:
+    """The space of what is stored: the task's own, or a plain one for what is laid out anew."""
+    layouts = task.interface.layouts
+    if all(len(layout) == 1 and len(layout[0].shape) == 1 for layout in layouts) and not any(
+        layout[0].choices for layout in layouts
+    ):
+        return task.env.observation_space
+    sizes = [sum(part.size for part in layout) for layout in layouts]
+    boxes = [spaces.Box(-np.inf, np.inf, (size,), np.float64) for size in sizes]
+    return spaces.Dict(dict(zip(KEYS, boxes, strict=True)))
 
 
 def check_new(folder: Path) -> None:

@@ -11,8 +11,9 @@ from typing import Any
 import numpy as np
 
 from goalrelay import tasks
-from goalrelay.data.rollout import Simulator
-from goalrelay.demos.dataset import KEYS, Demonstration
+from goalrelay.data.rollout import Attributes, Simulator
+from goalrelay.data.rollout import number as one_number
+from goalrelay.demos.dataset import Demonstration
 from goalrelay.errors import UsageError
 from goalrelay.settings import number
 
@@ -43,7 +44,7 @@ def expert_of(task: Simulator) -> Begin:
     Raises:
         UsageError: the task has no expert.
     """
-    own = getattr(task.env.unwrapped, "expert", None)
+    own = getattr(Attributes(task.env), "expert", None)
     if own is not None:
         return own
     ours = tasks.own_tasks()
@@ -86,29 +87,25 @@ def play(task: Simulator, act: Controller, seed: int, stop: Stop | None = None) 
         seed: of the reset.
         stop: called after each step; true ends the episode before the task does.
     """
+    parts = task.interface.parts
     observation, _ = task.env.reset(seed=seed)
-    timesteps, actions, rewards, success = [_copied(observation)], [], [], []
+    timesteps, actions, rewards, success = [parts(observation)], [], [], []
     terminated = truncated = False
     while not (terminated or truncated or (stop is not None and success and stop(success))):
         action = act(observation)
         actions.append(np.array(action))  # before the step: the environment may change it in place
         observation, reward, terminated, truncated, info = task.env.step(action)
-        timesteps.append(_copied(observation))
-        rewards.append(float(reward))
-        success.append(task.success(info, bool(terminated), float(reward)))
+        timesteps.append(parts(observation))
+        rewards.append(one_number(reward, "reward"))
+        success.append(task.success(info, bool(terminated), rewards[-1]))
     return Demonstration(
-        *(np.stack([timestep[key] for timestep in timesteps]) for key in KEYS),
+        *(np.stack(part) for part in zip(*timesteps, strict=True)),
         action=np.stack(actions),
         reward=np.array(rewards),
         terminated=bool(terminated),
         success=np.array(success),
         seed=seed,
     )
-
-
-def _copied(observation: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
-    """A copy of one timestep: the environment may overwrite its arrays at the next step."""
-    return {key: np.array(observation[key]) for key in KEYS}
 
 
 def _noisy(task: Simulator, act: Controller, noise: float, rng: np.random.Generator) -> Controller:
@@ -118,8 +115,8 @@ def _noisy(task: Simulator, act: Controller, noise: float, rng: np.random.Genera
 
     def disturbed(observation: Mapping[str, np.ndarray]) -> np.ndarray:
         action = np.asarray(act(observation))
-        return task.interface.native(
-            task.interface.normalized(action) + noise * rng.standard_normal(action.shape)
+        return task.interface.actions.native(
+            task.interface.actions.normalized(action) + noise * rng.standard_normal(action.shape)
         )
 
     return disturbed
@@ -129,5 +126,5 @@ def _random(task: Simulator, rng: np.random.Generator) -> Controller:
     """A controller with uniformly random actions."""
     size = task.spec.action_size
     if task.spec.discrete:
-        return lambda _: task.interface.native(np.asarray(rng.integers(size)))
-    return lambda _: task.interface.native(rng.uniform(-1, 1, size))
+        return lambda _: task.interface.actions.native(np.asarray(rng.integers(size)))
+    return lambda _: task.interface.actions.native(rng.uniform(-1, 1, size))

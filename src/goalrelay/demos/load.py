@@ -1,5 +1,6 @@
 """Demonstrations as episodes for the replay buffer."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -22,7 +23,7 @@ def load(folder: str, task: Simulator, most: int | None = None) -> list[Episode]
         UsageError: the folder has no dataset (see `dataset.read`), or one of another task.
     """
     demonstrations = read(folder).demonstrations[:most]
-    return [fitted(folder, demonstration, task) for demonstration in demonstrations]
+    return fitted_all(folder, demonstrations, task)
 
 
 def succeeded(demonstration: Demonstration, task: Simulator) -> float:
@@ -32,11 +33,33 @@ def succeeded(demonstration: Demonstration, task: Simulator) -> float:
     return task.success({}, demonstration.terminated, float(demonstration.reward[-1]))
 
 
-def fitted(folder: str | Path, demonstration: Demonstration, task: Simulator) -> Episode:
+def fitted_all(
+    source: str | Path, demonstrations: Sequence[Demonstration], task: Simulator
+) -> list[Episode]:
+    """Demonstrations in the form of the task's own episodes; messages number them from 0.
+
+    Raises:
+        UsageError: see `fitted`.
+    """
+    return [fitted(f"episode {i} in {source}", d, task) for i, d in enumerate(demonstrations)]
+
+
+def not_finite(demonstration: Demonstration) -> str:
+    """The first number that is NaN or infinite, such as `observation[3] at step 7`; else empty."""
+    for name, part in zip(Demonstration._fields[:4], demonstration, strict=False):
+        array = np.asarray(part)
+        broken = np.argwhere(~np.isfinite(array.reshape(len(array), -1)))
+        if len(broken):
+            step, column = broken[0]
+            return f"{name}{f'[{column}]' if array.ndim > 1 else ''} at step {step}"
+    return ""
+
+
+def fitted(where: str, demonstration: Demonstration, task: Simulator) -> Episode:
     """A demonstration in the form of the task's own episodes.
 
     Args:
-        folder: of the demonstration, for messages.
+        where: which one it is, for messages.
         demonstration: in the task's own units.
         task: the task that it is of.
 
@@ -45,19 +68,20 @@ def fitted(folder: str | Path, demonstration: Demonstration, task: Simulator) ->
     """
     spec = task.spec
     has = tuple(np.shape(part)[1:] for part in demonstration[:4])
-    action = () if spec.discrete else (spec.action_size,)
-    needs = ((spec.observation_size,), (spec.achieved_size,), (spec.goal_size,), action)
+    actions = task.interface.actions
+    needs = ((spec.observation_size,), (spec.achieved_size,), (spec.goal_size,), actions.shape)
     if has != needs:
         raise UsageError(
-            f"the demonstrations in {folder} do not fit task '{task.id}': observation, achieved "
-            f"goal, desired goal and action have shapes {has}, the task's have {needs}"
+            f"{where} does not fit task '{task.id}': observation, achieved goal, desired goal and "
+            f"action have shapes {has}, the task's have {needs}"
         )
-    if not all(np.isfinite(part).all() for part in demonstration[:4]):
-        raise UsageError(f"the demonstrations in {folder} have values that are not finite")
-    action = task.interface.normalized(demonstration.action)
+    broken = not_finite(demonstration)
+    if broken:
+        raise UsageError(f"{where} has values that are not finite: {broken}")
+    action = actions.normalized(demonstration.action)
     if spec.discrete and not ((action >= 0) & (action < spec.action_size)).all():
         raise UsageError(
-            f"the demonstrations in {folder} have actions that task '{task.id}' does not have: "
+            f"{where} has actions that task '{task.id}' does not have: "
             f"its actions are {task.env.action_space}"
         )
     return Episode(

@@ -23,9 +23,8 @@ from goalrelay.errors import UsageError
 from goalrelay.report import opengl
 from goalrelay.report.target import write_target
 from goalrelay.report.viewer import Watched, aim, check_display, open_viewer, simulation
-from goalrelay.tasks.goal_task import open_task
 from goalrelay.train.evaluate import Evaluation, summarize
-from goalrelay.train.policy import Policy, load
+from goalrelay.train.policy import Policy, load, open_fitting
 from goalrelay.types import Episode, Observation
 
 ENDINGS = (".mp4", ".gif")
@@ -100,7 +99,7 @@ def play(path: Path, episodes: int | None = None, seed: int = 0) -> None:
     """
     _check_numbers(episodes, seed)
     policy = load(path)
-    task = open_task(policy.task, policy.task_options)
+    task = open_fitting(policy)
     film = f"`goalrelay record {path} --out film.mp4`"
     try:
         model_and_data = simulation(task.env)
@@ -127,7 +126,7 @@ def _check_numbers(episodes: int | None, seed: int) -> None:
 def _film(policy: Policy, file: Path, episodes: int, seed: int) -> Evaluation:
     """Run the episodes and write their frames to the file, one at a time."""
     imageio = _imageio(file.suffix.lower())
-    task = open_task(policy.task, policy.task_options, render_mode="rgb_array")
+    task = open_fitting(policy, "rgb_array")
     try:
         if simulation(task.env) is not None:
             opengl.choose_backend()

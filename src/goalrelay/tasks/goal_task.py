@@ -12,21 +12,23 @@ no second code path.
 
 import importlib
 import sys
+import traceback
 import warnings
 from collections.abc import Sequence
 from typing import Any
 
 import gymnasium
 import numpy as np
-from gymnasium import spaces
 
 from goalrelay import tasks
-from goalrelay.data.rollout import GOAL_KEYS, Simulator
+from goalrelay.data.interface import GOAL_KEYS
+from goalrelay.data.rollout import Attributes, Simulator
 from goalrelay.errors import UsageError
-from goalrelay.settings import suggest
+from goalrelay.settings import nearest
 from goalrelay.tasks import differences, fetch_stages, stock
+from goalrelay.tasks.contract import check_contract, reward_range
 from goalrelay.tasks.reward_trial import tried
-from goalrelay.tasks.specification import check_contract, read_spec
+from goalrelay.tasks.specification import read_spec
 from goalrelay.tasks.stock import register_stock
 from goalrelay.tasks.structure import TaskStructure, find_structure
 from goalrelay.tasks.structure_checks import check_structure
@@ -46,15 +48,15 @@ def simulator_of(env: gymnasium.Env[Any, Any], task_id: str) -> Simulator:
     Raises:
         UsageError: the environment does not fit the goal contract, or its declaration is wrong.
     """
-    flat = not isinstance(env.observation_space, spaces.Dict)
-    bare = Simulator(env, task_id, read_spec(env, task_id, flat))
-    terminates = not flat and check_contract(bare)
+    spec, notes = read_spec(env, task_id)
+    bare = Simulator(env, task_id, spec)
+    calls, told = check_contract(bare)
+    bare.calls = calls
     structure = _structure(bare)
-    spec = bare.spec
-    timesteps = None if flat else _sample_timesteps(bare)
+    timesteps = None if bare.flat else _sample_timesteps(bare)
     if timesteps is not None:
         found, scale = tried(bare.reward, timesteps)
-        spec = spec._replace(reward_range=spec.reward_range or found, reward_scale=scale)
+        spec = spec._replace(reward_range=reward_range(bare) or found, reward_scale=scale)
     spec = spec._replace(
         stages=structure.stages,
         position_columns=structure.position_columns,
@@ -66,7 +68,7 @@ def simulator_of(env: gymnasium.Env[Any, Any], task_id: str) -> Simulator:
         stages, positions = structure.stages, structure.position_columns
         differences.check_hidden(stages, positions, timesteps, f"task '{task_id}'")
         spec = spec._replace(differences=differences.lacking(stages, positions, timesteps))
-    return Simulator(env, task_id, spec, structure.symmetries, terminates)
+    return Simulator(env, task_id, spec, structure.symmetries, calls, (*notes, *told))
 
 
 def _structure(simulator: Simulator) -> TaskStructure:
@@ -74,7 +76,7 @@ def _structure(simulator: Simulator) -> TaskStructure:
     spec = simulator.spec
     sizes = (spec.observation_size, spec.achieved_size, spec.goal_size, spec.action_size)
     return check_structure(
-        find_structure(simulator.id, simulator.env.unwrapped, fetch_stages.find(simulator.id)),
+        find_structure(simulator.id, Attributes(simulator.env), fetch_stages.find(simulator.id)),
         f"task '{simulator.id}'",
         dict(zip((*GOAL_KEYS, "action"), sizes, strict=True)),
     )
@@ -114,8 +116,11 @@ def open_task(
     elif name not in gymnasium.registry:
         register_stock()
     if name not in gymnasium.registry:
-        raise UsageError(f"unknown task '{task_id}'{suggest(name, gymnasium.registry)}")
+        raise UsageError(f"unknown task '{task_id}'{_suggested(module, name)}")
     arguments = _parse_options(options)
+    steps = arguments.get("max_episode_steps", 1)  # Gymnasium's own, of every task
+    if type(steps) is not int or steps < 1:
+        raise UsageError(f"--task-options max_episode_steps must be 1 or more, got {steps}")
     if render_mode is not None:  # a user's environment may not have this argument
         arguments["render_mode"] = render_mode
     try:
@@ -151,6 +156,30 @@ def _import_user_module(module: str, task_id: str) -> None:
         importlib.import_module(module)
     except ModuleNotFoundError as error:
         raise UsageError(f"task '{task_id}': no module named '{error.name}'") from error
+    except (Exception, SystemExit) as error:  # modules of users can do anything
+        reason = str(error).strip().splitlines() or [""]
+        line = traceback.extract_tb(error.__traceback__)[-1]
+        where = "" if isinstance(error, SyntaxError) else f" ({line.filename}, line {line.lineno})"
+        raise UsageError(
+            f"task '{task_id}': importing '{module}' fails with {type(error).__name__}: "
+            f"{reason[0]}{where}"
+        ) from error
+
+
+def _suggested(module: str, name: str) -> str:
+    """`; did you mean 'module:space/Name-v0'?`: the nearest name, of that module and namespace."""
+
+    def registered_by(spec: Any) -> bool:
+        entry = spec.entry_point
+        owner = entry if isinstance(entry, str) else getattr(entry, "__module__", "")
+        return f"{owner}:".startswith((f"{module}:", f"{module}."))
+
+    ids = [i for i, spec in gymnasium.registry.items() if not module or registered_by(spec)]
+    namespace = name.rpartition("/")[0]
+    ids = [i for i in ids if namespace and i.startswith(f"{namespace}/")] or ids
+    named = {i.rpartition("/")[2]: f"{module}:{i}" if module else i for i in reversed(ids)}
+    near = nearest(name.rpartition("/")[2], named)
+    return "" if near is None else f"; did you mean '{named[near]}'?"
 
 
 def _parse_options(options: Sequence[str]) -> dict[str, Any]:

@@ -26,7 +26,7 @@ def tried(
         (reward away from the goal, reward at the goal) of a task with two rewards, else None; and
         the mean distance of a reward from that at the goal, 1 where it cannot be told.
     """
-    achieved, desired = timesteps.achieved, timesteps.desired
+    achieved, desired = (x.astype(np.float32) for x in (timesteps.achieved, timesteps.desired))
     near = reward(desired, desired)
     count = len(desired)
     rows, columns = np.divmod(np.arange(count * count), count)

@@ -1,7 +1,7 @@
 """Evaluation of a policy: success rate with its interval, return, final distance to the goal."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -89,8 +89,19 @@ def summarize(episodes: Sequence[Episode], spec: Spec) -> Evaluation:
     )
 
 
-def evaluate(collector: Collector, policy: Policy, seeds: Sequence[int]) -> Evaluation:
-    """Evaluate the deterministic policy on one episode for each seed."""
-    return summarize(
-        collector.collect(lambda _: policy.act(), seeds, evaluation=True), policy.method.task.spec
-    )
+def evaluate(
+    collector: Collector,
+    policy: Policy,
+    seeds: Sequence[int],
+    going: Callable[[int], bool] = lambda _: True,
+) -> Evaluation:
+    """Evaluate the deterministic policy on one episode for each seed, or fewer.
+
+    Args:
+        collector: runs the episodes.
+        policy: that acts.
+        seeds: of the episodes.
+        going: see `Collector.collect`; true while no episode is done.
+    """
+    episodes = collector.collect(lambda _: policy.act(), seeds, True, going)
+    return summarize(episodes, policy.method.task.spec)

@@ -20,17 +20,18 @@ import jax
 import numpy as np
 
 from goalrelay.data.buffer import ReplayBuffer
-from goalrelay.data.relabel import came_to_goal, stage_objective, whole
 from goalrelay.data.rollout import Collector
-from goalrelay.errors import Diverged, UsageError
+from goalrelay.errors import Diverged
 from goalrelay.learners.agent import Agent
 from goalrelay.learners.networks import MLP
 from goalrelay.methods.base import combine
 from goalrelay.train import config as experiments
 from goalrelay.train.build import Parts, build, store
 from goalrelay.train.config import AnyExperiment
+from goalrelay.train.counters import Counters, EndsAtGoal
 from goalrelay.train.evaluate import Evaluation, evaluate
 from goalrelay.train.metrics import Metrics
+from goalrelay.train.notes import Notes
 from goalrelay.train.policy import Policy
 from goalrelay.types import Array, Batch, Episode, Snapshot, Steps
 
@@ -38,6 +39,8 @@ TRAIN, TEST, CONFIRM, SAMPLE, STATISTICS, AGAIN = range(6)
 """Streams of random numbers."""
 SCAN = 50
 """Updates in one jitted scan (rounded up to whole strides) when updates are counted per step."""
+LATE = 10
+"""Seconds that an evaluation may go on after the minutes of the run are used."""
 ABSURD = 1e12
 """A loss or a mean value above this has diverged."""
 
@@ -56,33 +59,36 @@ def run_loop(
     stopping: Callable[[], bool],
     on_evaluation: Callable[[Policy, Evaluation], None],
     on_cycle: Callable[[], None],
+    on_test: Callable[[int, int], None] = lambda *_: None,
 ) -> Stop:
     """Run cycles until the budget is used, `until` is confirmed twice, or `stopping` is true.
 
     Args:
         trainer: the run.
-        stopping: called before each cycle; true ends the loop.
+        stopping: called before each cycle and each episode of an evaluation; true ends the loop.
         on_evaluation: called with the policy after each evaluation.
         on_cycle: called after each cycle.
+        on_test: called in an evaluation with the episodes that are done, and with their number.
 
     Raises:
         Diverged: learning diverged; the trainer must not be saved.
-        UsageError: `until` is set for a task that does not report success.
+        TaskFailed: the environment failed; the trainer is as it was at the start of the cycle.
     """
     until, evaluation = trainer.experiment.until, None
     aim, settings = math.inf if until is None else until, trainer.experiment.evaluate
+    trainer.stopping, trainer.on_test = stopping, on_test
     while not stopping():
         finished = trainer.budget_fraction() >= 1
         if trainer.evaluation_due() or finished:
             policy = trainer.policy()
             count = settings.confirm if finished else settings.episodes
-            evaluation = trainer.evaluate(policy, count)
-            if until is not None and math.isnan(evaluation.success):
-                raise UsageError(f"--until: task '{trainer.simulator.id}' does not report success")
+            before, evaluation = evaluation, trainer.evaluate(policy, count)
             # some of many evaluations are lucky: two more, on other episodes, must confirm it
             for stream in () if finished else (CONFIRM, AGAIN):
                 if evaluation.success >= aim:
                     evaluation = trainer.evaluate(policy, settings.confirm, stream)
+            if stopping():  # the test is not whole; a resumed run repeats it
+                return Stop("interrupted", before)
             on_evaluation(policy, evaluation)
             if evaluation.success >= aim:
                 return Stop("until", evaluation)
@@ -91,26 +97,6 @@ def run_loop(
         trainer.cycle()
         on_cycle()
     return Stop("interrupted", evaluation)
-
-
-class Counters(NamedTuple):
-    """Counters of a run at the start of a cycle; saved in the checkpoint."""
-
-    cycle: int = 0
-    episodes: int = 0
-    steps: int = 0
-    updates: int = 0
-    owed: float = 0.0
-    """Updates that are due for environment steps and not done yet."""
-    best: float = -math.inf
-    """Highest score of an evaluation."""
-    success: float = math.nan
-    """Success rate of the last evaluation; NaN: no evaluation yet, or a task without success."""
-    ended_at_goal: int = 0
-    """Training episodes that ended where they reached their goal."""
-    passed_goal: int = 0
-    """Training episodes that went on there."""
-    seconds: float = 0.0
 
 
 class Progress(NamedTuple):
@@ -133,8 +119,10 @@ class Trainer:
         self.buffer: ReplayBuffer = parts.buffer
         self.demonstrations: ReplayBuffer | None = parts.demonstrations
         self.collector: Collector = parts.collector
-        task = self.method.task
-        self._success = stage_objective(task, whole(task.spec), 1.0).success
+        self._ends_at_goal = EndsAtGoal(self.simulator, self.method.task)
+        self.stopping: Callable[[], bool] = lambda: False
+        self.on_test: Callable[[int, int], None] = lambda *_: None
+        self.notes = Notes(self.simulator)
         self.key = jax.random.key(experiment.seed)
         names = [name for agent in self.agents for name in agent.metrics]
         self._watched = frozenset(names)
@@ -152,6 +140,11 @@ class Trainer:
         """The counters, with the seconds until now over all sessions."""
         seconds = self._earlier_seconds + time.perf_counter() - self._began
         return self._now.counters._replace(seconds=seconds)
+
+    @property
+    def evaluated(self) -> bool:
+        """Whether there was an evaluation in this cycle."""
+        return self._before_evaluation.counters.cycle == self._now.counters.cycle
 
     def close(self) -> None:
         """Free simulators and threads."""
@@ -174,10 +167,20 @@ class Trainer:
         return max(so_far / most for so_far, most in zip(done, budget, strict=True))
 
     def evaluate(self, policy: Policy, episodes: int, stream: int = TEST) -> Evaluation:
-        """Evaluate on seeds that only this cycle of this run uses."""
+        """Evaluate on seeds that only this cycle of this run uses.
+
+        There are fewer episodes if the run is stopped, or LATE seconds after its minutes are used.
+        """
+        minutes, now = self.experiment.minutes, self.counters.seconds
+        latest = math.inf if minutes is None else max(now, 60 * minutes) + LATE
+
+        def going(done: int) -> bool:
+            self.on_test(done, episodes)
+            return not done or not (self.stopping() or self.counters.seconds > latest)
+
         first = self._now.counters.cycle * 1_000_003  # cycles do not share seeds
         seeds = [self._seed(stream, first + i) for i in range(episodes)]
-        return evaluate(self.collector, policy, seeds)
+        return evaluate(self.collector, policy, seeds, going)
 
     def take_evaluation(self, evaluation: Evaluation) -> tuple[bool, dict[str, float]]:
         """Update the state by an evaluation.
@@ -211,6 +214,7 @@ class Trainer:
             self._watch({name: float(value) for name, value in metrics.items()})
         for agent in self.agents:
             agent.blend(self.experiment.evaluate.ema_decay)
+        self.notes.look(episodes)
         self._observe(self.buffer, store(self.buffer, self.method, episodes))
         self._count(episodes, scans * scan)
 
@@ -233,9 +237,9 @@ class Trainer:
 
     def restore(self, saved: dict[str, Any]) -> None:
         """Take over a saved state."""
+        self.buffer.restore(saved["buffer"])  # first: it sees whether the task has other sizes
         for agent, state in zip(self.agents, saved["agents"], strict=True):
             agent.restore(state)
-        self.buffer.restore(saved["buffer"])
         kinds = {name: type(value) for name, value in Counters()._asdict().items()}
         counters = Counters(**{k: kinds[k](v) for k, v in saved["counters"].items()})
         metrics = self._now.metrics.fresh()
@@ -247,6 +251,8 @@ class Trainer:
     def _snapshot(self) -> Snapshot:
         """The state that acting and sampling may read in this cycle."""
         counters = self._now.counters
+        if counters.ends_at_goal:
+            self.notes.ends_at_goal()
         known = not math.isnan(counters.success)
         policy = self._policy([agent.actor() for agent in self.agents])
         return Snapshot(
@@ -256,7 +262,7 @@ class Trainer:
             counters.success if known else None,
             counters.best if known else None,
             tuple(self._now.reached.tolist()),
-            counters.ended_at_goal > 0 and counters.passed_goal == 0,
+            counters.ends_at_goal,
         )
 
     def _planned(self) -> tuple[int, int]:
@@ -327,18 +333,8 @@ class Trainer:
         owed = 0.0
         if self.experiment.collect.updates_per == "step" and not random:
             owed = old.owed - updates + steps * self.experiment.collect.updates
-        watched = not (self.simulator.flat or self.simulator.terminates)
-        came = [came_to_goal(e, self._success) for e in episodes if watched]
-        counters = old._replace(
-            ended_at_goal=old.ended_at_goal + sum(ended for ended, _ in came),
-            passed_goal=old.passed_goal + sum(passed for _, passed in came),
-            cycle=old.cycle + 1,
-            episodes=old.episodes + len(episodes),
-            steps=old.steps + steps,
-            updates=old.updates + updates,
-            owed=owed,
-        )
         self._now.metrics.add_episodes(episodes)
+        counters = self._ends_at_goal.count(old.after(episodes, updates, owed), episodes)
         self._now = self._now._replace(counters=counters)
 
     def _watch(self, metrics: dict[str, float]) -> None:

@@ -2,8 +2,9 @@
 
 from pathlib import Path
 
+from goalrelay.train.counters import Counters
 from goalrelay.train.evaluate import Evaluation
-from goalrelay.train.loop import Counters, Trainer
+from goalrelay.train.loop import Trainer
 
 
 class Observer:
@@ -12,8 +13,14 @@ class Observer:
     def start(self, trainer: Trainer, folder: Path) -> None:
         """A run starts or is resumed."""
 
+    def note(self, text: str) -> None:
+        """Something to know of the task; each is told once."""
+
     def cycle(self, counters: Counters, spent: float) -> None:
         """A cycle has ended; `spent` is the used fraction of the budget."""
+
+    def test(self, done: int, episodes: int) -> None:
+        """In an evaluation, so many of its episodes are done; called by any thread."""
 
     def evaluation(self, counters: Counters, evaluation: Evaluation) -> None:
         """An evaluation has ended."""

@@ -15,13 +15,15 @@ import numpy as np
 from safetensors.numpy import load_file, save_file
 
 from goalrelay import learners, methods
-from goalrelay.data.rollout import Interface
+from goalrelay.data.interface import GOAL_KEYS, Actions, Interface, Part
+from goalrelay.data.rollout import Simulator
 from goalrelay.errors import UsageError
 from goalrelay.files import read_json, write_atomically, write_json
 from goalrelay.learners.networks import MLP
 from goalrelay.learners.normalizer import Moments, normalize
 from goalrelay.methods.base import Act, Method
 from goalrelay.settings import from_dict, to_dict
+from goalrelay.tasks.goal_task import open_task
 from goalrelay.types import (
     BodyFrame,
     Columns,
@@ -65,7 +67,8 @@ class Policy:
             observation: a goal task's dictionary, or a flat task's array.
 
         Raises:
-            UsageError: a hierarchy, which keeps its sub-goal between steps; see `episode`.
+            UsageError: a hierarchy, which keeps its sub-goal between steps (see `episode`), or an
+                observation of another size, such as a batch.
         """
         if len(self.actors) > 1:
             raise UsageError("a hierarchical policy acts by policy.episode()(observation)")
@@ -74,7 +77,8 @@ class Policy:
     def episode(self) -> Callable[[Any], Any]:
         """A policy for one episode: Gymnasium observation -> Gymnasium action."""
         act, interface = self.act(), self.interface
-        return lambda observation: interface.native(act(interface.observation(observation)))
+        native = interface.actions.native
+        return lambda observation: native(act(interface.observation(observation)))
 
     def act(self) -> Act:
         """A policy for one episode without noise: `Observation` -> action in [-1, 1]."""
@@ -101,12 +105,14 @@ class Policy:
 
     def save(self, folder: Path, name: str = BEST) -> None:
         """Write `name.safetensors` and `name.json` to the folder, each atomically."""
-        tensors = {"action_low": self.interface.low, "action_high": self.interface.high}
+        tensors = {}
         for n, (actor, moments) in enumerate(zip(self.actors, self.moments, strict=True)):
             for kind, layers in actor._asdict().items():
                 tensors |= {f"{n}.{kind}.{i}": layer for i, layer in enumerate(layers)}
             tensors |= {f"{n}.moments.{k}": v for k, v in moments._asdict().items()}
         arrays = {k: np.ascontiguousarray(v, np.float32) for k, v in tensors.items()}
+        actions = self.interface.actions
+        arrays |= {"action_low": actions.low, "action_high": actions.high}  # of the task's type
         write_atomically(folder / f"{name}.safetensors", lambda path: save_file(arrays, path))
         about = {
             "format": FORMAT,
@@ -119,8 +125,8 @@ class Policy:
             "layer_norm": [bool(actor.gains) for actor in self.actors],
             "spec": self.spec._asdict(),
             "symmetries": self.method.task.symmetries,
-            "first_action": self.interface.first_action,
-            "flat": self.interface.flat,
+            "actions": [actions.shape, actions.choices, actions.first],
+            "layouts": self.interface.layouts,
         }
         write_json(folder / f"{name}.json", about)
 
@@ -147,12 +153,7 @@ def load(path: str | Path) -> Policy:
             about["method"],
             method,
             about["learner"],
-            Interface(
-                tensors["action_low"],
-                tensors["action_high"],
-                int(about["first_action"]),
-                bool(about["flat"]),
-            ),
+            _interface(about, tensors),
             *_networks(tensors, method, (about["layers"], about["layer_norm"]), tensor_file),
         )
     except UsageError as error:
@@ -164,12 +165,55 @@ def load(path: str | Path) -> Policy:
         raise UsageError(f"cannot read the policy {tensor_file}: {error}") from error
 
 
+def open_fitting(policy: Policy, render_mode: str | None = None) -> Simulator:
+    """The task of a policy.
+
+    Args:
+        policy: that will act in it.
+        render_mode: Gymnasium's, for recording.
+
+    Raises:
+        UsageError: it is not installed, or its sizes are not those that the policy was trained on.
+    """
+    task = open_task(policy.task, policy.task_options, render_mode)
+    then, now = (
+        f"{spec.observation_size} numbers in the observation, {spec.goal_size} in the goal, "
+        f"{spec.action_size} {'actions' if spec.discrete else 'in the action'}"
+        for spec in (policy.spec, task.spec)
+    )
+    if then != now:
+        task.close()
+        raise UsageError(f"the policy was trained with {then}; task '{task.id}' has {now}")
+    return task
+
+
 def _method(about: dict[str, Any]) -> Method:
     """The method of a saved policy, without reward and discount: it only acts."""
     kind = methods.find(about["method"])
     symmetries = tuple(_symmetry(values) for values in about["symmetries"])
     task = Task(_spec(about["spec"]), _no_reward, _no_reward, symmetries)
     return kind(from_dict(kind.Config(), about["settings"]), task, 0.0)
+
+
+def _interface(about: dict[str, Any], tensors: dict[str, np.ndarray]) -> Interface:
+    """The interface of a saved policy."""
+    if "layouts" not in about:  # written when all spaces were of one dimension
+        spec = _spec(about["spec"])
+        sizes = (spec.observation_size, spec.achieved_size, spec.goal_size)
+        paths = [()] if about["flat"] else [(key,) for key in GOAL_KEYS]
+        plain = tuple((Part(p, (n,), "float32"),) for p, n in zip(paths, sizes, strict=False))
+        choices = [[], [spec.action_size], [about["first_action"]]] if spec.discrete else None
+        shape = [len(tensors["action_low"])]
+        about = about | {"layouts": plain, "actions": choices or [shape, [], []]}
+    shape, choices, first = map(tuple, about["actions"])
+    low, high = tensors["action_low"], tensors["action_high"]
+    layouts = tuple(tuple(map(_part, layout)) for layout in about["layouts"])
+    return Interface(Actions(low, high, shape, choices, first), layouts)
+
+
+def _part(values: Any) -> Part:
+    path, shape, dtype, choices, first = values
+    return Part(tuple(path), tuple(shape), dtype, tuple(choices), tuple(first))
 
 
 def _no_reward(*_: np.ndarray) -> np.ndarray:

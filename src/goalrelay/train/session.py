@@ -19,18 +19,18 @@ import jax
 import numpy as np
 
 from goalrelay.data.rollout import Collector
-from goalrelay.errors import Diverged, UsageError
+from goalrelay.errors import Diverged, TaskFailed, UsageError
 from goalrelay.settings import suggest
-from goalrelay.tasks.goal_task import open_task
 from goalrelay.train import config as experiments
 from goalrelay.train.config import AnyExperiment
+from goalrelay.train.counters import Counters
 from goalrelay.train.evaluate import Evaluation
 from goalrelay.train.evaluate import evaluate as evaluate_policy
 from goalrelay.train.folder import RunFolder, default_folder
 from goalrelay.train.logbook import Logbook, tracker
-from goalrelay.train.loop import Counters, Stop, Trainer, run_loop
+from goalrelay.train.loop import Stop, Trainer, run_loop
 from goalrelay.train.observer import Observer
-from goalrelay.train.policy import BEST, LAST, Policy, load
+from goalrelay.train.policy import BEST, LAST, Policy, load, open_fitting
 
 
 @dataclasses.dataclass(frozen=True)
@@ -91,6 +91,7 @@ def train(
 
     Raises:
         UsageError: an option that cannot work; the message names it.
+        TaskFailed: the environment failed in an episode; the state before it is saved.
         Diverged: learning diverged; the last checkpoint is kept.
     """
     experiment = experiments.make(method, task, learner, preset)
@@ -163,10 +164,10 @@ def evaluate(
         threads: environments that run at the same time.
 
     Raises:
-        UsageError: the path has no policy, or its task is not installed.
+        UsageError: the path has no policy, or its task is not installed or has other sizes now.
     """
     policy = load(path)
-    collector = Collector(lambda: open_task(policy.task, policy.task_options), threads)
+    collector = Collector(lambda: open_fitting(policy), threads)
     try:
         sequence = np.random.SeedSequence([seed, 2**16])  # distinct from the seeds of training
         seeds = [int(s) >> 1 for s in sequence.generate_state(episodes)]
@@ -191,14 +192,22 @@ class _Session:
         """Train until the run stops; the folder can be resumed."""
         trainer = self.trainer
         self.observer.start(trainer, self.folder.path)
+        self._tell()
         try:
             if not self.folder.has_checkpoint():  # so that a run can be resumed from the start on
                 self._save()
             with _interruptible() as interrupted:
-                stop = run_loop(trainer, interrupted, self._evaluated, self._cycled)
+                stop = run_loop(
+                    trainer, interrupted, self._evaluated, self._cycled, self.observer.test
+                )
                 trainer.policy().save(self.folder.path, LAST)
                 # a run that is resumed after its end repeats the last evaluation
                 self._save(repeat_evaluation=stop.reason != "interrupted")
+        except TaskFailed as error:  # the cycle has changed nothing yet, but for an evaluation
+            self._save(repeat_evaluation=trainer.evaluated)
+            raise TaskFailed(
+                f"{error}; the state before is saved: goalrelay resume {self.folder.path}"
+            ) from error
         except Diverged as error:
             raise Diverged(
                 f"learning diverged: {error}; the last good checkpoint is kept in "
@@ -246,9 +255,14 @@ class _Session:
         }
 
     def _cycled(self) -> None:
+        self._tell()
         self.observer.cycle(self.trainer.counters, self.trainer.budget_fraction())
         if time.monotonic() - self.last_save >= self.trainer.experiment.save.every:
             self._save()
+
+    def _tell(self) -> None:
+        for line in self.trainer.notes.new():
+            self.observer.note(line)
 
     def _save(self, repeat_evaluation: bool = False) -> None:
         saved = self.trainer.saved(repeat_evaluation)

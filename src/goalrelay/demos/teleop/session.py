@@ -110,7 +110,7 @@ def attempt(task: Simulator, hand: Hand, running: Running, seed: int) -> Attempt
             while running() and not hand.stirs():
                 time.sleep(GLANCE_SECONDS)
             begun = running() and not hand.ends()  # if not, success at the start does not count
-        return task.interface.native(hand.action())
+        return task.interface.actions.native(hand.action())
 
     def stop(success: Sequence[float]) -> bool:
         return hand.ends() or not running() or (len(success) >= hold and min(success[-hold:]) > 0)

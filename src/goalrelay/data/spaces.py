@@ -1,0 +1,128 @@
+"""Gymnasium's spaces -> how they are converted (`interface.Interface`), or why they do not fit.
+
+Box, MultiBinary          their numbers, row by row
+Discrete, MultiDiscrete   each number one-hot; as actions, one number for each combination
+Dict                      its entries one after the other, in the order of the space
+"""
+
+import math
+from typing import Any
+
+import numpy as np
+from gymnasium import spaces
+
+from goalrelay.data.interface import GOAL_KEYS, Actions, Interface, Layout, Part
+from goalrelay.errors import UsageError
+
+MOST_CHOICES = 1000
+"""Most combinations of discrete actions, and most categories of a discrete observation."""
+WIDEST = 1e9
+"""Largest range of an action; wider ones mean that there is none."""
+
+
+def interface_of(observation_space: Any, action_space: Any) -> Interface:
+    """The interface of an environment with these Gymnasium spaces.
+
+    Raises:
+        UsageError: a space does not fit; the message says which would.
+    """
+    if not isinstance(observation_space, spaces.Dict):
+        return Interface(actions_of(action_space), (layout_of(observation_space, ()),))
+    inner = observation_space.spaces
+    absent = [key for key in GOAL_KEYS if key not in inner]
+    if absent:
+        raise UsageError(
+            f"has no observation['{absent[0]}']; a goal task needs observation, achieved_goal and "
+            "desired_goal"
+        )
+    layouts = tuple(layout_of(inner[key], (key,)) for key in GOAL_KEYS)
+    if () in layouts:
+        raise UsageError(f"has an empty observation['{GOAL_KEYS[layouts.index(())]}']")
+    return Interface(actions_of(action_space), layouts)
+
+
+def layout_of(space: Any, path: tuple[str, ...]) -> Layout:
+    """The parts of a space at these keys.
+
+    Raises:
+        UsageError: the space has a kind that does not fit.
+    """
+    if isinstance(space, spaces.Dict):
+        return tuple(
+            part
+            for key, inner in space.spaces.items()
+            for part in layout_of(inner, (*path, str(key)))
+        )
+    part = None
+    if isinstance(space, spaces.Discrete):
+        part = Part(path, (), "int64", (int(space.n),), (int(space.start),))
+    elif isinstance(space, spaces.MultiDiscrete):
+        counts, first = _counts(space)
+        part = Part(path, space.shape, "int64", counts, first)
+    elif isinstance(space, spaces.Box | spaces.MultiBinary) and not _is_picture(space):
+        part = Part(path, space.shape, str(space.dtype))
+    if part is None:
+        raise UsageError(
+            f"has {Part(path, (), '').name} {_short(space)}; Box spaces of one or two dimensions, "
+            "MultiBinary, Discrete, MultiDiscrete and Dict of these fit"
+        )
+    if part.size > MOST_CHOICES and part.choices:
+        raise UsageError(
+            f"has {part.name} {_short(space)}; at most {MOST_CHOICES:,} categories fit"
+        )
+    return (part,)
+
+
+def _is_picture(space: Any) -> bool:
+    return len(space.shape) > 2 or (len(space.shape) == 2 and space.dtype == np.uint8)
+
+
+def actions_of(space: Any) -> Actions:
+    """The actions of a space.
+
+    Raises:
+        UsageError: they have no bounds, are too many, or of a kind that does not fit.
+    """
+    nothing = np.zeros(0, np.float32)
+    if isinstance(space, spaces.Discrete):
+        return Actions(nothing, nothing, (), (int(space.n),), (int(space.start),))
+    if isinstance(space, spaces.MultiDiscrete | spaces.MultiBinary):
+        counts, first = _counts(space)
+        combinations = math.prod(counts)
+        if combinations > MOST_CHOICES:
+            raise UsageError(
+                f"has actions {_short(space)}, which have {combinations:,} combinations; at most "
+                f"{MOST_CHOICES:,} fit"
+            )
+        return Actions(nothing, nothing, space.shape, counts, first)
+    if not isinstance(space, spaces.Box):
+        raise UsageError(
+            f"has actions {_short(space)}; Box, Discrete, MultiDiscrete and MultiBinary fit"
+        )
+    low, high = space.low.reshape(-1), space.high.reshape(-1)
+    if not (np.isfinite(low).all() and np.isfinite(high).all()):
+        raise UsageError("has unbounded actions; give the Box a bounded range, such as [-1, 1]")
+    with np.errstate(over="ignore"):
+        wide = high.astype(float) - low.astype(float) > WIDEST
+    if wide.any():
+        raise UsageError(
+            f"has actions from {low[wide][0]:g} to {high[wide][0]:g}; give the Box a bounded "
+            f"range, of at most {WIDEST:g}"
+        )
+    return Actions(low, high, space.shape)
+
+
+def _counts(space: Any) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    """Number of choices, and number of the first choice, of each entry of a discrete space."""
+    if isinstance(space, spaces.MultiBinary):
+        count = math.prod(space.shape)
+        return (2,) * count, (0,) * count
+    counts = tuple(int(n) for n in space.nvec.reshape(-1))
+    first = np.broadcast_to(getattr(space, "start", 0), space.shape).reshape(-1)
+    return counts, tuple(int(n) for n in first)
+
+
+def _short(space: Any) -> str:
+    """A space in a few words."""
+    text = " ".join(str(space).split())
+    return text if len(text) <= 100 else f"{text[:100]}..."

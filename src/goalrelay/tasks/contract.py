@@ -1,0 +1,197 @@
+"""What a task promises, tried out on a few steps before anything is learned from it.
+
+    reset, step   as Gymnasium's; one seed gives one start
+    rewards       `compute_reward` gives those of `step` again, from goals alone
+
+in: a simulator whose calls are not known. out: how its functions are called, and notes.
+"""
+
+import time
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from goalrelay.data.interface import row_of
+from goalrelay.data.rollout import Attributes, Call, Calls, Simulator, number
+from goalrelay.errors import UsageError
+
+EPISODES, STEPS = 2, 2
+"""Episodes that are started, and steps taken in each."""
+FORMS = (
+    "reset(seed=..., options=...) must return (observation, info), and step(action) "
+    "(observation, reward, terminated, truncated, info)"
+)
+
+
+class Tried(NamedTuple):
+    """Random steps: K rewards and the goals they were given for."""
+
+    reward: np.ndarray
+    """[K]"""
+    achieved: np.ndarray
+    """[K, G]"""
+    desired: np.ndarray
+    """[K, G]"""
+
+
+class Answers(NamedTuple):
+    """What a function of the task answers: to the steps first, then to other pairs of goals."""
+
+    values: np.ndarray | None
+    """[B]; None: it fails, or gives another shape"""
+    complaint: str = ""
+    seconds: float = 0.0
+    """for each pair"""
+
+
+def check_contract(simulator: Simulator) -> tuple[Calls, list[str]]:
+    """How the functions of a task are called, and what to tell of it.
+
+    Raises:
+        UsageError: the environment cannot be run, or rewards cannot be recomputed.
+    """
+    tried, notes = _try_out(simulator)
+    if simulator.flat:
+        return Calls(), notes
+    if not hasattr(Attributes(simulator.env), "compute_reward"):
+        raise UsageError(
+            f"task '{simulator.id}' has no compute_reward(achieved_goal, desired_goal, info); "
+            "hindsight needs it to recompute rewards"
+        )
+    reward, told = _reward_call(simulator, tried)
+    terminated, more = _terminated_call(simulator, tried)
+    return Calls(reward, terminated), [*notes, *told, *more]
+
+
+def _try_out(simulator: Simulator) -> tuple[Tried, list[str]]:
+    """Random steps of a few episodes; a note if one seed has two starts."""
+    rng, steps, repeats = np.random.default_rng(0), [], True
+    try:
+        first = simulator.reset(0)
+        for seed in range(EPISODES):
+            start = simulator.reset(seed)
+            if seed == 0:
+                repeats = all(map(np.array_equal, start, first))
+            for _ in range(STEPS):
+                shown, reward, terminated, truncated, _ = simulator.step(simulator.random(rng))
+                steps.append((reward, shown.achieved, shown.desired))
+                if terminated or truncated:
+                    break
+    except Exception as error:  # environments of users can raise anything
+        reason = (str(error).strip() or type(error).__name__).splitlines()[0]
+        old = isinstance(error, TypeError | ValueError) and (
+            "unpack" in reason or "unexpected keyword" in reason
+        )
+        advice = f"; {FORMS}" if old else ""
+        raise UsageError(f"task '{simulator.id}' cannot be run: {reason}{advice}") from error
+    note = "two resets with one seed differ, so no run of this task can be repeated"
+    tried = Tried(*(np.stack(column) for column in zip(*steps, strict=True)))
+    return tried, [] if repeats else [note]
+
+
+def _reward_call(simulator: Simulator, tried: Tried) -> tuple[Call, list[str]]:
+    """Whether rewards are computed in batches or one by one: as `step` gives them.
+
+    Raises:
+        UsageError: neither agrees with `step`.
+    """
+    batch = _ask(simulator, "compute_reward", "batch", tried)
+    single = _ask(simulator, "compute_reward", "single", tried)
+    if _fits(batch, tried) and not (_fits(single, tried) and _disagree(batch, single)):
+        return "batch", []
+    if _fits(single, tried):
+        return "single", [_cost("compute_reward", single)]
+    if batch.values is None:
+        raise UsageError(f"task '{simulator.id}': compute_reward {batch.complaint}")
+    count = len(tried.reward)
+    raise UsageError(
+        f"task '{simulator.id}': step returned rewards {tried.reward.round(6).tolist()} but "
+        f"compute_reward returned {batch.values[:count].round(6).tolist()}; hindsight needs the "
+        "two to agree"
+    )
+
+
+def _terminated_call(simulator: Simulator, tried: Tried) -> tuple[Call | None, list[str]]:
+    """How `compute_terminated` is called; None without one, or where it fails."""
+    if not hasattr(Attributes(simulator.env), "compute_terminated"):
+        return None, []
+    batch = _ask(simulator, "compute_terminated", "batch", tried)
+    single = _ask(simulator, "compute_terminated", "single", tried)
+    if batch.values is not None and (single.values is None or not _disagree(batch, single)):
+        return "batch", []
+    if single.values is not None:
+        return "single", [_cost("compute_terminated", single)]
+    return None, [f"compute_terminated {batch.complaint}; relabelled steps end where they ended"]
+
+
+def _ask(simulator: Simulator, name: str, call: Call, tried: Tried) -> Answers:
+    """The answers to the tried steps, to every achieved goal with every desired one, and to itself.
+
+    Their number differs from the sizes of a goal, so that a sum over the wrong axis shows.
+    """
+    function = getattr(Attributes(simulator.env), name)
+    count = len(tried.reward)
+    every = np.arange(count)
+    rows = np.concatenate([every, np.repeat(every, count)])
+    others = np.concatenate([every, np.tile(every, count)])
+    achieved = np.concatenate([tried.achieved[rows], tried.achieved])
+    desired = np.concatenate([tried.desired[others], tried.achieved])
+    if len(achieved) in achieved.shape[1:]:
+        achieved, desired = achieved[:-1], desired[:-1]
+    goals, count = simulator.interface.goals(achieved, desired), len(achieved)
+    began = time.perf_counter()
+    try:
+        if call == "single":
+            each = [number(function(*row_of(goals, i), {}), name) for i in range(count)]
+            return Answers(np.array(each), "", (time.perf_counter() - began) / count)
+        answer = np.asarray(function(*goals, {}))
+        if answer.shape not in ((count,), (count, 1)):
+            return Answers(
+                None,
+                f"gave shape {answer.shape} for a batch of {count}; it must be vectorised, "
+                "[B, goal], [B, goal] -> [B], or give one number for single goals",
+            )
+        return Answers(answer.reshape(count).astype(float))
+    except Exception as error:  # functions of users can raise anything
+        reason = (str(error).strip() or type(error).__name__).splitlines()[0]
+        return Answers(None, f"fails on a batch with empty info ({reason}); {_needs(error)}")
+
+
+def _needs(error: Exception) -> str:
+    if isinstance(error, KeyError):
+        return "it must not need info, which hindsight has not"
+    return "it must accept arrays [B, goal], or single goals, and not need info"
+
+
+def _fits(answers: Answers, tried: Tried) -> bool:
+    """Whether the answers to the steps are the rewards that `step` returned."""
+    values, rewards = answers.values, tried.reward
+    return values is not None and np.allclose(values[: len(rewards)], rewards, 1e-4, 1e-4)
+
+
+def _disagree(one: Answers, other: Answers) -> bool:
+    """Whether two answers differ in more than one of ten: more than a rounding at a threshold."""
+    a, b = np.asarray(one.values), np.asarray(other.values)
+    return float(np.mean(~np.isclose(a, b, 1e-4, 1e-4))) > 0.1
+
+
+def _cost(name: str, answers: Answers) -> str:
+    return (
+        f"{name} takes single goals, so it is called for each goal "
+        f"({1e6 * answers.seconds:.0f} us a goal); a function of batches is faster"
+    )
+
+
+def reward_range(simulator: Simulator) -> tuple[float, float] | None:
+    """(reward far from the goal, reward at the goal) if the task declares a sparse reward."""
+    own: Any = Attributes(simulator.env)
+    owner = own if hasattr(own, "reward_type") else getattr(own, "task", None)
+    if simulator.flat or getattr(owner, "reward_type", None) != "sparse":
+        return None
+    origin = np.zeros((1, simulator.spec.goal_size))
+    try:
+        near = float(simulator.reward(origin, origin)[0])
+        far = float(simulator.reward(origin, origin + 1e3)[0])
+    except Exception:  # unknown range: returns are not clipped
+        return None
+    return (far, near + 0.0) if far < near else None  # + 0.0 turns Fetch's -0.0 into 0.0
