@@ -6,7 +6,6 @@ Dict                      its entries one after the other, in the order of the s
 """
 
 import math
-from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -40,14 +39,17 @@ class Part(NamedTuple):
         Raises:
             UsageError: the observation is not what the space says.
         """
-        for key in self.path:
-            if not isinstance(raw, Mapping) or key not in raw:
-                raise UsageError(f"the environment's {self.name} is missing")
-            raw = raw[key]
+        try:
+            for key in self.path:
+                raw = raw[key]
+        except (KeyError, IndexError, TypeError):
+            raise UsageError(f"the environment's {self.name} is missing") from None
         array = np.array(raw, np.int64 if self.choices else kind)
-        size = math.prod(self.shape)
         # one number may come alone or in an array; a flat task's array may have any shape
-        if array.size != size or (array.ndim > max(1, len(self.shape)) and self.path):
+        if array.shape != self.shape and not (
+            array.size == math.prod(self.shape)
+            and (array.ndim <= max(1, len(self.shape)) or not self.path)
+        ):
             raise UsageError(
                 f"the environment's {self.name} has shape {array.shape}, its space has {self.shape}"
             )
@@ -109,11 +111,11 @@ class Actions(NamedTuple):
             chosen = np.array(np.unravel_index(int(decision), self.choices)) + np.array(self.first)
             return chosen.reshape(self.shape)
         centre, half = self._scale()
-        action = centre + half * np.clip(decision[: len(self.low)], -1, 1)
+        action = centre + half * np.minimum(np.maximum(decision[: len(self.low)], -1), 1)
         if self.low.dtype.kind != "f":
             action = np.rint(action)
-        action = np.clip(action, self.low, self.high).astype(self.low.dtype)  # rounding errors
-        return action.reshape(self.shape)
+        action = np.minimum(np.maximum(action, self.low), self.high)  # against rounding errors
+        return action.astype(self.low.dtype).reshape(self.shape)
 
     def normalized(self, native: np.ndarray) -> np.ndarray:
         """Actions in the learners' units, [..., A] in [-1, 1] or [...] int32 counted from 0.
