@@ -64,13 +64,12 @@ class Part(NamedTuple):
         return hot
 
     def native(self, flat: np.ndarray) -> np.ndarray:
-        """The inverse for a batch, copied: [B, size] -> [B, *shape] of the space's own type."""
+        """The inverse for a batch, copied: [..., size] -> [..., *shape] of the space's own type."""
         if self.choices:
-            pieces = np.split(flat, np.cumsum(self.choices)[:-1], axis=1)
-            flat = np.stack([piece.argmax(axis=1) for piece in pieces], axis=1) + np.array(
-                self.first
-            )
-        array = flat.reshape(len(flat), *self.shape)
+            pieces = np.split(flat, np.cumsum(self.choices)[:-1], axis=-1)
+            chosen = np.stack([piece.argmax(axis=-1) for piece in pieces], axis=-1)
+            flat = chosen + np.array(self.first)
+        array = flat.reshape(*flat.shape[:-1], *self.shape)
         # numbers with a point keep the precision in which they are stored
         return np.array(array) if self.dtype.startswith("float") else array.astype(self.dtype)
 
@@ -193,7 +192,7 @@ def _native(layout: Layout, flat: np.ndarray) -> Any:
         return layout[0].native(flat)
     native: dict[str, Any] = {}
     bounds = np.cumsum([part.size for part in layout])[:-1]
-    for part, numbers in zip(layout, np.split(flat, bounds, axis=1), strict=True):
+    for part, numbers in zip(layout, np.split(flat, bounds, axis=-1), strict=True):
         inner = native
         for key in part.path[1:-1]:
             inner = inner.setdefault(key, {})
@@ -208,13 +207,6 @@ def row_of(batch: Any, row: int) -> Any:
     if isinstance(batch, dict):
         return {key: row_of(one, row) for key, one in batch.items()}
     return batch[row]
-
-
-def count_of(batch: Any) -> int:
-    """How many a batch holds: the first axis of the first array in it."""
-    while isinstance(batch, tuple | dict):
-        batch = next(iter(batch.values() if isinstance(batch, dict) else batch))
-    return len(batch)
 
 
 def _joined(pieces: list[np.ndarray]) -> np.ndarray:

@@ -15,7 +15,7 @@ from typing import Any, Literal, NamedTuple
 import gymnasium
 import numpy as np
 
-from goalrelay.data.interface import GOAL_KEYS, count_of, row_of
+from goalrelay.data.interface import GOAL_KEYS, row_of
 from goalrelay.data.spaces import interface_of
 from goalrelay.errors import TaskFailed, UsageError
 from goalrelay.types import Episode, Observation, Spec, Symmetry, Task
@@ -115,8 +115,7 @@ class Simulator:
         """Rewards of achieved goals under desired ones: [B, .], [B, G] -> [B] float32."""
         if self.flat:
             return achieved[:, 0]
-        goals = self.interface.goals(achieved, desired)
-        return self._ask("compute_reward", self.calls.reward, goals, np.float32)
+        return self._ask("compute_reward", self.calls.reward, (achieved, desired), np.float32)
 
     def terminal(self, achieved: np.ndarray, desired: np.ndarray, ended: np.ndarray) -> np.ndarray:
         """Whether the task ends at achieved goals under desired ones: [B] bool.
@@ -130,16 +129,18 @@ class Simulator:
         call = self.calls.terminated
         if call is None:
             return ended
-        goals = self.interface.goals(achieved, desired)
-        return self._ask("compute_terminated", call, goals, bool)
+        return self._ask("compute_terminated", call, (achieved, desired), bool)
 
-    def _ask(self, name: str, call: Call, goals: tuple[Any, Any], kind: Any) -> np.ndarray:
+    def _ask(
+        self, name: str, call: Call, flat: tuple[np.ndarray, np.ndarray], kind: Any
+    ) -> np.ndarray:
         """The results [B] of a function of the task; it may compute in place and reuse arrays."""
-        function, count = getattr(self._own, name), count_of(goals)
+        function, goals = getattr(self._own, name), self.interface.goals(*flat)
+        batch = flat[0].shape[:-1]
         with self._reward_lock:
             if call == "batch":
-                return np.array(function(*goals, {}), kind).reshape(count)
-            each = (function(*row_of(goals, row), {}) for row in range(count))
+                return np.array(function(*goals, {}), kind).reshape(batch)
+            each = (function(*row_of(goals, row), {}) for row in range(len(flat[0])))
             return np.array([number(one, name) for one in each], kind)
 
     def success(self, info: dict[str, Any], terminated: bool, reward: float) -> float:
