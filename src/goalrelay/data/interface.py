@@ -183,10 +183,10 @@ class Interface(NamedTuple):
 
     def goals(self, achieved: np.ndarray, desired: np.ndarray) -> tuple[Any, Any]:
         """Goals as the task's functions take them, copied: [B, G], [B, G] -> [B, *shape] twice."""
-        return _native(self.layouts[1], achieved), _native(self.layouts[2], desired)
+        return native(self.layouts[1], achieved), native(self.layouts[2], desired)
 
 
-def _native(layout: Layout, flat: np.ndarray) -> Any:
+def native(layout: Layout, flat: np.ndarray) -> Any:
     """A batch [B, size] as an array [B, *shape], or as a dictionary of them."""
     if len(layout) == 1 and len(layout[0].path) == 1:
         return layout[0].native(flat)

@@ -52,8 +52,13 @@ def simulator_of(env: gymnasium.Env[Any, Any], task_id: str) -> Simulator:
     calls, told = check_contract(bare)
     bare.calls = calls
     structure = _structure(bare)
+    if calls.info and any(stage.threshold is None for stage in structure.stages):
+        raise UsageError(
+            f"task '{task_id}': its rewards need info, so each of its stages needs a threshold"
+        )
     spec = spec._replace(
         reward_range=reward_range(bare),
+        achieved_size=spec.achieved_size + sum(part.size for part in calls.info),
         stages=structure.stages,
         position_columns=structure.position_columns,
         subgoal_range=structure.subgoal_range,
