@@ -172,6 +172,46 @@ class Places(Line):
         return self.look(), reward, False, False, {"is_success": reward == 0}
 
 
+class Slippery(Line):
+    """Its rewards need what is in info: how far it slipped, and whether at all."""
+
+    def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None):
+        self.time = 0
+        return super().reset(seed=seed)
+
+    def step(self, action: Any):
+        self.time += 1
+        slip = {"slip": float(self.time % 3), "slipped": bool(self.time % 3), "word": "none"}
+        self.place = (self.place + self.move(action)).clip(-1, 1).astype("f")
+        seen = self.look()
+        reward = self.compute_reward(seen["achieved_goal"], seen["desired_goal"], slip)
+        return seen, reward, False, False, {"is_success": False, **slip}
+
+    def compute_reward(self, achieved: np.ndarray, desired: np.ndarray, info: Any) -> Any:
+        return -np.linalg.norm(achieved - desired, axis=-1) - self.slips(info)
+
+    def slips(self, info: Any) -> Any:
+        return np.asarray(info["slip"]) * info["slipped"]
+
+
+class SlipperyList(Slippery):
+    """Of a batch it takes a list of dictionaries."""
+
+    def slips(self, info: Any) -> Any:
+        if isinstance(info, list):
+            return np.array([one["slip"] * one["slipped"] for one in info])
+        if np.ndim(info["slip"]):
+            raise TypeError("a list is needed")
+        return info["slip"] * info["slipped"]
+
+
+class SlipperySingle(Slippery):
+    """It takes single goals."""
+
+    def compute_reward(self, achieved: np.ndarray, desired: np.ndarray, info: Any) -> Any:
+        return float(-np.linalg.norm(achieved - desired) - info["slip"] * info["slipped"])
+
+
 class Moving(Line):
     """Its goal moves at every step."""
 
@@ -250,7 +290,17 @@ class Doubled(gymnasium.Wrapper[Any, Any, Any, Any]):
 
 
 KINDS = (Line, Reusing, FromOne, Single, WrongAxis, Column, Stationary, Nested, Places, Moving)
-for kind in (*KINDS, Secret, Unsaid, Unseeded, Failing, Sized):
+for kind in (
+    *KINDS,
+    Slippery,
+    SlipperyList,
+    SlipperySingle,
+    Secret,
+    Unsaid,
+    Unseeded,
+    Failing,
+    Sized,
+):
     if f"{kind.__name__}-v0" not in gymnasium.registry:
         entry = f"stranger_tasks:{kind.__name__}"
         gymnasium.register(f"{kind.__name__}-v0", entry, max_episode_steps=6)

@@ -81,7 +81,7 @@ def test_a_users_goal_task_works_by_module_and_id() -> None:
     [
         ("NoReward", "has no compute_reward"),
         ("OtherReward", "the two to agree"),
-        ("NeedsInfo", "must not need info"),
+        ("NeedsInfo", "it may need numbers of info"),
         ("TwoSizes", "goals of one size"),
         ("Tuples", "Box, Discrete, MultiDiscrete and MultiBinary fit"),
         ("Unbounded", "unbounded actions"),

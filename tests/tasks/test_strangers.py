@@ -295,3 +295,17 @@ def test_a_module_that_cannot_be_imported_is_one_line(
     (user_module / "ill.py").write_text(text)
     with pytest.raises(UsageError, match=f"importing 'ill' fails with {complaint}"):
         open_task("ill:Task-v0")
+
+
+@pytest.mark.parametrize("name", ["Slippery", "SlipperyList", "SlipperySingle"])
+def test_info_that_rewards_need_is_kept_with_each_step(name: str) -> None:
+    task = open_task(f"stranger_tasks:{name}-v0")
+    assert "rewards need slip, slipped of info" in task.notes[0]
+    episode = episode_of(task)
+    np.testing.assert_array_equal(episode.achieved[:, 1], [0, 1, 2, 0, 1, 2, 0])
+    again = task.reward(episode.achieved[1:], episode.desired[1:])
+    assert again.sum() == pytest.approx(episode.total_reward, rel=1e-5)
+    gaps = np.abs(episode.achieved[1:, :1] - episode.desired[1:])[:, 0]
+    np.testing.assert_allclose(again, -gaps - [1, 2, 0, 1, 2, 0], rtol=1e-5)
+    # of a goal alone, whatever is asked: as if nothing had happened
+    np.testing.assert_allclose(task.reward(episode.desired, episode.desired), 0, atol=1e-6)

@@ -153,3 +153,14 @@ def test_a_test_ends_soon_after_the_minutes_of_the_run(
     assert run.reason == "budget"
     assert run.evaluation is not None
     assert 1 <= run.evaluation.episodes < 100
+
+
+@pytest.mark.parametrize("name", ["Slippery", "SlipperyList"])
+def test_a_run_whose_rewards_need_info_says_so_and_is_resumed(name: str, tmp_path: Path) -> None:
+    (note,) = notes_of(name, tmp_path / "r", 6)
+    assert "rewards need slip, slipped of info" in note
+    whole = notes_of(name, tmp_path / "w", 10)
+    assert whole == [note]
+    done = session.resume(tmp_path / "r", steps=60)
+    tables = [(folder / "progress.csv").read_text() for folder in (done.folder, tmp_path / "w")]
+    assert tables[0] == tables[1]

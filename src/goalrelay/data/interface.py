@@ -6,7 +6,6 @@ Dict                      its entries one after the other, in the order of the s
 """
 
 import math
-from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -40,14 +39,17 @@ class Part(NamedTuple):
         Raises:
             UsageError: the observation is not what the space says.
         """
-        for key in self.path:
-            if not isinstance(raw, Mapping) or key not in raw:
-                raise UsageError(f"the environment's {self.name} is missing")
-            raw = raw[key]
+        try:
+            for key in self.path:
+                raw = raw[key]
+        except (KeyError, IndexError, TypeError):
+            raise UsageError(f"the environment's {self.name} is missing") from None
         array = np.array(raw, np.int64 if self.choices else kind)
-        size = math.prod(self.shape)
         # one number may come alone or in an array; a flat task's array may have any shape
-        if array.size != size or (array.ndim > max(1, len(self.shape)) and self.path):
+        if array.shape != self.shape and not (
+            array.size == math.prod(self.shape)
+            and (array.ndim <= max(1, len(self.shape)) or not self.path)
+        ):
             raise UsageError(
                 f"the environment's {self.name} has shape {array.shape}, its space has {self.shape}"
             )
@@ -62,13 +64,12 @@ class Part(NamedTuple):
         return hot
 
     def native(self, flat: np.ndarray) -> np.ndarray:
-        """The inverse for a batch, copied: [B, size] -> [B, *shape] of the space's own type."""
+        """The inverse for a batch, copied: [..., size] -> [..., *shape] of the space's own type."""
         if self.choices:
-            pieces = np.split(flat, np.cumsum(self.choices)[:-1], axis=1)
-            flat = np.stack([piece.argmax(axis=1) for piece in pieces], axis=1) + np.array(
-                self.first
-            )
-        array = flat.reshape(len(flat), *self.shape)
+            pieces = np.split(flat, np.cumsum(self.choices)[:-1], axis=-1)
+            chosen = np.stack([piece.argmax(axis=-1) for piece in pieces], axis=-1)
+            flat = chosen + np.array(self.first)
+        array = flat.reshape(*flat.shape[:-1], *self.shape)
         # numbers with a point keep the precision in which they are stored
         return np.array(array) if self.dtype.startswith("float") else array.astype(self.dtype)
 
@@ -109,11 +110,11 @@ class Actions(NamedTuple):
             chosen = np.array(np.unravel_index(int(decision), self.choices)) + np.array(self.first)
             return chosen.reshape(self.shape)
         centre, half = self._scale()
-        action = centre + half * np.clip(decision[: len(self.low)], -1, 1)
+        action = centre + half * np.minimum(np.maximum(decision[: len(self.low)], -1), 1)
         if self.low.dtype.kind != "f":
             action = np.rint(action)
-        action = np.clip(action, self.low, self.high).astype(self.low.dtype)  # rounding errors
-        return action.reshape(self.shape)
+        action = np.minimum(np.maximum(action, self.low), self.high)  # against rounding errors
+        return action.astype(self.low.dtype).reshape(self.shape)
 
     def normalized(self, native: np.ndarray) -> np.ndarray:
         """Actions in the learners' units, [..., A] in [-1, 1] or [...] int32 counted from 0.
@@ -182,16 +183,16 @@ class Interface(NamedTuple):
 
     def goals(self, achieved: np.ndarray, desired: np.ndarray) -> tuple[Any, Any]:
         """Goals as the task's functions take them, copied: [B, G], [B, G] -> [B, *shape] twice."""
-        return _native(self.layouts[1], achieved), _native(self.layouts[2], desired)
+        return native(self.layouts[1], achieved), native(self.layouts[2], desired)
 
 
-def _native(layout: Layout, flat: np.ndarray) -> Any:
+def native(layout: Layout, flat: np.ndarray) -> Any:
     """A batch [B, size] as an array [B, *shape], or as a dictionary of them."""
     if len(layout) == 1 and len(layout[0].path) == 1:
         return layout[0].native(flat)
     native: dict[str, Any] = {}
     bounds = np.cumsum([part.size for part in layout])[:-1]
-    for part, numbers in zip(layout, np.split(flat, bounds, axis=1), strict=True):
+    for part, numbers in zip(layout, np.split(flat, bounds, axis=-1), strict=True):
         inner = native
         for key in part.path[1:-1]:
             inner = inner.setdefault(key, {})
@@ -206,13 +207,6 @@ def row_of(batch: Any, row: int) -> Any:
     if isinstance(batch, dict):
         return {key: row_of(one, row) for key, one in batch.items()}
     return batch[row]
-
-
-def count_of(batch: Any) -> int:
-    """How many a batch holds: the first axis of the first array in it."""
-    while isinstance(batch, tuple | dict):
-        batch = next(iter(batch.values() if isinstance(batch, dict) else batch))
-    return len(batch)
 
 
 def _joined(pieces: list[np.ndarray]) -> np.ndarray:

@@ -133,7 +133,7 @@ def relabel(
         rows = STRATEGIES[rule.strategy](buffer, steps, span, rng)
         if steps.goal_row is not None:
             rows = np.where(steps.goal_row >= 0, steps.goal_row, rows)
-        goal[hindsight] = achieved(buffer, stage, rows[hindsight])
+        goal[hindsight] = achieved(buffer, stage, rows[hindsight])[:, : goal.shape[1]]
         replaced |= hindsight
     if rule.actual:
         actual = rng.random(count) < rule.actual

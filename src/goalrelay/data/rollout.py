@@ -15,7 +15,7 @@ from typing import Any, Literal, NamedTuple
 import gymnasium
 import numpy as np
 
-from goalrelay.data.interface import GOAL_KEYS, count_of, row_of
+from goalrelay.data.interface import GOAL_KEYS, Layout, native, row_of
 from goalrelay.data.spaces import interface_of
 from goalrelay.errors import TaskFailed, UsageError
 from goalrelay.types import Episode, Observation, Spec, Symmetry, Task
@@ -36,8 +36,10 @@ class Attributes:
         return self._env.get_wrapper_attr(name)
 
 
-Call = Literal["batch", "single"]
-"""Whether a function of a task takes batches of goals, or is called once for each goal."""
+Call = Literal["batch", "dicts", "single"]
+"""Whether a function of a task takes batches of goals, with info as a dictionary of batches or as a
+list of dictionaries, or is called once for each goal."""
+INFO = "info"
 
 
 class Calls(NamedTuple):
@@ -46,6 +48,8 @@ class Calls(NamedTuple):
     reward: Call = "batch"
     terminated: Call | None = None
     """None: the task has no `compute_terminated`, or one that cannot be asked."""
+    info: Layout = ()
+    """The parts of `info` that they need: what is achieved has their numbers behind the goal."""
 
 
 class Simulator:
@@ -93,8 +97,8 @@ class Simulator:
                 have them; others ignore this.
         """
         options = {"evaluation": True} if evaluation and self._has_evaluation_goals else None
-        observation, _ = self.env.reset(seed=seed, options=options)
-        return self.interface.observation(observation)
+        observation, info = self.env.reset(seed=seed, options=options)
+        return self._shown(self.interface.observation(observation), info)
 
     def step(self, action: np.ndarray) -> tuple[Observation, float, bool, bool, dict[str, Any]]:
         """One step: observation, reward, terminated, truncated, info.
@@ -105,7 +109,7 @@ class Simulator:
         native = self.interface.actions.native(action)
         raw, reward, terminated, truncated, info = self.env.step(native)
         reward = number(reward, "reward")
-        observation = self.interface.observation(raw, reward)
+        observation = self._shown(self.interface.observation(raw, reward), info)
         return observation, reward, bool(terminated), bool(truncated), info
 
     def show(self, position: np.ndarray) -> None:
@@ -114,11 +118,15 @@ class Simulator:
             self.env.set_wrapper_attr("subgoal", tuple(position.tolist()))
 
     def reward(self, achieved: np.ndarray, desired: np.ndarray) -> np.ndarray:
-        """Rewards of achieved goals under desired ones: [B, .], [B, G] -> [B] float32."""
+        """Rewards of achieved goals under desired ones: [B, .], [B, G] -> [B] float32.
+
+        Args:
+            achieved: [B, achieved_size], or [B, G]: without info, which is 0 then
+            desired: [B, G]; further columns are ignored
+        """
         if self.flat:
             return achieved[:, 0]
-        goals = self.interface.goals(achieved, desired)
-        return self._ask("compute_reward", self.calls.reward, goals, np.float32)
+        return self._ask("compute_reward", self.calls.reward, (achieved, desired), np.float32)
 
     def terminal(self, achieved: np.ndarray, desired: np.ndarray, ended: np.ndarray) -> np.ndarray:
         """Whether the task ends at achieved goals under desired ones: [B] bool.
@@ -132,17 +140,37 @@ class Simulator:
         call = self.calls.terminated
         if call is None:
             return ended
-        goals = self.interface.goals(achieved, desired)
-        return self._ask("compute_terminated", call, goals, bool)
+        return self._ask("compute_terminated", call, (achieved, desired), bool)
 
-    def _ask(self, name: str, call: Call, goals: tuple[Any, Any], kind: Any) -> np.ndarray:
+    def _ask(
+        self, name: str, call: Call, goals: tuple[np.ndarray, np.ndarray], kind: Any
+    ) -> np.ndarray:
         """The results [B] of a function of the task; it may compute in place and reuse arrays."""
-        function, count = getattr(self._own, name), count_of(goals)
+        function, given = getattr(self._own, name), self.given(*goals)
         with self._reward_lock:
-            if call == "batch":
-                return np.array(function(*goals, {}), kind).reshape(count)
-            each = (function(*row_of(goals, row), {}) for row in range(count))
-            return np.array([number(one, name) for one in each], kind)
+            found = answers(function, call, given, len(goals[0]))
+            return np.array(found, kind).reshape(goals[0].shape[:-1])
+
+    def given(self, achieved: np.ndarray, desired: np.ndarray) -> tuple[Any, Any, dict[str, Any]]:
+        """What the task's functions take, copied: goals in its own form, and info by key [B, .]."""
+        size, info = self.spec.goal_size, self.calls.info
+        goals = self.interface.goals(achieved[..., :size], desired[..., :size])
+        if not info:
+            return *goals, {}
+        numbers = achieved[..., size:]
+        if not numbers.shape[-1]:
+            numbers = np.zeros((len(achieved), sum(part.size for part in info)), np.float32)
+        return *goals, native(info, numbers)
+
+    def _shown(self, observation: Observation, info: dict[str, Any]) -> Observation:
+        """The observation, with the info that rewards need behind what was achieved."""
+        if not self.calls.info:
+            return observation
+        parts = [
+            part.flat({INFO: info}) if part.path[1] in info else np.zeros(part.size, np.float32)
+            for part in self.calls.info
+        ]
+        return observation._replace(achieved=np.concatenate([observation.achieved, *parts]))
 
     def success(self, info: dict[str, Any], terminated: bool, reward: float) -> float:
         """1 or 0 for the last step; NaN if the task does not define success."""
@@ -155,7 +183,7 @@ class Simulator:
 
     def reports_success(self) -> bool:
         """Whether the task says if an episode succeeded; tried on random steps of one."""
-        if self.spec.reward_range is not None:
+        if self._sparse and self.spec.reward_range is not None:
             return True
         rng = np.random.default_rng(0)
         self.reset(0)
@@ -176,6 +204,18 @@ class Simulator:
     def close(self) -> None:
         """Free the simulator."""
         self.env.close()
+
+
+def answers(
+    function: Callable[..., Any], call: Call, given: tuple[Any, Any, dict[str, Any]], count: int
+) -> Any:
+    """The answers of a function of a task to a batch of this size; see `Simulator.given`."""
+    if call == "batch":
+        return function(*given)
+    if call == "dicts":
+        return function(*given[:2], [row_of(given[2], row) for row in range(count)])
+    each = (function(*row_of(given, row)) for row in range(count))
+    return np.array([number(one, "reward or end") for one in each])
 
 
 def number(value: Any, name: str) -> float:

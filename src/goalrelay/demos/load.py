@@ -67,6 +67,10 @@ def fitted(where: str, demonstration: Demonstration, task: Simulator) -> Episode
         UsageError: shapes or actions do not fit the task, or values are not finite.
     """
     spec = task.spec
+    if task.calls.info:
+        raise UsageError(
+            f"the rewards of task '{task.id}' need info, which demonstrations do not have"
+        )
     has = tuple(np.shape(part)[1:] for part in demonstration[:4])
     actions = task.interface.actions
     needs = ((spec.observation_size,), (spec.achieved_size,), (spec.goal_size,), actions.shape)

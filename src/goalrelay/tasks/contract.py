@@ -6,13 +6,15 @@
 in: a simulator whose calls are not known. out: how its functions are called, and notes.
 """
 
+import contextlib
+import copy
 import time
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from goalrelay.data.interface import row_of
-from goalrelay.data.rollout import Attributes, Call, Calls, Simulator, number
+from goalrelay.data.interface import Layout, Part, row_of
+from goalrelay.data.rollout import INFO, Attributes, Call, Calls, Simulator, answers
 from goalrelay.errors import UsageError
 
 EPISODES, STEPS = 2, 2
@@ -32,6 +34,8 @@ class Tried(NamedTuple):
     """[K, G]"""
     desired: np.ndarray
     """[K, G]"""
+    info: list[dict[str, Any]]
+    """[K] what `step` returned"""
 
 
 class Answers(NamedTuple):
@@ -58,14 +62,56 @@ def check_contract(simulator: Simulator) -> tuple[Calls, list[str]]:
             f"task '{simulator.id}' has no compute_reward(achieved_goal, desired_goal, info); "
             "hindsight needs it to recompute rewards"
         )
+    info = _info_needed(simulator, tried)
+    if info:
+        simulator.calls = Calls(info=info)
+        numbers = [[part.flat({INFO: one}) for part in info] for one in tried.info]
+        rows = [np.concatenate(row) for row in numbers]
+        tried = tried._replace(achieved=np.concatenate([tried.achieved, rows], axis=1))
+        keys = ", ".join(part.path[1] for part in info)
+        notes.append(f"rewards need {keys} of info, which is stored with each step")
     reward, told = _reward_call(simulator, tried)
     terminated, more = _terminated_call(simulator, tried)
-    return Calls(reward, terminated), [*notes, *told, *more]
+    return Calls(reward, terminated, info), [*notes, *told, *more]
+
+
+class _Watched(dict[str, Any]):
+    """An info that notes which of its keys are asked for."""
+
+    def __init__(self, values: Any, asked: dict[str, None]):
+        super().__init__(values)
+        self._asked = asked
+
+    def __getitem__(self, key: str) -> Any:
+        self._asked[key] = None
+        return super().__getitem__(key)
+
+    def get(self, key: str, default: Any = None) -> Any:
+        """The value, or the default."""
+        self._asked[key] = None
+        return super().get(key, default)
+
+
+def _info_needed(simulator: Simulator, tried: Tried) -> Layout:
+    """The parts of info that the reward asks for, of those that all steps have."""
+    function, asked = Attributes(simulator.env).compute_reward, dict[str, None]()
+    goals = simulator.interface.goals(tried.achieved, tried.desired)
+    watched = [_Watched(one, asked) for one in tried.info]
+    for given in ((*row_of(goals, 0), watched[0]), (*goals, watched), (*goals, watched[0])):
+        with contextlib.suppress(Exception):  # whichever of the forms it takes
+            function(*given)
+    parts = []
+    for key in asked:
+        if all(key in one for one in tried.info):
+            value = np.asarray(tried.info[0][key])
+            if value.dtype.kind in "biuf":
+                parts.append(Part((INFO, key), value.shape, str(value.dtype)))
+    return tuple(parts)
 
 
 def _try_out(simulator: Simulator) -> tuple[Tried, list[str]]:
     """Random steps of a few episodes; a note if one seed has two starts."""
-    rng, steps, repeats = np.random.default_rng(0), [], True
+    rng, steps, infos, repeats = np.random.default_rng(0), [], [], True
     try:
         first = simulator.reset(0)
         for seed in range(EPISODES):
@@ -73,8 +119,9 @@ def _try_out(simulator: Simulator) -> tuple[Tried, list[str]]:
             if seed == 0:
                 repeats = all(map(np.array_equal, start, first))
             for _ in range(STEPS):
-                shown, reward, terminated, truncated, _ = simulator.step(simulator.random(rng))
+                shown, reward, terminated, truncated, info = simulator.step(simulator.random(rng))
                 steps.append((reward, shown.achieved, shown.desired))
+                infos.append(copy.deepcopy(info))
                 if terminated or truncated:
                     break
     except Exception as error:  # environments of users can raise anything
@@ -85,7 +132,8 @@ def _try_out(simulator: Simulator) -> tuple[Tried, list[str]]:
         advice = f"; {FORMS}" if old else ""
         raise UsageError(f"task '{simulator.id}' cannot be run: {reason}{advice}") from error
     note = "two resets with one seed differ, so no run of this task can be repeated"
-    tried = Tried(*(np.stack(column) for column in zip(*steps, strict=True)))
+    rewards, achieved, desired = (np.stack(column) for column in zip(*steps, strict=True))
+    tried = Tried(rewards, achieved, desired, infos)
     return tried, [] if repeats else [note]
 
 
@@ -99,6 +147,10 @@ def _reward_call(simulator: Simulator, tried: Tried) -> tuple[Call, list[str]]:
     single = _ask(simulator, "compute_reward", "single", tried)
     if _fits(batch, tried) and not (_fits(single, tried) and _disagree(batch, single)):
         return "batch", []
+    if simulator.calls.info:
+        dicts = _ask(simulator, "compute_reward", "dicts", tried)
+        if _fits(dicts, tried) and not (_fits(single, tried) and _disagree(dicts, single)):
+            return "dicts", []
     if _fits(single, tried):
         return "single", [_cost("compute_reward", single)]
     if batch.values is None:
@@ -135,16 +187,16 @@ def _ask(simulator: Simulator, name: str, call: Call, tried: Tried) -> Answers:
     rows = np.concatenate([every, np.repeat(every, count)])
     others = np.concatenate([every, np.tile(every, count)])
     achieved = np.concatenate([tried.achieved[rows], tried.achieved])
-    desired = np.concatenate([tried.desired[others], tried.achieved])
-    if len(achieved) in achieved.shape[1:]:
+    goals = tried.achieved[:, : tried.desired.shape[1]]
+    desired = np.concatenate([tried.desired[others], goals])
+    if len(achieved) in desired.shape[1:]:
         achieved, desired = achieved[:-1], desired[:-1]
-    goals, count = simulator.interface.goals(achieved, desired), len(achieved)
+    given, count = simulator.given(achieved, desired), len(achieved)
     began = time.perf_counter()
     try:
+        answer = np.asarray(answers(function, call, given, count))
         if call == "single":
-            each = [number(function(*row_of(goals, i), {}), name) for i in range(count)]
-            return Answers(np.array(each), "", (time.perf_counter() - began) / count)
-        answer = np.asarray(function(*goals, {}))
+            return Answers(answer, "", (time.perf_counter() - began) / count)
         if answer.shape not in ((count,), (count, 1)):
             return Answers(
                 None,
@@ -154,13 +206,13 @@ def _ask(simulator: Simulator, name: str, call: Call, tried: Tried) -> Answers:
         return Answers(answer.reshape(count).astype(float))
     except Exception as error:  # functions of users can raise anything
         reason = (str(error).strip() or type(error).__name__).splitlines()[0]
-        return Answers(None, f"fails on a batch with empty info ({reason}); {_needs(error)}")
+        return Answers(None, f"fails on a batch ({reason}); {_needs(error)}")
 
 
 def _needs(error: Exception) -> str:
     if isinstance(error, KeyError):
-        return "it must not need info, which hindsight has not"
-    return "it must accept arrays [B, goal], or single goals, and not need info"
+        return "it may need numbers of info that each step has"
+    return "it must accept arrays [B, goal], or single goals, and need no info but numbers"
 
 
 def _fits(answers: Answers, tried: Tried) -> bool:

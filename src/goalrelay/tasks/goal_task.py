@@ -53,11 +53,16 @@ def simulator_of(env: gymnasium.Env[Any, Any], task_id: str) -> Simulator:
     calls, told = check_contract(bare)
     bare.calls = calls
     structure = _structure(bare)
+    if calls.info and any(stage.threshold is None for stage in structure.stages):
+        raise UsageError(
+            f"task '{task_id}': its rewards need info, so each of its stages needs a threshold"
+        )
     timesteps = None if bare.flat else _sample_timesteps(bare)
     if timesteps is not None:
         found, scale = tried(bare.reward, timesteps)
         spec = spec._replace(reward_range=reward_range(bare) or found, reward_scale=scale)
     spec = spec._replace(
+        achieved_size=spec.achieved_size + sum(part.size for part in calls.info),
         stages=structure.stages,
         position_columns=structure.position_columns,
         subgoal_range=structure.subgoal_range,
@@ -84,13 +89,12 @@ def _structure(simulator: Simulator) -> TaskStructure:
 
 def _sample_timesteps(simulator: Simulator) -> Observation:
     """Timesteps of a few episodes of random actions: [N, .] float64 arrays."""
-    timesteps, env = [], simulator.env
-    env.action_space.seed(0)
+    timesteps, rng = [], np.random.default_rng(0)
     for seed in range(LOOKS):
         timesteps.append(simulator.reset(seed))
         for _ in range(2):
-            raw, _, terminated, truncated, _ = env.step(env.action_space.sample())
-            timesteps.append(simulator.interface.observation(raw))
+            seen, _, terminated, truncated, _ = simulator.step(simulator.random(rng))
+            timesteps.append(seen)
             if terminated or truncated:
                 break
     return Observation(*(np.stack(a).astype(float) for a in zip(*timesteps, strict=True)))

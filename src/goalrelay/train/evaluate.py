@@ -81,7 +81,9 @@ def summarize(episodes: Sequence[Episode], spec: Spec) -> Evaluation:
     if not math.isnan(success):
         low, high = wilson(success * len(episodes), len(episodes))
     if episodes[0].desired.shape[1]:
-        gaps = [np.linalg.norm(e.achieved[-1] - e.desired[-1]) for e in episodes]
+        gaps = [
+            np.linalg.norm(e.achieved[-1, : len(e.desired[-1])] - e.desired[-1]) for e in episodes
+        ]
         distance = float(np.mean(gaps))
     mean_return = float(np.mean([e.total_reward for e in episodes]))
     return Evaluation(

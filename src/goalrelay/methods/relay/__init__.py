@@ -187,7 +187,8 @@ class Relay(Method, Level):
             stage = stage._replace(maintained=(), threshold=threshold)
         name = self._config.priority if self._order.moves_object(number) else "uniform"
         fraction = self._variant.prioritized_fraction
-        priority = Priority(name, fraction, stage.scale, stage.achieved.columns)
+        goal = stage.achieved.columns[: len(stage.desired.columns)]  # without info
+        priority = Priority(name, fraction, stage.scale, goal)
         return priority, stage_objective(self.task, stage, 1.0)
 
     def _draw(

@@ -123,6 +123,7 @@ class StageInputs:
         if not self._relative:
             return goal
         now = np.concatenate([c.achieved.of(timestep) for c in stage.constraints], axis=-1)
+        now = now[..., : goal.shape[-1]]  # without the info that rewards may need
         if not stage.scale:  # unknown: the normaliser finds it
             return goal - now
         return ((goal - now) / stage.scale).clip(-CLIP, CLIP)
