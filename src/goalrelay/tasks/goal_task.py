@@ -10,6 +10,7 @@ reward is a function of achieved and desired goals for every task, and the rest 
 no second code path.
 """
 
+import functools
 import importlib
 import sys
 import warnings
@@ -24,7 +25,7 @@ from goalrelay import tasks
 from goalrelay.data.rollout import GOAL_KEYS, Simulator
 from goalrelay.errors import UsageError
 from goalrelay.settings import suggest
-from goalrelay.tasks import differences, fetch_stages, stock
+from goalrelay.tasks import column_kinds, differences, fetch_stages, stock
 from goalrelay.tasks.specification import check_contract, read_spec
 from goalrelay.tasks.stock import register_stock
 from goalrelay.tasks.structure import TaskStructure, find_structure
@@ -33,6 +34,8 @@ from goalrelay.types import Observation
 
 LOOKS = 4
 """Episodes that are started to find out which columns hold equal numbers."""
+RESETS = 24
+"""Resets from which the middle of the goals is measured."""
 
 
 def simulator_of(env: gymnasium.Env[Any, Any], task_id: str) -> Simulator:
@@ -48,31 +51,59 @@ def simulator_of(env: gymnasium.Env[Any, Any], task_id: str) -> Simulator:
     flat = not isinstance(env.observation_space, spaces.Dict)
     bare = Simulator(env, task_id, read_spec(env, task_id, flat))
     terminates = not flat and check_contract(bare)
-    structure = _structure(bare)
+    declared = find_structure(task_id, env.unwrapped, fetch_stages.find(task_id))
+    return with_structure(Simulator(env, task_id, bare.spec, (), terminates), declared)
+
+
+def with_structure(bare: Simulator, declared: TaskStructure) -> Simulator:
+    """The simulator of the same environment with another structure, after checks.
+
+    Raises:
+        UsageError: the structure is wrong for the task.
+    """
+    structure = _checked(bare, declared)
     spec = bare.spec._replace(
         stages=structure.stages,
         position_columns=structure.position_columns,
         subgoal_range=structure.subgoal_range,
         goal_position_columns=structure.goal_position_columns,
         body=structure.body,
+        differences=(),
     )
     if structure.stages:
         stages, positions = structure.stages, structure.position_columns
         timesteps = _sample_timesteps(bare)
-        differences.check_hidden(stages, positions, timesteps, f"task '{task_id}'")
+        differences.check_hidden(stages, positions, timesteps, f"task '{bare.id}'")
         spec = spec._replace(differences=differences.lacking(stages, positions, timesteps))
-    return Simulator(env, task_id, spec, structure.symmetries, terminates)
+    return bare.described(spec, structure.symmetries)
 
 
-def _structure(simulator: Simulator) -> TaskStructure:
-    """What is declared about the task, checked."""
-    spec = simulator.spec
+def _checked(simulator: Simulator, declared: TaskStructure) -> TaskStructure:
+    """What is declared about the task, checked, with what follows from its column kinds."""
+    spec, where = simulator.spec, f"task '{simulator.id}'"
     sizes = (spec.observation_size, spec.achieved_size, spec.goal_size, spec.action_size)
-    return check_structure(
-        find_structure(simulator.id, simulator.env.unwrapped, fetch_stages.find(simulator.id)),
-        f"task '{simulator.id}'",
-        dict(zip((*GOAL_KEYS, "action"), sizes, strict=True)),
-    )
+    named = dict(zip((*GOAL_KEYS, "action"), sizes, strict=True))
+    kinds = declared.column_kinds
+    if kinds is not None:
+        found = column_kinds.reading(kinds, named, where)
+        centre = functools.partial(_middle_of_goals, simulator)
+        mirrors = column_kinds.symmetries(kinds, found, centre, where)
+        positions = column_kinds.positions(found) if kinds.hide_positions else ()
+        declared = declared._replace(
+            stages=column_kinds.with_permutations(declared.stages, found),
+            symmetries=declared.symmetries or mirrors,
+            position_columns=declared.position_columns or positions,
+        )
+    return check_structure(declared, where, named)
+
+
+def _middle_of_goals(simulator: Simulator, coordinates: Sequence[int]) -> float:
+    """Middle of the values that columns of the desired goal take at resets."""
+    if not coordinates:
+        return 0.0
+    goals = np.stack([simulator.reset(seed).desired for seed in range(RESETS)])
+    values = goals[:, list(coordinates)]
+    return float((values.min() + values.max()) / 2)
 
 
 def _sample_timesteps(simulator: Simulator) -> Observation:
