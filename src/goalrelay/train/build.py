@@ -14,6 +14,7 @@ from goalrelay.learners.agent import Agent, start_keys
 from goalrelay.learners.imitation import Imitation
 from goalrelay.methods.base import Method
 from goalrelay.tasks.goal_task import open_task
+from goalrelay.tasks.symmetry_data import check_symmetries
 from goalrelay.train.config import DEFAULT_STEPS, AnyExperiment
 from goalrelay.types import Episode, Steps
 
@@ -36,10 +37,12 @@ def build(experiment: AnyExperiment) -> Parts:
     """Build a run.
 
     Raises:
-        UsageError: options, task and demonstrations do not fit together.
+        UsageError: options, task and demonstrations do not fit together, or what the task shows
+            contradicts a symmetry that it declares.
     """
     simulator = open_task(experiment.task, experiment.task_options)
     _check_fit(experiment, simulator)
+    check_symmetries(simulator)
     cls = methods.find(experiment.method_name)
     method = cls(experiment.method, simulator.task, experiment.learner.gamma)
     experiment = _filled_in(experiment, method)
