@@ -35,6 +35,7 @@ MAY_IMPORT: dict[str, set[str]] = {
         "files",
         "data",
         "tasks.goal_task",
+        "tasks.inspect.found",
         "tasks.symmetry_data",
         "learners",
         "methods",

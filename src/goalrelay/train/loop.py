@@ -26,7 +26,7 @@ from goalrelay.learners.agent import Agent
 from goalrelay.learners.networks import MLP
 from goalrelay.methods.base import combine
 from goalrelay.train import config as experiments
-from goalrelay.train.build import Parts, build, store
+from goalrelay.train.build import Described, Parts, build, store
 from goalrelay.train.config import AnyExperiment
 from goalrelay.train.evaluate import Evaluation, evaluate
 from goalrelay.train.metrics import Metrics
@@ -118,11 +118,16 @@ class Progress(NamedTuple):
 
 
 class Trainer:
-    """A run: learning state, replay buffer, counters, simulators."""
+    """A run: learning state, replay buffer, counters, simulators.
 
-    def __init__(self, experiment: AnyExperiment):
-        parts: Parts = build(experiment)
-        self.experiment = parts.experiment
+    Args:
+        experiment: all options.
+        described: what a run that is resumed has found about its task.
+    """
+
+    def __init__(self, experiment: AnyExperiment, described: Described | None = None):
+        parts: Parts = build(experiment, described)
+        self.experiment, self.remark = parts.experiment, parts.remark
         self.simulator, self.method = parts.simulator, parts.method
         self.agents: tuple[Agent, ...] = parts.agents
         self.buffer: ReplayBuffer = parts.buffer

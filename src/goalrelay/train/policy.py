@@ -116,8 +116,7 @@ class Policy:
             "settings": to_dict(self.method.config),
             "learner": self.learner_name,
             "layers": [len(actor.weights) for actor in self.actors],
-            "spec": self.spec._asdict(),
-            "symmetries": self.method.task.symmetries,
+            **task_to_json(self.method.task),
             "first_action": self.interface.first_action,
             "flat": self.interface.flat,
         }
@@ -163,11 +162,21 @@ def load(path: str | Path) -> Policy:
         raise UsageError(f"cannot read the policy {tensor_file}: {error}") from error
 
 
+def task_to_json(task: Task) -> dict[str, Any]:
+    """The description of a task for JSON: `spec` and `symmetries`."""
+    return {"spec": task.spec._asdict(), "symmetries": task.symmetries}
+
+
+def task_from_json(about: dict[str, Any]) -> tuple[Spec, tuple[Symmetry, ...]]:
+    """What `task_to_json` gave, with tuples instead of lists."""
+    return _spec(about["spec"]), tuple(_symmetry(values) for values in about["symmetries"])
+
+
 def _method(about: dict[str, Any]) -> Method:
     """The method of a saved policy, without reward and discount: it only acts."""
     kind = methods.find(about["method"])
-    symmetries = tuple(_symmetry(values) for values in about["symmetries"])
-    task = Task(_spec(about["spec"]), _no_reward, _no_reward, symmetries)
+    spec, symmetries = task_from_json(about)
+    task = Task(spec, _no_reward, _no_reward, symmetries)
     return kind(from_dict(kind.Config(), about["settings"]), task, 0.0)
 
 

@@ -13,6 +13,7 @@ from goalrelay.methods.base import MethodConfig, Preset
 from goalrelay.methods.exploration import Exploration
 from goalrelay.settings import number
 
+Stages = Literal["declared", "auto"]
 Guide = Literal["policy", "controller", "jump-start", "none"]
 StageWeights = Literal["frontier", "equal", "turns"]
 
@@ -80,6 +81,9 @@ def _exploration() -> Exploration:
 class Config(MethodConfig):
     """Relay hindsight experience replay."""
 
+    stages: Stages = "declared"
+    """The stages, symmetries and position columns that the task declares, or those that are found
+    by playing some hundred steps of it before the run (`goalrelay inspect` shows them)."""
     exploration: Exploration = field(default_factory=_exploration)
     """Noise while collecting. A guide's steps are never replaced by random ones (RHER)."""
     k: float = number(4, 0)

@@ -14,8 +14,8 @@ def check_fit(config: Config, task: Task) -> None:
     spec, guidance, variant = task.spec, config.guidance, config.variant
     if not spec.stages:
         raise UsageError(
-            "this task declares no stages, which relay needs; docs/relay.md shows how to declare "
-            "them in a few lines (the method her needs none)"
+            "this task declares no stages, which relay needs; --method.stages auto finds them, "
+            "docs/relay.md shows how to declare them in a few lines (the method her needs none)"
         )
     if variant.goal_frame == "world" and config.translation_invariant and spec.position_columns:
         raise UsageError(
