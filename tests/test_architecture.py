@@ -67,6 +67,8 @@ MAY_IMPORT: dict[str, set[str]] = {
         "settings",
         "data.rollout",
         "tasks.goal_task",
+        "tasks.inspect.found",
+        "tasks.inspect.report",
         "methods",
         "demos",
         "train",

@@ -11,7 +11,7 @@ names all columns of panda-gym's push in order. A kind is `[COUNT] KIND [of THIN
     angular velocity, euler            about x, y and z (with the count 1: about z)
     quaternion wxyz, quaternion xyzw   an orientation
     same                               one column that no mirror changes, or COUNT of them
-    pair along x, pair along y         left and right partners, which a mirror of that axis exchanges
+    pair along x, pair along y         two sides, which the mirror of that axis exchanges
     unknown                            one column, or COUNT of them: then no mirror is known
 
 z is up. A displacement names both ends: `displacement of block from hand`.
@@ -106,9 +106,8 @@ def read(words: Sequence[str], size: int, where: str) -> tuple[Columned, ...]:
         number = int(count) if count.isdigit() else SIZES[kind]
         counts = COUNTS.get(kind, (SIZES[kind],))
         if number not in counts and (kind not in ("same", "unknown") or not number):
-            raise UsageError(
-                f"{where}: '{word}' cannot have {number} columns, but {' or '.join(map(str, counts))}"
-            )
+            can = " or ".join(map(str, counts))
+            raise UsageError(f"{where}: '{word}' cannot have {number} columns, but {can}")
         found.append(Columned(kind, thing, tuple(range(start, start + number))))
         start += number
     if start != size:

@@ -5,7 +5,7 @@ For each object, in order:
     reach  the hand reaches the object, while earlier objects stay at their goals: a hand that
            hurries to the third block would knock over the tower of two
     bring  the object comes to its goal, without a condition on the others
-    move   the object comes to its goal, while earlier objects stay at theirs; the last one is `task`
+    move   the object comes to its goal, while earlier ones stay at theirs; the last one is `task`
 """
 
 from collections.abc import Sequence

@@ -11,7 +11,6 @@ import numpy as np
 
 from goalrelay.data.rollout import Simulator
 from goalrelay.errors import UsageError
-from goalrelay.tasks import column_kinds
 from goalrelay.tasks.column_kinds import MIRRORS, ColumnKinds
 from goalrelay.tasks.goal_task import with_structure
 from goalrelay.tasks.inspect.kinds import Found, find_kinds, names
@@ -78,15 +77,21 @@ def inspect_task(simulator: Simulator, steps: int = STEPS, seed: int = SEED) -> 
     doubts = [f"{_place(k)}: {k.evidence}" for k in kinds if not k.sure]
     declared = ColumnKinds(
         tuple(k.words for k in kinds),
-        tuple(f"{_count(o.goal)}position of {n}" for n, o in _named_goals(motion)),
+        tuple(
+            f"{_count(one.goal)}position of {name}"
+            for name, one in zip(names(motion), motion.objects, strict=True)
+        ),
         symmetries=tuple(n for n, axis in MIRRORS.items() if _varies(motion, axis)),
         centre=_centre(motion),
         hide_positions=all(_varies(motion, axis) for axis in (0, 1)),
     )
     if any(o.position.source == "observation" for o in motion.objects):
         declared = declared._replace(goal=(f"{simulator.spec.goal_size} unknown",))
-    for name in set(MIRRORS) - set(declared.symmetries):
-        doubts.append(f"no mirror {name}: an object starts at the same place along its axis")
+    doubts += [
+        f"no mirror {name}: an object starts at the same place along its axis"
+        for name in MIRRORS
+        if name not in declared.symmetries
+    ]
     declared, more = _tried(simulator, motion, TaskStructure(stages, column_kinds=declared))
     return Inspection(motion, kinds, declared, (*doubts, *more))
 
@@ -137,8 +142,9 @@ def _stages(simulator: Simulator, motion: Motion) -> tuple[Stage, ...]:
     objects = []
     for touched in motion.objects:
         near = success_distance(simulator, start, touched.goal) or touched.touch
-        goal = (Columns(source, touched.goal) for source in ("achieved_goal", "desired_goal"))
-        objects.append(MovedObject(*goal, touched.touch, near))
+        achieved = Columns("achieved_goal", touched.goal)
+        desired = Columns("desired_goal", touched.goal)
+        objects.append(MovedObject(achieved, desired, touched.touch, near))
     if len(objects) == 1:
         (one,), at = objects, motion.objects[0].position
         return (
@@ -148,8 +154,7 @@ def _stages(simulator: Simulator, motion: Motion) -> tuple[Stage, ...]:
     desired = motion.starts.desired
     heights = [desired[:, o.achieved.columns[-1]] for o in objects]
     below = [
-        sum((height > other + objects[0].near / 4).all() for other in heights)
-        for height in heights
+        sum((height > other + objects[0].near / 4).all() for other in heights) for height in heights
     ]
     ordered = [objects[n] for n in np.argsort(below, kind="stable")]
     return object_stages(hand, ordered, gain)
@@ -167,10 +172,6 @@ def _gain(motion: Motion) -> float | None:
     if own.min() <= 0 or across > UPRIGHT * own.min():
         return None
     return float(f"{1 / own.mean():.2g}")
-
-
-def _named_goals(motion: Motion) -> list[tuple[str, "object"]]:
-    return list(zip(names(motion), motion.objects, strict=True))
 
 
 def _count(goal: tuple[int, ...]) -> str:
@@ -202,11 +203,13 @@ def _varies(motion: Motion, axis: int) -> bool:
 def _centre(motion: Motion) -> tuple[float, float]:
     """Middle of the places at which objects start and of their goals: x and y."""
     places = [_starts(motion, n) for n in range(len(motion.objects))]
-    for touched in motion.objects:
-        if touched.position.source == "achieved_goal":
-            places.append(motion.starts.desired[:, list(touched.goal)])
+    places += [
+        motion.starts.desired[:, list(touched.goal)]
+        for touched in motion.objects
+        if touched.position.source == "achieved_goal"
+    ]
     every = np.concatenate(places)
-    x, y = (float(f"{(v.min() + v.max()) / 2:.3f}") for v in every.T[:2])
+    x, y = (round(float(v.min() + v.max()) / 2, 3) + 0.0 for v in every.T[:2])  # no -0.0
     return x, y
 
 
@@ -236,5 +239,7 @@ def _tried(
             kinds = kinds._replace(symmetries=left)
     several = len(motion.objects) > 1
     if several and not any(s.object_permutation for s in described.spec.stages):
-        doubts.append("the objects are not alike, so nothing that is learned of one is known of all")
+        doubts.append(
+            "the objects are not alike, so nothing that is learned of one is known of all"
+        )
     return proposed._replace(column_kinds=kinds), doubts

@@ -1,8 +1,8 @@
 """What the columns of an observation are, from played steps.
 
 Positions are known from `motion`. A displacement is the exact difference of two positions. A
-velocity follows the change of a position. What an object has and what is 0 whenever the object
-rests is a rate, so it is an angular velocity if it is no velocity; what keeps its value is an angle.
+velocity follows the change of a position. What else an object has is an angle if it keeps its value
+while the object rests, and an angular velocity if it is 0 then.
 """
 
 from collections.abc import Callable, Sequence

@@ -208,9 +208,7 @@ def _candidates(
     return found[:4]
 
 
-def _touched(
-    played: Play, hand: Hand, at: Columns, part: tuple[int, ...]
-) -> Touched | None:
+def _touched(played: Play, hand: Hand, at: Columns, part: tuple[int, ...]) -> Touched | None:
     """The object, if it begins to move when the hand is near; None: it does not."""
     now, after = _gaps(played, hand, at)
     distance = np.minimum(now, after)
@@ -248,4 +246,4 @@ def _two_digits(value: float) -> float:
 
 
 def _list(part: tuple[int, ...]) -> str:
-    return f"{part[0]}-{part[-1]}" if len(part) > 1 else str(part[0])
+    return f"{min(part)}-{max(part)}" if len(part) > 1 else str(min(part))

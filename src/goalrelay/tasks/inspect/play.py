@@ -73,7 +73,7 @@ class Hand(NamedTuple):
     """[A, 3] displacement in one step for each unit of the action"""
 
     def toward(self, displacement: np.ndarray) -> np.ndarray:
-        """The action [A] that moves the hand along a displacement [3], as far as it can in a step."""
+        """The action [A] that moves the hand along a displacement [3], as far as one step can."""
         action = displacement @ np.linalg.pinv(self.response)
         return action / max(1.0, np.abs(action).max())
 
