@@ -20,6 +20,7 @@ from goalrelay.tasks.goal_task import open_task, with_structure
 from goalrelay.tasks.inspect.found import Inspection, found_structure, inspect_task
 from goalrelay.tasks.inspect.relations import relations
 from goalrelay.tasks.inspect.report import module
+from goalrelay.train import config
 from goalrelay.types import Columns
 
 PUSH, PICK, TWO = "goalrelay/FetchPush-v0", "FetchPickAndPlace-v4", "goalrelay/FetchDoublePush-v0"
@@ -217,21 +218,18 @@ def test_a_run_with_found_stages_keeps_them(
     assert resumed.policy.spec == run.policy.spec
 
 
-def test_found_stages_are_plain_hindsight_where_there_is_no_object(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    words = ["train", "relay", "goalrelay/PointReach-v0", "--episodes", "2"]
-    small = [word for k, v in SMALL.items() if v is not False for word in (f"--{k}", _word(v))]
-    out = ["--out", str(tmp_path / "r"), "--method.stages", "auto", "--save.no-tensorboard"]
-    assert main([*words, *" ".join(small).split(), *out]) == 0
-    assert "no object to reach" in capsys.readouterr().out
-    assert [s.name for s in goalrelay.load(tmp_path / "r").spec.stages] == ["task"]
+def test_found_stages_are_plain_hindsight_where_there_is_no_object() -> None:
+    build = importlib.import_module("goalrelay.train.build").build
+    experiment = config.make("relay", "goalrelay/PointReach-v0")
     with pytest.raises(UsageError, match=r"--method\.stages auto finds them"):
-        goalrelay.train("relay", "goalrelay/PointReach-v0", episodes=2, settings=SMALL)
-
-
-def _word(value: Any) -> str:
-    return " ".join(map(str, value)) if isinstance(value, tuple) else str(value)
+        build(experiment)
+    parts = build(config.with_options(experiment, {"method.stages": "auto"}))
+    assert [stage.name for stage in parts.method.task.spec.stages] == ["task"]
+    assert parts.remark == (
+        "no object to reach (the actions move the achieved goal directly): the only stage is the "
+        "task itself, which is plain hindsight"
+    )
+    parts.collector.close()
 
 
 def test_panda_gym_is_found_too() -> None:
