@@ -45,7 +45,8 @@ def test_a_hand_and_an_object_are_found(task_id: str) -> None:
     reach, task = found.structure.stages
     assert (reach.name, reach.achieved, task.name) == ("reach", HAND, "task")
     assert reach.desired == Columns("achieved_goal", (0, 1, 2))
-    assert 0.035 < reach.switch == reach.threshold < 0.07  # blocks of 5 cm, a puck of 5 cm
+    assert 0.035 < reach.switch < 0.07  # blocks of 5 cm, a puck of 5 cm
+    assert reach.threshold == reach.switch
     assert task.switch == pytest.approx(0.05, rel=1e-3)
     assert found.reason == ""
 

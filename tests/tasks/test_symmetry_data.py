@@ -11,16 +11,23 @@ from goalrelay.data.rollout import Simulator
 from goalrelay.errors import UsageError
 from goalrelay.tasks import fetch_stages, structure
 from goalrelay.tasks.column_kinds import ColumnKinds
+from goalrelay.tasks.fetch import several_structure
 from goalrelay.tasks.goal_task import open_task
 from goalrelay.tasks.structure import TaskStructure, declare
-from goalrelay.tasks.symmetry_data import Contradiction, check_symmetries, contradictions, sample
+from goalrelay.tasks.symmetry_data import (
+    Contradiction,
+    Shown,
+    check_symmetries,
+    contradictions,
+    sample,
+)
 from goalrelay.types import SignedPermutation, Symmetry
 
 LEFT_RIGHT, FRONT_BACK = fetch_stages.LEFT_RIGHT, fetch_stages.FRONT_BACK
 
 
 @functools.cache
-def push() -> Any:
+def push() -> Shown:
     opened = open_task("goalrelay/FetchPush-v0")
     data = sample(opened)
     opened.close()
@@ -28,7 +35,7 @@ def push() -> Any:
 
 
 def found(symmetry: Symmetry) -> list[Contradiction]:
-    return contradictions(symmetry, *push())
+    return contradictions(symmetry, push())
 
 
 def with_sign(change: SignedPermutation, column: int) -> SignedPermutation:
@@ -90,6 +97,19 @@ def test_a_wrong_goal_action_pair_of_columns_or_centre_is_found(symmetry: Symmet
     still = symmetry.observation._replace(shift=(0.0,) * 25)
     (worst, *_) = found(symmetry._replace(observation=still, goal=none))
     assert "as if about a wrong centre" in worst.what
+
+
+def test_a_wrong_exchange_of_objects_is_refused() -> None:
+    opened = open_task("goalrelay/FetchDoublePush-v0")
+    stages = opened.spec.stages
+    exchange = several_structure.first(2, 1)
+    wrong = exchange._replace(observation=swapped(exchange.observation, 8, 9))
+    spec = opened.spec._replace(
+        stages=(*stages[:-1], stages[-1]._replace(object_permutation=wrong))
+    )
+    with pytest.raises(UsageError, match="the symmetry 'object1 first' is contradicted"):
+        check_symmetries(opened.described(spec, ()))
+    opened.close()
 
 
 def test_the_mirror_of_another_axis_is_found() -> None:

@@ -82,8 +82,7 @@ def _checked(simulator: Simulator, declared: TaskStructure) -> TaskStructure:
     """What is declared about the task, checked, with what follows from its column kinds."""
     spec, where = simulator.spec, f"task '{simulator.id}'"
     sizes = (spec.observation_size, spec.achieved_size, spec.goal_size, spec.action_size)
-    keys: tuple[str, ...] = (*GOAL_KEYS, "action")
-    named = dict(zip(keys, sizes, strict=True))
+    named: dict[str, int] = dict(zip((*GOAL_KEYS, "action"), sizes, strict=True))
     kinds = declared.column_kinds
     if kinds is not None:
         found = column_kinds.reading(kinds, named, where)

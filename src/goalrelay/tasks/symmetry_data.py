@@ -16,7 +16,7 @@ import numpy as np
 from goalrelay.data.rollout import Simulator
 from goalrelay.errors import UsageError
 from goalrelay.tasks.inspect.play import Hand, Play, driven, play, random_actions
-from goalrelay.tasks.inspect.relations import relations
+from goalrelay.tasks.inspect.relations import Relation, relations
 from goalrelay.tasks.symmetry import joined
 from goalrelay.types import Stage, Symmetry
 
@@ -35,6 +35,17 @@ FAR = 2.0
 """A mirror about a wrong centre takes positions away by so many times the range they have."""
 
 
+class Shown(NamedTuple):
+    """What a task showed."""
+
+    free: Play
+    """steps of random actions"""
+    everything: Play
+    """these, and others"""
+    relations: list[Relation]
+    """of all of them"""
+
+
 class Contradiction(NamedTuple):
     """A column whose mirror image does not fit the task."""
 
@@ -48,16 +59,18 @@ class Contradiction(NamedTuple):
 
 
 def check_symmetries(simulator: Simulator) -> None:
-    """Refuse a symmetry that what the task shows contradicts.
+    """Refuse a symmetry that what the task shows contradicts, or an exchange of objects.
 
     Raises:
         UsageError: names the symmetry, the column with the largest error, and the error.
     """
-    if not simulator.symmetries or simulator.spec.discrete:
+    exchanges = (stage.object_permutation for stage in simulator.spec.stages)
+    permutations = dict.fromkeys(one for one in exchanges if one is not None)
+    if simulator.spec.discrete or not (simulator.symmetries or permutations):
         return
-    data = sample(simulator)
-    for symmetry in simulator.symmetries:
-        found = contradictions(symmetry, *data)
+    shown = sample(simulator)
+    for symmetry in (*simulator.symmetries, *permutations):
+        found = contradictions(symmetry, shown)
         if found:
             worst = max(found, key=lambda c: c.size)
             raise UsageError(
@@ -67,18 +80,17 @@ def check_symmetries(simulator: Simulator) -> None:
             )
 
 
-def sample(simulator: Simulator) -> tuple[Play, Play]:
-    """Steps of random actions, and those with steps of a hand that is driven to an object."""
+def sample(simulator: Simulator) -> Shown:
+    """Steps of random actions, and of a hand that is driven to an object."""
     size = simulator.spec.action_size
-    free = play(simulator, range(4), random_actions(size, 1), RANDOM_STEPS)
-    everything = free
-    for stage in simulator.spec.stages:
-        hand = hand_of(stage, free)
+    free = everything = play(simulator, range(4), random_actions(size, 1), RANDOM_STEPS)
+    hands = [(hand_of(stage, free), stage.desired) for stage in simulator.spec.stages]
+    for hand, at in hands:
         if hand is not None:
-            return free, free.joined(
-                play(simulator, range(4, 8), driven(hand, stage.desired), DRIVEN_STEPS)
-            )
-    return free, everything
+            driven_steps = play(simulator, range(4, 8), driven(hand, at), DRIVEN_STEPS)
+            everything = free.joined(driven_steps)
+            break
+    return Shown(free, everything, relations(everything.shown))
 
 
 def hand_of(stage: Stage, free: Play) -> Hand | None:
@@ -91,22 +103,17 @@ def hand_of(stage: Stage, free: Play) -> Hand | None:
     return Hand(stage.achieved, response) if np.abs(response).max() > 0 else None
 
 
-def contradictions(symmetry: Symmetry, free: Play, everything: Play) -> list[Contradiction]:
-    """What in the data contradicts a symmetry.
-
-    Args:
-        symmetry: of the task.
-        free: steps of random actions.
-        everything: these, and others.
-    """
+def contradictions(symmetry: Symmetry, shown: Shown) -> list[Contradiction]:
+    """What contradicts a symmetry in what a task showed."""
     change = joined((symmetry.observation, symmetry.goal))
     order, sign = np.array(change.order), np.array(change.sign)
     shift, action = np.array(change.shift), symmetry.action
-    found = _broken_relations(everything, order, sign, shift)
+    exchange = action.order == tuple(range(len(action.order))) and set(action.sign) == {1.0}
+    found = _broken_relations(shown, order, sign, shift, exchange)
     turned = np.array(action.order), np.array(action.sign)
-    found += _other_responses(free, order, sign, turned)
-    found += _other_rates(everything, order, sign)
-    return found + _far_away(everything, order, sign, shift)
+    found += _other_responses(shown.free, order, sign, turned)
+    found += _other_rates(shown.everything, order, sign)
+    return found + _far_away(shown.everything, order, sign, shift)
 
 
 def name(column: int, observation_size: int) -> str:
@@ -117,13 +124,22 @@ def name(column: int, observation_size: int) -> str:
 
 
 def _broken_relations(
-    data: Play, order: np.ndarray, sign: np.ndarray, shift: np.ndarray
+    shown: Shown, order: np.ndarray, sign: np.ndarray, shift: np.ndarray, exchange: bool
 ) -> list[Contradiction]:
-    """Relations that the mirror image does not keep."""
-    values, size = data.shown, data.observation.shape[1]
+    """Relations that the mirror image does not keep.
+
+    An exchange of objects is judged by where the objects are. Heights and velocities of blocks that
+    rest on one table are equal by chance.
+    """
+    values, size = shown.everything.shown, shown.everything.observation.shape[1]
+    steady = np.abs(values - np.median(values, axis=0))
+    steady = np.median(steady, axis=0) < 1e-3 * values.std(axis=0) + 1e-12
     image = values[:, order] * sign + shift
     found = []
-    for relation in relations(values):
+    for relation in shown.relations:
+        columns = [c for c in relation[:3] if c is not None]
+        if exchange and (max(columns) < size or steady[columns].any()):
+            continue
         error = relation.error(image)
         if error > 10 * relation.tolerance:
             right = name(relation.first, size)

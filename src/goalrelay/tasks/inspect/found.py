@@ -15,9 +15,10 @@ from goalrelay.tasks.column_kinds import MIRRORS, ColumnKinds
 from goalrelay.tasks.goal_task import with_structure
 from goalrelay.tasks.inspect.kinds import Found, find_kinds, names
 from goalrelay.tasks.inspect.motion import Motion, observe_motion
+from goalrelay.tasks.inspect.relations import relations
 from goalrelay.tasks.object_stages import MovedObject, object_stages
 from goalrelay.tasks.structure import TaskStructure, columns
-from goalrelay.tasks.symmetry_data import contradictions
+from goalrelay.tasks.symmetry_data import Shown, contradictions
 from goalrelay.tasks.symmetry_data import name as column_name
 from goalrelay.types import Columns, Stage
 
@@ -229,8 +230,10 @@ def _tried(
     if kinds.symmetries and not described.symmetries:
         doubts.append("no mirrors: there are columns of an unknown kind")
         kinds = kinds._replace(symmetries=())
+    every = motion.everything
+    shown = Shown(motion.free, every, relations(every.shown))
     for symmetry in described.symmetries:
-        against = contradictions(symmetry, motion.free, motion.everything)
+        against = contradictions(symmetry, shown)
         if against:
             worst = max(against, key=lambda c: c.size)
             at = column_name(worst.column, simulator.spec.observation_size)

@@ -39,24 +39,29 @@ def relations(values: np.ndarray) -> list[Relation]:
     largest, spread = np.abs(values).max(axis=0), values.std(axis=0)
     # Two random sums of each column tell which relations may hold; then all rows are compared.
     sums = np.random.default_rng(0).normal(size=(2, len(values))) / len(values) @ values
+    own = sums[:, columns]  # [2, n]
     found: list[Relation] = []
 
-    def keep(first: int, second: int | None, factor: int, tolerance: float) -> None:
-        """Keep the relations of all columns with these two."""
-        subtracted = 0.0 if second is None else sums[:, second]
-        gap = sums[:, columns] - (factor * sums[:, first] - subtracted)[:, None]
-        for column in columns[(np.abs(gap) <= 5 * tolerance).all(axis=0)]:
-            relation = Relation(int(column), int(first), second, factor, tolerance)
-            once = column > first if second is None else column not in (first, second)
-            large = spread[column] > VARIED * tolerance  # else it is noise beside the others
-            if once and large and relation.error(values) <= tolerance:
-                found.append(relation)
+    def keep(column: int, first: int, second: int | None, factor: int) -> None:
+        """Keep a relation if it holds at all rows, and no column is noise beside another."""
+        every = [column, first] + ([] if second is None else [second])
+        tolerance = CLOSE * max(largest[c] for c in every)
+        relation = Relation(column, first, second, factor, tolerance)
+        large = min(spread[c] for c in every) > VARIED * tolerance
+        if large and relation.error(values) <= tolerance:
+            found.append(relation)
 
-    for first in columns:
+    for place, first in enumerate(columns.tolist()):
+        near = 5 * CLOSE * np.maximum(largest[first], largest[columns])  # [n]
         for factor in (1, -1):
-            keep(first, None, factor, CLOSE * largest[first])
-        for second in columns:
-            tolerance = CLOSE * max(largest[first], largest[second])
-            if first != second and min(spread[first], spread[second]) > VARIED * tolerance:
-                keep(first, int(second), 1, tolerance)
+            gaps = np.abs(own - factor * own[:, [place]]).max(axis=0)
+            for column in columns[gaps <= near].tolist():
+                if column > first:
+                    keep(column, first, None, factor)
+        # [2, seconds, columns]
+        gaps = np.abs(own[:, None, :] - (own[:, [place]] - own)[:, :, None]).max(axis=0)
+        for second, column in zip(*np.nonzero(gaps <= near[:, None]), strict=True):
+            three = int(columns[column]), first, int(columns[second])
+            if len(set(three)) == 3:
+                keep(*three, 1)
     return found
