@@ -13,6 +13,7 @@ from goalrelay.tasks.fetch import several_structure
 from goalrelay.tasks.goal_task import open_task, with_structure
 from goalrelay.tasks.structure import TaskStructure, declare, signed_permutation
 from goalrelay.tasks.symmetry import turned
+from goalrelay.tasks.toy import point_reach
 from goalrelay.types import Symmetry
 
 FETCH = ColumnKinds(
@@ -109,6 +110,15 @@ def test_a_planar_task_has_mirrors_about_the_measured_middle_and_a_quarter_turn(
     assert abs(left_right.observation.shift[1]) < 0.2  # the table is [-1, 1]
     assert turn.action == ((1, 0), (-1.0, 1.0), (0.0, 0.0))
     assert opened.spec.position_columns == (0, 1)
+    opened.close()
+
+
+def test_an_attribute_of_the_environment_says_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    kinds = ColumnKinds(("2 position of point",), centre=(0.0, 0.0), hide_positions=False)
+    monkeypatch.setattr(point_reach.Environment, "column_kinds", kinds, raising=False)
+    opened = open_task("goalrelay/PointReach-v0")
+    assert [s.name for s in opened.symmetries] == ["left-right", "front-back"]
+    assert opened.spec.position_columns == ()
     opened.close()
 
 

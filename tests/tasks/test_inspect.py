@@ -8,8 +8,10 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import gymnasium
 import numpy as np
 import pytest
+from gymnasium import spaces
 
 import goalrelay
 from conftest import SMALL
@@ -153,6 +155,67 @@ def test_the_module_declares_what_was_found(task_id: str, monkeypatch: pytest.Mo
     assert by_hand.spec == found.spec
     assert by_hand.symmetries == found.symmetries
     opened.close()
+
+
+class Knob(gymnasium.Env[Any, Any]):
+    """A hand, and a knob somewhere that turns while the hand is within 0.3 of it.
+
+    Observation: width of the gripper, the knob's orientation (w, x, y, z), its place, the hand.
+    """
+
+    def __init__(self) -> None:
+        box = {"observation": 11, "achieved_goal": 4, "desired_goal": 4}
+        self.observation_space = spaces.Dict(
+            {name: spaces.Box(-np.inf, np.inf, (size,)) for name, size in box.items()}
+        )
+        self.action_space = spaces.Box(-1.0, 1.0, (4,))
+
+    def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> Any:
+        super().reset(seed=seed)
+        self.hand, self.width, self.angle = np.array([0.0, 0.0, 1.0]), 0.0, 0.0
+        self.knob = self.np_random.uniform((-1, -1, 0), (1, 1, 0.1))
+        self.goal = self._turned(self.np_random.uniform(-3, 3))
+        return self._observation(), {}
+
+    def step(self, action: np.ndarray) -> Any:
+        self.hand, self.width = self.hand + 0.2 * action[:3], 0.1 * action[3]
+        if np.linalg.norm(self.hand - self.knob) < 0.3:
+            self.angle += 0.3
+        shown = self._observation()
+        reward = float(self.compute_reward(shown["achieved_goal"], self.goal, {}))
+        return shown, reward, False, False, {"is_success": reward == 0}
+
+    def compute_reward(self, achieved: np.ndarray, desired: np.ndarray, info: Any) -> np.ndarray:
+        return -((achieved * desired).sum(-1) ** 2 < 0.95).astype(np.float32)
+
+    def _turned(self, angle: float) -> np.ndarray:
+        return np.array([np.cos(angle / 2), 0, 0, np.sin(angle / 2)])
+
+    def _observation(self) -> dict[str, np.ndarray]:
+        turned = self._turned(self.angle)
+        shown = np.concatenate([[self.width], turned, self.knob, self.hand])
+        return {"observation": shown, "achieved_goal": turned, "desired_goal": self.goal}
+
+
+def test_an_object_whose_goal_is_an_orientation_is_reached_where_it_is() -> None:
+    gymnasium.register("Knob-v0", Knob, max_episode_steps=40)
+    try:
+        found = inspected("Knob-v0")
+    finally:
+        del gymnasium.registry["Knob-v0"]
+    reach, task = found.structure.stages
+    assert reach.achieved == Columns("observation", (8, 9, 10))
+    assert reach.desired == Columns("observation", (5, 6, 7))
+    assert reach.switch == pytest.approx(0.3, rel=0.3)
+    assert task.achieved == Columns("achieved_goal", (0, 1, 2, 3))
+    assert found.structure.column_kinds is not None
+    assert found.structure.column_kinds.observation == (
+        "same",
+        "quaternion wxyz of object",
+        "position of object",
+        "position of hand",
+    )
+    assert found.structure.column_kinds.goal == ("quaternion wxyz of object",)
 
 
 def test_relations_are_exact_and_noise_is_none() -> None:

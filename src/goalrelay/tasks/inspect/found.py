@@ -5,6 +5,7 @@ distances are measured: at what distance from the hand an object begins to move,
 distance from the goal the task's reward changes.
 """
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -25,6 +26,8 @@ from goalrelay.types import Columns, Stage
 STEPS, SEED = 240, 0
 """Steps of random actions, and the seed, where nobody says otherwise. Found structures are the same
 each time."""
+FRACTION = 0.2
+"""Of the way to the goal: within it the task counts as reached, where the reward does not tell."""
 UPRIGHT = 0.3
 """A guide can be scripted if the action moves the hand along its own axes but for this fraction."""
 
@@ -66,28 +69,17 @@ def inspect_task(simulator: Simulator, steps: int = STEPS, seed: int = SEED) -> 
     """
     simulator = with_structure(simulator, TaskStructure())
     if simulator.spec.discrete:
-        near = success_distance(simulator, simulator.reset(seed).achieved, None) or 1.0
+        every = range(simulator.spec.goal_size)
+        near = success_distance(simulator, simulator.reset(seed).achieved, every) or 1.0
         return Inspection(None, (), TaskStructure((_task(simulator, near),)), ())
     motion = observe_motion(simulator, steps, seed)
-    at = motion.starts.achieved[0]
     if not motion.objects:
-        near = success_distance(simulator, at, None) or 1.0
-        return Inspection(motion, (), TaskStructure((_task(simulator, near),)), ())
+        stage = _task(simulator, _near(simulator, motion, range(simulator.spec.goal_size)))
+        return Inspection(motion, (), TaskStructure((stage,)), ())
     kinds = find_kinds(motion)
     stages = _stages(simulator, motion)
     doubts = [f"{_place(k)}: {k.evidence}" for k in kinds if not k.sure]
-    declared = ColumnKinds(
-        tuple(k.words for k in kinds),
-        tuple(
-            f"{_count(one.goal)}position of {name}"
-            for name, one in zip(names(motion), motion.objects, strict=True)
-        ),
-        symmetries=tuple(n for n, axis in MIRRORS.items() if _varies(motion, axis)),
-        centre=_centre(motion),
-        hide_positions=all(_varies(motion, axis) for axis in (0, 1)),
-    )
-    if any(o.position.source == "observation" for o in motion.objects):
-        declared = declared._replace(goal=(f"{simulator.spec.goal_size} unknown",))
+    declared = _proposed(motion, kinds, simulator.spec.goal_size)
     doubts += [
         f"no mirror {name}: an object starts at the same place along its axis"
         for name in MIRRORS
@@ -97,35 +89,65 @@ def inspect_task(simulator: Simulator, steps: int = STEPS, seed: int = SEED) -> 
     return Inspection(motion, kinds, declared, (*doubts, *more))
 
 
+def _proposed(motion: Motion, kinds: tuple[Found, ...], goal_size: int) -> ColumnKinds:
+    """The column kinds, with the symmetries that the start states allow."""
+    goal = tuple(
+        f"{_count(one.goal)}position of {name}"
+        for name, one in zip(names(motion), motion.objects, strict=True)
+    )
+    if any(one.position.source == "observation" for one in motion.objects):
+        goal = (_words_of_goal(motion, kinds) or f"{goal_size} unknown",)
+    return ColumnKinds(
+        tuple(kind.words for kind in kinds),
+        goal,
+        symmetries=tuple(n for n, axis in MIRRORS.items() if _varies(motion, axis)),
+        centre=_centre(motion),
+        hide_positions=all(_varies(motion, axis) for axis in (0, 1)),
+    )
+
+
+def _words_of_goal(motion: Motion, kinds: tuple[Found, ...]) -> str:
+    """The kind of the columns of the observation that equal the achieved goal; or nothing."""
+    data = motion.everything
+    for kind in kinds:
+        own = data.observation[:, kind.start : kind.start + kind.size]
+        if own.shape == data.achieved.shape and (own == data.achieved).all():
+            return kind.words
+    return ""
+
+
 def success_distance(
-    simulator: Simulator, achieved: np.ndarray, goal: tuple[int, ...] | None
+    simulator: Simulator, achieved: np.ndarray, goal: Sequence[int]
 ) -> float | None:
     """Distance from the goal at which a sparse reward changes; None: it changes everywhere.
 
     Args:
         simulator: of the task.
         achieved: [G] an achieved goal.
-        goal: its columns that are moved away from the goal; None: all.
+        goal: columns of one object; the first of them is moved away from the goal.
     """
     direction = np.zeros(len(achieved))
-    direction[0 if goal is None else goal[0]] = 1.0
+    direction[goal[0]] = 1.0
 
-    def rewards(distances: np.ndarray) -> np.ndarray:
-        desired = achieved + distances[:, None] * direction
-        return simulator.reward(
-            np.repeat(achieved[None], len(distances), 0).astype(float), desired.astype(float)
-        )
+    def reward(distance: float) -> float:
+        return float(simulator.reward(achieved[None], (achieved + distance * direction)[None])[0])
 
     low, high = 0.0, 1e3
-    at_goal, _, far = rewards(np.array([low, high / 2, high]))
-    half = rewards(np.array([low, 1e-9, high / 2]))[2]
-    if at_goal == far or half != far:
+    at_goal, far = reward(low), reward(high)
+    if at_goal == far or reward(high / 2) != far:
         return None
     for _ in range(60):
         middle = (low + high) / 2
-        near = rewards(np.array([middle, middle, high]))[0] == at_goal
-        low, high = (middle, high) if near else (low, middle)
+        low, high = (middle, high) if reward(middle) == at_goal else (low, middle)
     return float(f"{low:.3g}") or None
+
+
+def _near(simulator: Simulator, motion: Motion, goal: Sequence[int]) -> float:
+    """The success distance; where the reward does not tell it, a fraction of the way to go."""
+    starts = motion.starts
+    way = (starts.desired - starts.achieved)[:, list(goal)]
+    far = float(f"{FRACTION * np.median(np.linalg.norm(way, axis=1)):.2g}")
+    return success_distance(simulator, starts.achieved[0], goal) or far or 1.0
 
 
 def _task(simulator: Simulator, near: float) -> Stage:
@@ -139,10 +161,9 @@ def _stages(simulator: Simulator, motion: Motion) -> tuple[Stage, ...]:
     """The stages that reach and move each object, in the order of the heights of their goals."""
     assert motion.hand is not None
     hand, gain = motion.hand.position, _gain(motion)
-    start = motion.starts.achieved[0]
     objects = []
     for touched in motion.objects:
-        near = success_distance(simulator, start, touched.goal) or touched.touch
+        near = _near(simulator, motion, touched.goal)
         achieved = Columns("achieved_goal", touched.goal)
         desired = Columns("desired_goal", touched.goal)
         objects.append(MovedObject(achieved, desired, touched.touch, near))
