@@ -184,28 +184,17 @@ def _velocities(start: int, data: Play, things: Sequence[Thing], _: Motion) -> F
         if own.std() < 1e-9:
             continue
         spread = regressors.std(axis=0)
-        scaled = np.linalg.lstsq(regressors / (spread + 1e-12), own - own.mean(), rcond=None)[0]
-        fitted = regressors / (spread + 1e-12) @ scaled
-        fits[axis] = 1 - (own - own.mean() - fitted).var() / own.var()
+        regressors = regressors / (spread + 1e-12)
+        scaled = np.linalg.lstsq(regressors, own - own.mean(), rcond=None)[0]
+        fits[axis] = 1 - (own - own.mean() - regressors @ scaled).var() / own.var()
         weights[:, axis] = scaled / (spread + 1e-12)
     if np.sort(fits)[-2] < FOLLOWS or fits[0] < FOLLOWS / 2:
-        return None
-    if not _is_rate(data, start, size, things):
         return None
     strength = np.abs(np.median(weights, axis=1))
     objects = int(strength[1:].argmax()) + 1 if len(things) > 1 else 0
     own = objects if strength[objects] > 0.5 * strength[0] else 0
     evidence = f"follows the change of its position (R2 {', '.join(f'{f:.2f}' for f in fits)})"
     return _kind(start, "velocity", things[own].name, size, evidence)
-
-
-def _is_rate(data: Play, start: int, size: int, things: Sequence[Thing]) -> bool:
-    """Whether columns are no positions: they do not keep growing with what they follow."""
-    own = data.observation[:, start : start + size]
-    step = np.abs(data.next_observation[:, start : start + size] - own).mean(axis=0)
-    change = np.abs(things[0].change).mean(axis=0)
-    exact = np.abs(data.next_observation[:, start : start + size] - own - things[0].change)
-    return bool((exact.mean(axis=0) > 0.05 * change).any() and (step > 0).any())
 
 
 def _rotations(start: int, data: Play, things: Sequence[Thing], motion: Motion) -> Found | None:
@@ -297,4 +286,11 @@ def _joined(found: Sequence[Found]) -> tuple[Found, ...]:
             joined[-1] = Found(last.start, size, f"{size} {one.words}", evidence, sure)
         else:
             joined.append(one)
-    return tuple(joined)
+    return tuple(_doubted(one) for one in joined)
+
+
+def _doubted(one: Found) -> Found:
+    """Two columns that move alike may be the two sides of a gripper."""
+    if not one.sure or one.words != "2 same":
+        return one
+    return one._replace(evidence=f"{one.evidence}; or two sides, a pair along x or y", sure=False)
