@@ -12,7 +12,7 @@ from goalrelay.errors import UsageError
 from goalrelay.tasks import fetch_stages, structure
 from goalrelay.tasks.column_kinds import ColumnKinds
 from goalrelay.tasks.fetch import several_structure
-from goalrelay.tasks.goal_task import open_task
+from goalrelay.tasks.goal_task import described, open_task
 from goalrelay.tasks.structure import TaskStructure, declare
 from goalrelay.tasks.symmetry_data import (
     Contradiction,
@@ -108,7 +108,7 @@ def test_a_wrong_exchange_of_objects_is_refused() -> None:
         stages=(*stages[:-1], stages[-1]._replace(object_permutation=wrong))
     )
     with pytest.raises(UsageError, match="the symmetry 'object1 first' is contradicted"):
-        check_symmetries(opened.described(spec, ()))
+        check_symmetries(described(opened, spec, ()))
     opened.close()
 
 

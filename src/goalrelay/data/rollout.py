@@ -112,10 +112,6 @@ class Simulator:
         self._terminates = terminates
         self._reward_lock = threading.Lock()
 
-    def described(self, spec: Spec, symmetries: tuple[Symmetry, ...]) -> "Simulator":
-        """The same environment with another description."""
-        return Simulator(self.env, self.id, spec, symmetries, self._terminates)
-
     @property
     def task(self) -> Task:
         """The task that is simulated."""

@@ -10,6 +10,7 @@ reward is a function of achieved and desired goals for every task, and the rest 
 no second code path.
 """
 
+import copy
 import functools
 import importlib
 import sys
@@ -30,7 +31,7 @@ from goalrelay.tasks.specification import check_contract, read_spec
 from goalrelay.tasks.stock import register_stock
 from goalrelay.tasks.structure import TaskStructure, find_structure
 from goalrelay.tasks.structure_checks import check_structure
-from goalrelay.types import Observation
+from goalrelay.types import Observation, Spec, Symmetry
 
 LOOKS = 4
 """Episodes that are started to find out which columns hold equal numbers."""
@@ -75,7 +76,14 @@ def with_structure(bare: Simulator, declared: TaskStructure) -> Simulator:
         timesteps = _sample_timesteps(bare)
         differences.check_hidden(stages, positions, timesteps, f"task '{bare.id}'")
         spec = spec._replace(differences=differences.lacking(stages, positions, timesteps))
-    return bare.described(spec, structure.symmetries)
+    return described(bare, spec, structure.symmetries)
+
+
+def described(simulator: Simulator, spec: Spec, symmetries: tuple[Symmetry, ...]) -> Simulator:
+    """The simulator of the same environment with another description."""
+    other = copy.copy(simulator)
+    other.spec, other.symmetries = spec, symmetries
+    return other
 
 
 def _checked(simulator: Simulator, declared: TaskStructure) -> TaskStructure:

@@ -13,7 +13,7 @@ from goalrelay.errors import UsageError
 from goalrelay.learners.agent import Agent, start_keys
 from goalrelay.learners.imitation import Imitation
 from goalrelay.methods.base import Method
-from goalrelay.tasks.goal_task import open_task, with_structure
+from goalrelay.tasks.goal_task import described, open_task, with_structure
 from goalrelay.tasks.inspect.found import inspect_task
 from goalrelay.tasks.symmetry_data import check_symmetries
 from goalrelay.train.config import DEFAULT_STEPS, AnyExperiment
@@ -43,18 +43,18 @@ class Parts(NamedTuple):
     """One line about the task for who watches the run, or nothing."""
 
 
-def build(experiment: AnyExperiment, described: Described | None = None) -> Parts:
+def build(experiment: AnyExperiment, found: Described | None = None) -> Parts:
     """Build a run.
 
     Args:
         experiment: all options.
-        described: what a run that is resumed has found about its task; None: find it, if asked.
+        found: what a run that is resumed has found about its task; None: find it, if asked.
 
     Raises:
         UsageError: options, task and demonstrations do not fit together, or what the task shows
             contradicts a symmetry that it declares.
     """
-    simulator, remark = _opened(experiment, described)
+    simulator, remark = _opened(experiment, found)
     _check_fit(experiment, simulator)
     check_symmetries(simulator)
     cls = methods.find(experiment.method_name)
@@ -84,18 +84,18 @@ def finds_stages(experiment: AnyExperiment) -> bool:
     return getattr(experiment.method, "stages", "declared") == "auto"
 
 
-def _opened(experiment: AnyExperiment, described: Described | None = None) -> tuple[Simulator, str]:
+def _opened(experiment: AnyExperiment, found: Described | None = None) -> tuple[Simulator, str]:
     """The task's simulator, with the declared or the found structure, and a remark about it."""
     simulator = open_task(experiment.task, experiment.task_options)
     if not finds_stages(experiment) or simulator.flat:
         return simulator, ""
-    if described is not None:
-        return simulator.described(*described), ""
-    found = inspect_task(simulator)
-    simulator = with_structure(simulator, found.structure)
-    if found.reason:
+    if found is not None:
+        return described(simulator, *found), ""
+    inspected = inspect_task(simulator)
+    simulator = with_structure(simulator, inspected.structure)
+    if inspected.reason:
         return simulator, (
-            f"no object to reach ({found.reason}): the only stage is the task itself, which is "
+            f"no object to reach ({inspected.reason}): the only stage is the task itself, which is "
             "plain hindsight"
         )
     stages = ", ".join(f"{s.name} within {s.switch:g}" for s in simulator.spec.stages)

@@ -122,11 +122,11 @@ class Trainer:
 
     Args:
         experiment: all options.
-        described: what a run that is resumed has found about its task.
+        found: what a run that is resumed has found about its task.
     """
 
-    def __init__(self, experiment: AnyExperiment, described: Described | None = None):
-        parts: Parts = build(experiment, described)
+    def __init__(self, experiment: AnyExperiment, found: Described | None = None):
+        parts: Parts = build(experiment, found)
         self.experiment, self.remark = parts.experiment, parts.remark
         self.simulator, self.method = parts.simulator, parts.method
         self.agents: tuple[Agent, ...] = parts.agents
