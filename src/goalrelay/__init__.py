@@ -7,6 +7,7 @@ goalrelay.load("runs/FetchReach-v4/her/seed-0")        the policy: observation -
 
 from goalrelay.errors import Diverged, UsageError
 from goalrelay.tasks import register as _register
+from goalrelay.tasks.column_kinds import ColumnKinds
 from goalrelay.tasks.structure import TaskStructure, columns, declare
 from goalrelay.train.policy import Policy, load
 from goalrelay.train.session import Result, evaluate, resume, train
@@ -15,6 +16,7 @@ from goalrelay.types import BodyFrame, Columns, GoalConstraint, SignedPermutatio
 __version__ = "0.2.0"
 __all__ = [
     "BodyFrame",
+    "ColumnKinds",
     "Columns",
     "Diverged",
     "GoalConstraint",

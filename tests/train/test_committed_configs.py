@@ -55,8 +55,8 @@ def test_an_option_of_an_earlier_format_is_read_as_what_it_meant_then() -> None:
         "method": {"structure": "none", "goal_frame": "world", "k": 4},
         "learner": {"layer_norm": False, "gamma": 0.9, "target_interval": 0},
     }
-    relayed = {"format": 1, "method_name": "relay", "method": {"actual": 0.4, "variant": {}}}
-    assert upgraded(relayed)["method"]["variant"] == {"actual_per_object": False}
+    relayed = {"format": 1, "method_name": "relay", "method": {"actual": 0.4}}
+    assert upgraded(relayed)["method"] == {"stages": "declared", "actual": 0.4}
     assert upgraded({"format": 3, "x": 1}) == {"format": 3, "x": 1}
 
 

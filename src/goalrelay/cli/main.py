@@ -15,6 +15,7 @@ import tyro
 
 import goalrelay
 from goalrelay import methods
+from goalrelay.cli.inspect import inspect
 from goalrelay.cli.parsing import PositionalPath, parse
 from goalrelay.cli.terminal import describe
 from goalrelay.cli.train import resume, train
@@ -210,6 +211,7 @@ COMMANDS: dict[str, Callable[[Sequence[str]], int]] = {
     "plot": plot,
     "sweep": sweep,
     "demos": demos,
+    "inspect": inspect,
     "tasks": tasks,
     "methods": list_methods,
 }

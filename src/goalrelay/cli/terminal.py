@@ -35,6 +35,8 @@ class Lines(Observer):
             f"run folder {folder}; replay of {experiment.replay.capacity:,} transitions, "
             f"{buffer.bytes / 1e6:,.0f} MB when full"
         )
+        if trainer.remark:
+            self.console.print(trainer.remark)
         self.speed = _Speed()
         if trainer.counters.cycle:
             self.console.print(f"going on from {_position(trainer.counters)}")

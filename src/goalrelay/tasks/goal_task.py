@@ -10,6 +10,8 @@ reward is a function of achieved and desired goals for every task, and the rest 
 no second code path.
 """
 
+import copy
+import functools
 import importlib
 import sys
 import traceback
@@ -25,17 +27,19 @@ from goalrelay.data.interface import GOAL_KEYS
 from goalrelay.data.rollout import Attributes, Simulator
 from goalrelay.errors import UsageError
 from goalrelay.settings import nearest
-from goalrelay.tasks import differences, fetch_stages, stock
+from goalrelay.tasks import column_kinds, differences, fetch_stages, stock
 from goalrelay.tasks.contract import check_contract, reward_range
 from goalrelay.tasks.reward_trial import tried
 from goalrelay.tasks.specification import read_spec
 from goalrelay.tasks.stock import register_stock
 from goalrelay.tasks.structure import TaskStructure, find_structure
 from goalrelay.tasks.structure_checks import check_structure
-from goalrelay.types import Observation
+from goalrelay.types import Observation, Spec, Symmetry
 
 LOOKS = 4
 """Episodes that are started to find out which columns hold equal numbers."""
+RESETS = 24
+"""Resets from which the middle of the goals is measured."""
 
 
 def simulator_of(env: gymnasium.Env[Any, Any], task_id: str) -> Simulator:
@@ -52,39 +56,76 @@ def simulator_of(env: gymnasium.Env[Any, Any], task_id: str) -> Simulator:
     bare = Simulator(env, task_id, spec)
     calls, told = check_contract(bare)
     bare.calls = calls
-    structure = _structure(bare)
-    if calls.info and any(stage.threshold is None for stage in structure.stages):
+    if not bare.flat:
+        range_found, scale = tried(bare.reward, _sample_timesteps(bare))
+        spec = spec._replace(reward_range=reward_range(bare) or range_found, reward_scale=scale)
+    spec = spec._replace(achieved_size=spec.achieved_size + sum(part.size for part in calls.info))
+    declared = find_structure(task_id, Attributes(env), fetch_stages.find(task_id))
+    known = Simulator(env, task_id, spec, (), calls, (*notes, *told))
+    return with_structure(known, declared)
+
+
+def with_structure(bare: Simulator, declared: TaskStructure) -> Simulator:
+    """The simulator of the same environment with another structure, after checks.
+
+    Raises:
+        UsageError: the structure is wrong for the task.
+    """
+    structure = _checked(bare, declared)
+    if bare.calls.info and any(stage.threshold is None for stage in structure.stages):
         raise UsageError(
-            f"task '{task_id}': its rewards need info, so each of its stages needs a threshold"
+            f"task '{bare.id}': its rewards need info, so each of its stages needs a threshold"
         )
-    timesteps = None if bare.flat else _sample_timesteps(bare)
-    if timesteps is not None:
-        found, scale = tried(bare.reward, timesteps)
-        spec = spec._replace(reward_range=reward_range(bare) or found, reward_scale=scale)
-    spec = spec._replace(
-        achieved_size=spec.achieved_size + sum(part.size for part in calls.info),
+    spec = bare.spec._replace(
         stages=structure.stages,
         position_columns=structure.position_columns,
         subgoal_range=structure.subgoal_range,
         goal_position_columns=structure.goal_position_columns,
         body=structure.body,
+        differences=(),
     )
-    if structure.stages and timesteps is not None:
+    if structure.stages:
         stages, positions = structure.stages, structure.position_columns
-        differences.check_hidden(stages, positions, timesteps, f"task '{task_id}'")
+        timesteps = _sample_timesteps(bare)
+        differences.check_hidden(stages, positions, timesteps, f"task '{bare.id}'")
         spec = spec._replace(differences=differences.lacking(stages, positions, timesteps))
-    return Simulator(env, task_id, spec, structure.symmetries, calls, (*notes, *told))
+    return described(bare, spec, structure.symmetries)
 
 
-def _structure(simulator: Simulator) -> TaskStructure:
-    """What is declared about the task, checked."""
-    spec = simulator.spec
-    sizes = (spec.observation_size, spec.achieved_size, spec.goal_size, spec.action_size)
-    return check_structure(
-        find_structure(simulator.id, Attributes(simulator.env), fetch_stages.find(simulator.id)),
-        f"task '{simulator.id}'",
-        dict(zip((*GOAL_KEYS, "action"), sizes, strict=True)),
-    )
+def described(simulator: Simulator, spec: Spec, symmetries: tuple[Symmetry, ...]) -> Simulator:
+    """The simulator of the same environment with another description."""
+    other = copy.copy(simulator)
+    other.spec, other.symmetries = spec, symmetries
+    return other
+
+
+def _checked(simulator: Simulator, declared: TaskStructure) -> TaskStructure:
+    """What is declared about the task, checked, with what follows from its column kinds."""
+    spec, where = simulator.spec, f"task '{simulator.id}'"
+    achieved = spec.goal_size or spec.achieved_size  # without the info that rewards may need
+    sizes = (spec.observation_size, achieved, spec.goal_size, spec.action_size)
+    named: dict[str, int] = dict(zip((*GOAL_KEYS, "action"), sizes, strict=True))
+    kinds = declared.column_kinds
+    if kinds is not None:
+        found = column_kinds.reading(kinds, named, where)
+        centre = functools.partial(_middle_of_goals, simulator)
+        mirrors = column_kinds.symmetries(kinds, found, centre, where)
+        positions = column_kinds.positions(found) if kinds.hide_positions else ()
+        declared = declared._replace(
+            stages=column_kinds.with_permutations(declared.stages, found),
+            symmetries=declared.symmetries or mirrors,
+            position_columns=declared.position_columns or positions,
+        )
+    return check_structure(declared, where, named)
+
+
+def _middle_of_goals(simulator: Simulator, coordinates: Sequence[int]) -> float:
+    """Middle of the values that columns of the desired goal take at resets."""
+    if not coordinates:
+        return 0.0
+    goals = np.stack([simulator.reset(seed).desired for seed in range(RESETS)])
+    values = goals[:, list(coordinates)]
+    return float((values.min() + values.max()) / 2)
 
 
 def _sample_timesteps(simulator: Simulator) -> Observation:

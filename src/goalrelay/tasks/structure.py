@@ -15,6 +15,7 @@ from collections.abc import Sequence
 from typing import Any, Literal, NamedTuple
 
 from goalrelay.errors import UsageError
+from goalrelay.tasks.column_kinds import ColumnKinds
 from goalrelay.types import BodyFrame, Columns, SignedPermutation, Stage, Symmetry
 
 RENAMED = {"absolute": "position_columns", "reach": "subgoal_range"}
@@ -35,6 +36,9 @@ class TaskStructure(NamedTuple):
     """Columns of the desired goal that are a position, in the order of `position_columns`."""
     body: BodyFrame | None = None
     """Which columns rotate with the robot's heading (see `types.Spec.body`)."""
+    column_kinds: ColumnKinds | None = None
+    """What the columns are. Symmetries, position columns and permutations of alike objects follow
+    from it, unless they are given."""
 
 
 _declared: dict[str, TaskStructure] = {}

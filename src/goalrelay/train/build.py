@@ -13,9 +13,18 @@ from goalrelay.errors import UsageError
 from goalrelay.learners.agent import Agent, start_keys
 from goalrelay.learners.imitation import Imitation
 from goalrelay.methods.base import Method
-from goalrelay.tasks.goal_task import open_task
+from goalrelay.tasks.goal_task import described, open_task, with_structure
+from goalrelay.tasks.inspect.found import inspect_task
+from goalrelay.tasks.symmetry_data import check_symmetries
 from goalrelay.train.config import DEFAULT_STEPS, AnyExperiment
-from goalrelay.types import Episode, Steps
+from goalrelay.types import Episode, Spec, Steps, Symmetry
+
+
+class Described(NamedTuple):
+    """A task's description that was found instead of declared."""
+
+    spec: Spec
+    symmetries: tuple[Symmetry, ...]
 
 
 class Parts(NamedTuple):
@@ -30,16 +39,24 @@ class Parts(NamedTuple):
     buffer: ReplayBuffer
     demonstrations: ReplayBuffer | None
     collector: Collector
+    remark: str
+    """One line about the task for who watches the run, or nothing."""
 
 
-def build(experiment: AnyExperiment) -> Parts:
+def build(experiment: AnyExperiment, found: Described | None = None) -> Parts:
     """Build a run.
 
+    Args:
+        experiment: all options.
+        found: what a run that is resumed has found about its task; None: find it, if asked.
+
     Raises:
-        UsageError: options, task and demonstrations do not fit together.
+        UsageError: options, task and demonstrations do not fit together, or what the task shows
+            contradicts a symmetry that it declares.
     """
-    simulator = open_task(experiment.task, experiment.task_options)
+    simulator, remark = _opened(experiment, found)
     _check_fit(experiment, simulator)
+    check_symmetries(simulator)
     cls = methods.find(experiment.method_name)
     method = cls(experiment.method, simulator.task, experiment.learner.gamma)
     experiment = _filled_in(experiment, method)
@@ -58,7 +75,31 @@ def build(experiment: AnyExperiment) -> Parts:
             lambda: open_task(experiment.task, experiment.task_options),
             experiment.collect.threads,
         ),
+        remark,
     )
+
+
+def finds_stages(experiment: AnyExperiment) -> bool:
+    """Whether the run uses the stages that are found, not those that the task declares."""
+    return getattr(experiment.method, "stages", "declared") == "auto"
+
+
+def _opened(experiment: AnyExperiment, found: Described | None = None) -> tuple[Simulator, str]:
+    """The task's simulator, with the declared or the found structure, and a remark about it."""
+    simulator = open_task(experiment.task, experiment.task_options)
+    if not finds_stages(experiment) or simulator.flat:
+        return simulator, ""
+    if found is not None:
+        return described(simulator, *found), ""
+    inspected = inspect_task(simulator)
+    simulator = with_structure(simulator, inspected.structure)
+    if inspected.reason:
+        return simulator, (
+            f"no object to reach ({inspected.reason}): the only stage is the task itself, which is "
+            "plain hindsight"
+        )
+    stages = ", ".join(f"{s.name} within {s.switch:g}" for s in simulator.spec.stages)
+    return simulator, f"found stages: {stages}"
 
 
 def filled_in(experiment: AnyExperiment) -> AnyExperiment:
@@ -67,7 +108,7 @@ def filled_in(experiment: AnyExperiment) -> AnyExperiment:
     Raises:
         UsageError: options and task do not fit together.
     """
-    simulator = open_task(experiment.task, experiment.task_options)
+    simulator, _ = _opened(experiment)
     try:
         _check_fit(experiment, simulator)
         cls = methods.find(experiment.method_name)

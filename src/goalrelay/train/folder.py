@@ -1,6 +1,7 @@
 """The run folder: files of a run.
 
 config.json          all options, versions of packages, the commit
+structure.json       what was found about the task (`--method.stages auto`)
 progress.csv         one row for each evaluation; timing.csv has the same rows
 tensorboard/         the same figures as events
 policy.safetensors   the best policy, with policy.json; policy-last.* is the newest
@@ -21,6 +22,7 @@ from goalrelay.train.config import AnyExperiment
 
 PACKAGES = ("goalrelay", "jax", "mujoco", "gymnasium", "gymnasium-robotics", "numpy", "optax")
 CHECKPOINT = "checkpoint"
+STRUCTURE = "structure.json"
 
 
 class RunFolder:
@@ -96,6 +98,15 @@ class RunFolder:
                 "needs another folder"
             )
         return experiment
+
+    def set_structure(self, about: dict[str, Any]) -> None:
+        """Keep what was found about the task, for when the run is resumed."""
+        write_json(self.path / STRUCTURE, about)
+
+    def structure(self) -> dict[str, Any] | None:
+        """What was found about the task; None: nothing was."""
+        file = self.path / STRUCTURE
+        return read_json(file) if file.exists() else None
 
     def has_checkpoint(self) -> bool:
         """Whether there is a checkpoint, whole or not."""

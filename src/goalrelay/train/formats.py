@@ -38,10 +38,7 @@ def _from_1(values: Mapping[str, Any]) -> dict[str, Any]:
         kept = _without(method, "density_cell")
         new["method"] = {"structure": "none", "goal_frame": "world", **kept}
     if isinstance(method, Mapping) and values.get("method_name") == "relay":
-        variant = method.get("variant")
-        if isinstance(variant, Mapping):
-            variant = {"actual_per_object": False, **variant}
-            new["method"] = {**method, "variant": variant}
+        new["method"] = {"stages": "declared", **method}
     return new
 
 

@@ -26,7 +26,7 @@ from goalrelay.learners.agent import Agent
 from goalrelay.learners.networks import MLP
 from goalrelay.methods.base import combine
 from goalrelay.train import config as experiments
-from goalrelay.train.build import Parts, build, store
+from goalrelay.train.build import Described, Parts, build, store
 from goalrelay.train.config import AnyExperiment
 from goalrelay.train.counters import Counters, EndsAtGoal
 from goalrelay.train.evaluate import Evaluation, evaluate
@@ -109,11 +109,16 @@ class Progress(NamedTuple):
 
 
 class Trainer:
-    """A run: learning state, replay buffer, counters, simulators."""
+    """A run: learning state, replay buffer, counters, simulators.
 
-    def __init__(self, experiment: AnyExperiment):
-        parts: Parts = build(experiment)
-        self.experiment = parts.experiment
+    Args:
+        experiment: all options.
+        found: what a run that is resumed has found about its task.
+    """
+
+    def __init__(self, experiment: AnyExperiment, found: Described | None = None):
+        parts: Parts = build(experiment, found)
+        self.experiment, self.remark = parts.experiment, parts.remark
         self.simulator, self.method = parts.simulator, parts.method
         self.agents: tuple[Agent, ...] = parts.agents
         self.buffer: ReplayBuffer = parts.buffer

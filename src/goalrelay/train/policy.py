@@ -123,8 +123,7 @@ class Policy:
             "learner": self.learner_name,
             "layers": [len(actor.weights) for actor in self.actors],
             "layer_norm": [bool(actor.gains) for actor in self.actors],
-            "spec": self.spec._asdict(),
-            "symmetries": self.method.task.symmetries,
+            **task_to_json(self.method.task),
             "actions": [actions.shape, actions.choices, actions.first],
             "layouts": self.interface.layouts,
         }
@@ -187,11 +186,21 @@ def open_fitting(policy: Policy, render_mode: str | None = None) -> Simulator:
     return task
 
 
+def task_to_json(task: Task) -> dict[str, Any]:
+    """The description of a task for JSON: `spec` and `symmetries`."""
+    return {"spec": task.spec._asdict(), "symmetries": task.symmetries}
+
+
+def task_from_json(about: dict[str, Any]) -> tuple[Spec, tuple[Symmetry, ...]]:
+    """What `task_to_json` gave, with tuples instead of lists."""
+    return _spec(about["spec"]), tuple(_symmetry(values) for values in about["symmetries"])
+
+
 def _method(about: dict[str, Any]) -> Method:
     """The method of a saved policy, without reward and discount: it only acts."""
     kind = methods.find(about["method"])
-    symmetries = tuple(_symmetry(values) for values in about["symmetries"])
-    task = Task(_spec(about["spec"]), _no_reward, _no_reward, symmetries)
+    spec, symmetries = task_from_json(about)
+    task = Task(spec, _no_reward, _no_reward, symmetries)
     return kind(from_dict(kind.Config(), about["settings"]), task, 0.0)
 
 

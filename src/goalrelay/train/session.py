@@ -22,6 +22,7 @@ from goalrelay.data.rollout import Collector
 from goalrelay.errors import Diverged, TaskFailed, UsageError
 from goalrelay.settings import suggest
 from goalrelay.train import config as experiments
+from goalrelay.train.build import Described, finds_stages
 from goalrelay.train.config import AnyExperiment
 from goalrelay.train.counters import Counters
 from goalrelay.train.evaluate import Evaluation
@@ -30,7 +31,15 @@ from goalrelay.train.folder import RunFolder, default_folder
 from goalrelay.train.logbook import Logbook, tracker
 from goalrelay.train.loop import Stop, Trainer, run_loop
 from goalrelay.train.observer import Observer
-from goalrelay.train.policy import BEST, LAST, Policy, load, open_fitting
+from goalrelay.train.policy import (
+    BEST,
+    LAST,
+    Policy,
+    load,
+    open_fitting,
+    task_from_json,
+    task_to_json,
+)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -112,6 +121,8 @@ def start(experiment: AnyExperiment, out: Path | None, observer: Observer) -> Re
     trainer = Trainer(experiment)  # before the folder is made: a refused task leaves no folder
     experiment = trainer.experiment  # with the values that depend on the task
     folder = RunFolder.create(out or default_folder(experiment), experiment)
+    if finds_stages(experiment):
+        folder.set_structure(task_to_json(trainer.method.task))
     return _Session(trainer, folder, observer).run()
 
 
@@ -144,7 +155,8 @@ def resume(
     if until is not None:
         experiment = dataclasses.replace(experiment, until=until)
     experiments.check(experiment)
-    trainer = Trainer(experiment)
+    found = folder.structure()
+    trainer = Trainer(experiment, None if found is None else Described(*task_from_json(found)))
     saved = folder.restore(trainer.saved())
     if saved is not None:
         trainer.restore(saved)

@@ -33,7 +33,7 @@ from goalrelay.methods.exploration import add_noise, annealed, explore, random_a
 from goalrelay.methods.relay.config import PRESETS, Config
 from goalrelay.methods.relay.demonstrated import serves_stage
 from goalrelay.methods.relay.earlier_goals import where_earlier_goals_hold
-from goalrelay.methods.relay.fit import check_fit, chosen_symmetries
+from goalrelay.methods.relay.fit import actual_fraction, check_fit, chosen_symmetries
 from goalrelay.methods.relay.guidance import Guidance, controller, mastery
 from goalrelay.methods.relay.guide_imitation import GuideImitation
 from goalrelay.methods.relay.inputs import StageInputs
@@ -56,7 +56,9 @@ class Relay(Method, Level):
         check_fit(config, task)
         self._order = StageOrder(task.spec.stages, config.variant.switch)
         variant = dataclasses.replace(config.variant, switch=self._order.switch)
-        super().__init__(dataclasses.replace(config, variant=variant), task, gamma)
+        actual = actual_fraction(config, task)
+        config = dataclasses.replace(config, actual=actual, variant=variant)
+        super().__init__(config, task, gamma)
         self.levels, self.spec, self.priority = (self,), task.spec, config.priority
         self._config, self._variant = config, config.variant
         self._symmetries = chosen_symmetries(config, task)
@@ -67,17 +69,7 @@ class Relay(Method, Level):
             self._imitation = GuideImitation(
                 config.guidance, self._order, self._inputs, self.spec.action_size
             )
-        self._rules = [
-            GoalRule(
-                config.variant.strategy,
-                config.k / (config.k + 1),
-                config.actual / objects,
-            )
-            for objects in (
-                len(stage.constraints) if config.variant.actual_per_object else 1
-                for stage in task.spec.stages
-            )
-        ]
+        self._rule = GoalRule(config.variant.strategy, config.k / (config.k + 1), actual)
         self._objectives = [stage_objective(task, s, gamma) for s in task.spec.stages]
         self._draws = [self._draw_rule(number) for number in range(len(task.spec.stages))]
         self.normalized = self._inputs.normalized
@@ -147,7 +139,7 @@ class Relay(Method, Level):
         Steps are shown through the permutations of all stages in turn.
         """
         stages, rows = self.spec.stages, steps.row
-        last = relabel(buffer, steps, self._objectives[-1], self._rules[-1], rng).goal
+        last = relabel(buffer, steps, self._objectives[-1], self._rule, rng).goal
         goals = [*(pursued(buffer, stage, rows) for stage in stages[:-1]), last]
         inputs = np.empty((len(rows), self._inputs.size), np.float32)
         for stage in range(len(stages)):
@@ -218,7 +210,7 @@ class Relay(Method, Level):
         objective, rows = self._objectives[number], steps.row
         if snapshot.ends_at_goal and number == self._order.last:
             objective = objective._replace(ends_at_goal=True)
-        transitions = relabel(buffer, steps, objective, self._rules[number], rng)
+        transitions = relabel(buffer, steps, objective, self._rule, rng)
         share = float("nan")
         if number == self._order.last:
             share = innr(buffer, steps, objective, transitions.hindsight)

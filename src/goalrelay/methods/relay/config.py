@@ -13,6 +13,7 @@ from goalrelay.methods.base import MethodConfig, Preset
 from goalrelay.methods.exploration import Exploration
 from goalrelay.settings import number
 
+Stages = Literal["declared", "auto"]
 Guide = Literal["policy", "controller", "jump-start", "none"]
 StageWeights = Literal["frontier", "equal", "turns"]
 
@@ -42,8 +43,6 @@ class Variant:
 
     strategy: Literal["future", "final", "episode", "random", "none"] = "future"
     """Where hindsight goals come from, for every stage."""
-    actual_per_object: bool = True
-    """Divide the fraction of actual goals by the number of objects whose goals a stage has."""
     goal_frame: Literal["relative", "world"] = "relative"
     """How goals are shown: relative to what must move, or in the world frame (the paper)."""
     stage_indicator: bool = True
@@ -82,13 +81,16 @@ def _exploration() -> Exploration:
 class Config(MethodConfig):
     """Relay hindsight experience replay."""
 
+    stages: Stages = "declared"
+    """The stages, symmetries and position columns that the task declares, or those that are found
+    by playing some hundred steps of it before the run (`goalrelay inspect` shows them)."""
     exploration: Exploration = field(default_factory=_exploration)
     """Noise while collecting. A guide's steps are never replaced by random ones (RHER)."""
     k: float = number(4, 0)
     """Hindsight goals for each pursued one: k / (k + 1) of every batch is relabelled."""
-    actual: float = number(0.4, 0, 1)
-    """Fraction of a stage's steps whose goals were pursued at other stored steps (see
-    `variant.actual_per_object`). The other steps are relabelled as k says."""
+    actual: float | None = number(None, 0, 1)
+    """Fraction of every stage's steps whose goals were pursued at other stored steps. The other
+    steps are relabelled as k says. Default: 0.4, and 0 where a task has several objects."""
     priority: PriorityName = "inverse-density"
     """Which steps are drawn more often for the stages that move an object: all alike, those of
     energetic episodes (EBP), those from which hindsight can learn (INNR filter), or those before

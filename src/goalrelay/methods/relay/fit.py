@@ -4,6 +4,9 @@ from goalrelay.errors import UsageError
 from goalrelay.methods.relay.config import Config, Variant
 from goalrelay.types import Symmetry, Task
 
+ACTUAL = 0.4
+"""Fraction of actual goals where one object has a goal (mrl, Pitis et al. 2020)."""
+
 
 def check_fit(config: Config, task: Task) -> None:
     """Refuse a task without stages, and options that do not fit its stages or each other.
@@ -14,8 +17,8 @@ def check_fit(config: Config, task: Task) -> None:
     spec, guidance, variant = task.spec, config.guidance, config.variant
     if not spec.stages:
         raise UsageError(
-            "this task declares no stages, which relay needs; docs/relay.md shows how to declare "
-            "them in a few lines (the method her needs none)"
+            "this task declares no stages, which relay needs; --method.stages auto finds them, "
+            "docs/relay.md shows how to declare them in a few lines (the method her needs none)"
         )
     if variant.goal_frame == "world" and config.translation_invariant and spec.position_columns:
         raise UsageError(
@@ -47,6 +50,18 @@ def check_fit(config: Config, task: Task) -> None:
                     f"--method.variant.{name.replace('_', '-')} needs "
                     "--method.guidance.guide jump-start"
                 )
+
+
+def actual_fraction(config: Config, task: Task) -> float:
+    """The fraction of actual goals.
+
+    Where several objects have goals at once, an actual goal is almost never reached: three pushed
+    blocks are learned worse with such goals (docs/notebook.md).
+    """
+    if config.actual is not None:
+        return config.actual
+    several = any(len(stage.constraints) > 1 for stage in task.spec.stages)
+    return 0.0 if several else ACTUAL
 
 
 def chosen_symmetries(config: Config, task: Task) -> list[Symmetry]:

@@ -1,16 +1,8 @@
 """Columns, stages and symmetries of the tasks with several blocks.
 
 The columns of the observation are those of `several`: b = 5 + 15 m is the first one of block m.
-
-Stages for block m, in order:
-
-    reach  the grip reaches the block, while earlier blocks stay at their goals: a hand that hurries
-           to the third block would knock over the tower of two
-    bring  the block comes to its goal, without a condition on the others
-    move   the block comes to its goal, while earlier blocks stay at theirs; the last one is `task`
-
-The network gets every later block in the columns of the first one (`Stage.object_permutation`). So
-what it learns about one block holds for all.
+Its stages are those of `tasks.object_stages`. The network gets every later block in the columns of
+the first one (`Stage.object_permutation`). So what it learns about one block holds for all.
 """
 
 import itertools
@@ -18,8 +10,9 @@ from typing import Any
 
 from goalrelay.tasks.fetch.environment import THRESHOLD
 from goalrelay.tasks.fetch.simulation import STRIDE
+from goalrelay.tasks.object_stages import MovedObject, object_stages
 from goalrelay.tasks.structure import about, columns, signed_permutation
-from goalrelay.types import GoalConstraint, SignedPermutation, Stage, Symmetry
+from goalrelay.types import SignedPermutation, Stage, Symmetry
 
 MIDDLE = (1.3, 0.75)
 """Middle of the table, m."""
@@ -39,25 +32,17 @@ def stages(count: int, alone: bool, exact: float = THRESHOLD) -> tuple[Stage, ..
             2 N stages (RHER).
         exact: success distance of all blocks but the last one, m.
     """
-    ordered = []
-    for m in range(count):
-        block, goal = _block_columns("achieved_goal", m), _block_columns("desired_goal", m)
-        earlier = tuple(
-            GoalConstraint(_block_columns("achieved_goal", j), _block_columns("desired_goal", j))
-            for j in range(m)
+    objects = [
+        MovedObject(
+            _block_columns("achieved_goal", m),
+            _block_columns("desired_goal", m),
+            THRESHOLD,
+            THRESHOLD if m == count - 1 else exact,
+            object_permutation=first(count, m) if m else None,
         )
-        permutation = first(count, m) if m else None
-        last = m == count - 1
-        near = THRESHOLD if last else exact
-        more = (THRESHOLD, GAIN)
-        hand = columns("observation", 0, 3)
-        reach = Stage(f"reach{m}", hand, block, THRESHOLD, THRESHOLD, *more, earlier, permutation)
-        ordered.append(reach)
-        if alone and m:
-            ordered.append(Stage(f"bring{m}", block, goal, near, near, *more, (), permutation))
-        name, threshold = ("task", None) if last else (f"move{m}", near)
-        ordered.append(Stage(name, block, goal, threshold, near, *more, earlier, permutation))
-    return tuple(ordered)
+        for m in range(count)
+    ]
+    return object_stages(columns("observation", 0, 3), objects, GAIN, alone, THRESHOLD)
 
 
 def _block_columns(source: Any, number: int) -> Any:
