@@ -29,6 +29,7 @@ SMALL = "--learner.hidden 16 16 --learner.batch-size 32 --collect.updates 4"
 STEPS = f"{SMALL} --collect.updates-per cycle --method.exploration.random-steps 40"
 TOY: dict[str, str] = {
     "her": f"her goalrelay/PointReach-v0 --episodes 4 {SMALL}",
+    "her-baselines": f"her goalrelay/PointReach-v0 --preset baselines --episodes 4 {SMALL}",
     "her-dqn": "her goalrelay/BitFlip-v0 --learner dqn --episodes 4 --learner.hidden 16",
     "her-sac": f"her goalrelay/PointReach-v0 --learner sac --episodes 4 {SMALL}",
     "flat": f"flat goalrelay/PointReach-v0 --episodes 4 {STEPS}",

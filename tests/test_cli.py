@@ -125,9 +125,9 @@ def test_train_resume_evaluate_from_the_command_line(
     run = str(tmp_path / "run")
     assert cli.main(["train", "her", POINT, *QUICK, "--out", run, "--seed", "2"]) == 0
     output = capsys.readouterr().out
-    assert "her + ddpg (preset default) on goalrelay/PointReach-v0, seed 2" in output
+    assert "her + td3 (preset default) on goalrelay/PointReach-v0, seed 2" in output
     assert "MB when full" in output
-    assert "5 episodes" in output
+    assert "6 episodes" in output
     assert f"goalrelay evaluate {run}" in output
     assert cli.main(["resume", run, "--steps", "200", "--quiet"]) == 0
     assert capsys.readouterr().out == ""
@@ -203,7 +203,7 @@ def test_version_tasks_and_methods(capsys: pytest.CaptureFixture[str]) -> None:
         ("evaluate", "policy.safetensors", b"no", "cannot read the policy"),
         ("evaluate", "policy.safetensors", b"", "cannot read the policy"),
         ("evaluate", "policy.json", b"{}", "is not a goalrelay policy"),
-        ("evaluate", "policy.json", b'{"format": 4}', "cannot read the policy"),
+        ("evaluate", "policy.json", b'{"format": 5}', "cannot read the policy"),
         ("evaluate", "policy.json", b"\xff", "cannot read"),
     ],
 )

@@ -31,6 +31,7 @@ SMALL: dict[str, Any] = {
     "evaluate.episodes": 20,
     "evaluate.confirm": 20,
     "collect.episodes": 1,
+    "evaluate.ema_decay": 0.0,
     "collect.updates": 80,
     "save.tensorboard": False,
 }
@@ -66,7 +67,8 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> str:
 
 def make(data: str, method: str = "her", task: str = REACH, **values: Any) -> AnyExperiment:
     """An experiment with demonstrations; `demos__share=1.0` for `--demos.share 1`."""
-    experiment = experiments.make(method, task)
+    preset = "baselines" if method == "her" else None  # goals as they are
+    experiment = experiments.make(method, task, preset=preset)
     given = SMALL | {"demos.data": data}
     for name, value in (given | {k.replace("__", "."): v for k, v in values.items()}).items():
         experiment = replace_at(experiment, name, value)

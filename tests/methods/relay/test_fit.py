@@ -59,7 +59,8 @@ def test_options_that_fit_are_taken(options: dict[str, Any]) -> None:
     taken = relay(config).config
     assert isinstance(taken, Config)
     switch = taken.variant.switch
-    assert changed(taken, variant__switch=config.variant.switch) == config
+    assert changed(taken, variant__switch=config.variant.switch, actual=None) == config
+    assert taken.actual == 0.4
     assert len(switch) == 2, "what the stages decide is filled in"
 
 
