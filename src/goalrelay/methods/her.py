@@ -46,8 +46,8 @@ class Config(MethodConfig):
     """Which steps are drawn more often: all alike, those of energetic episodes (EBP), those from
     which hindsight can learn (INNR filter), or those before rare goals (inverse density)."""
     structure: Literal["declared", "none"] = "declared"
-    """Use what the task declares with its stages (mirrors, hidden positions, differences between
-    positions), or nothing of it."""
+    """Use the mirrors that the task declares, and with stages also the positions that it hides and
+    the differences between positions; or nothing of it."""
     goal_frame: Literal["relative", "world"] = "relative"
     """How goals are shown: relative to what is achieved, or as they are (the papers)."""
 
@@ -188,13 +188,13 @@ class Her(Method, Level):
 
     def __init__(self, config: Config, task: Task, gamma: float):
         super().__init__(config, task, gamma)
-        structured = config.structure == "declared" and bool(task.spec.stages)
-        stage = task.spec.stages[-1] if structured else whole(task.spec)
-        spec = task.spec._replace(stages=(stage,))
-        if not structured:
-            spec = spec._replace(differences=())
+        structured = config.structure == "declared"
+        staged = structured and bool(task.spec.stages)
+        stage = task.spec.stages[-1] if staged else whole(task.spec)
+        differences = task.spec.differences if staged else ()
+        spec = task.spec._replace(stages=(stage,), differences=differences)
         one_stage = task._replace(spec=spec, symmetries=task.symmetries if structured else ())
-        self._relay = Relay(_relay_config(config, structured), one_stage, gamma)
+        self._relay = Relay(_relay_config(config, staged), one_stage, gamma)
         self.levels, self.spec, self.priority = (self,), self._relay.spec, config.priority
         self.normalized = self._relay.normalized
 
@@ -217,7 +217,7 @@ class Her(Method, Level):
         return self._relay.inputs(buffer, steps, rng)
 
 
-def _relay_config(config: Config, structured: bool) -> RelayConfig:
+def _relay_config(config: Config, hides: bool) -> RelayConfig:
     """Relay with the task as its only stage: nobody guides."""
     return RelayConfig(
         exploration=config.exploration,
@@ -225,7 +225,7 @@ def _relay_config(config: Config, structured: bool) -> RelayConfig:
         actual=config.actual,
         priority=config.priority,
         symmetry_augmentation=("all",),
-        translation_invariant=structured and config.goal_frame == "relative",
+        translation_invariant=hides and config.goal_frame == "relative",
         guidance=GuidanceConfig(guide="none", imitation=0.0),
         variant=Variant(
             strategy=config.strategy,
