@@ -62,7 +62,10 @@ QUICK += ["--evaluate.confirm", "4", "--collect.updates", "4", "--save.no-tensor
         (["train", "her", POINT, "--steps", "0"], "--steps must be at least 1"),
         (["train", "her", POINT, "--episodes", "0"], "--episodes must be at least 1"),
         (["train", "her", POINT, "--task-options", "n"], "--task-options takes name=value"),
-        (["train", "her", "Pendulum-v1"], "has no goals for hindsight; use the method flat"),
+        (
+            ["train", "her", "Pendulum-v1", "--until", "0.9"],
+            "has no goals for hindsight; use the method flat",
+        ),
         (["train", "relay", POINT], "this task declares no stages, which relay needs"),
         (["train", "relay", "goalrelay/BitFlip-v0", "--learner", "dqn"], "declares no stages"),
         (["train", "relay", "Pendulum-v1"], "has no goals for hindsight; use the method flat"),

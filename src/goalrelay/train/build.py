@@ -167,13 +167,13 @@ def _check_fit(experiment: AnyExperiment, simulator: Simulator) -> None:
     """Refuse a method or a learner that does not fit the task."""
     method = methods.find(experiment.method_name)
     learner = learners.find(experiment.learner_name)
+    if method.NEEDS_GOALS and simulator.flat:
+        raise UsageError(f"task '{simulator.id}' has no goals for hindsight; use the method flat")
     if experiment.until is not None and not simulator.reports_success():
         raise UsageError(
             f"--until: task '{simulator.id}' does not report success; its info needs is_success "
             "(1 or 0) at each step, or run without --until"
         )
-    if method.NEEDS_GOALS and simulator.flat:
-        raise UsageError(f"task '{simulator.id}' has no goals for hindsight; use the method flat")
     if simulator.spec.discrete == learner.CONTINUOUS:
         kind = "discrete" if simulator.spec.discrete else "continuous"
         fitting = [
