@@ -282,7 +282,7 @@ class Doubled(gymnasium.Wrapper[Any, Any, Any, Any]):
     """A wrapper that has the reward."""
 
     def compute_reward(self, achieved: np.ndarray, desired: np.ndarray, info: Any) -> Any:
-        return 2 * Line.compute_reward(self.env.unwrapped, achieved, desired, info)  # type: ignore[arg-type]
+        return 2 * self.env.get_wrapper_attr("compute_reward")(achieved, desired, info)
 
     def step(self, action: Any) -> Any:
         seen, reward, *rest = self.env.step(action)

@@ -214,7 +214,10 @@ def test_an_episode_that_is_not_finite_is_named(
 def test_what_is_laid_out_is_stored_and_read_again(name: str, tmp_path: Path) -> None:
     task = open_task(f"stranger_tasks:{name}-v0")
     rng = np.random.default_rng(0)
-    begin = lambda: lambda _: task.interface.actions.native(task.random(rng))  # noqa: E731
+
+    def begin() -> Any:
+        return lambda _: task.interface.actions.native(task.random(rng))
+
     kept = list(generate(task, begin, range(2), Disturbance()))
     write(tmp_path / "d", kept, task, "a test")
     for ours, again in zip(kept, load(str(tmp_path / "d"), task), strict=True):

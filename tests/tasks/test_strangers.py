@@ -231,9 +231,12 @@ class OldReset(strangers.Line):
         return super().reset(seed=seed)[0]
 
 
+def _reset_without_seed(self: Any) -> Any:
+    return strangers.Line.reset(self)
+
+
 class Seedless(strangers.Line):
-    def reset(self) -> Any:  # type: ignore[override]
-        return super().reset()
+    reset: Any = _reset_without_seed
 
 
 @pytest.mark.parametrize("kind", [OldStep, OldReset, Seedless])

@@ -87,7 +87,7 @@ class Priority(NamedTuple):
     fraction: float = 1.0
     """Fraction of the steps that are drawn by the priority; the others are drawn uniformly."""
     cell: float = 0.0
-    """For inverse density: size of a cell of goal space, in the goal's units; 0: told from the
+    """For inverse density: size of a cell of goal space, in the goal's units; 0: computed from the
     goals that the task asks for."""
     columns: tuple[int, ...] = ()
     """For inverse density: columns of the achieved goal, those of one object."""

@@ -70,9 +70,9 @@ def check_contract(simulator: Simulator) -> tuple[Calls, list[str]]:
         tried = tried._replace(achieved=np.concatenate([tried.achieved, rows], axis=1))
         keys = ", ".join(part.path[1] for part in info)
         notes.append(f"rewards need {keys} of info, which is stored with each step")
-    reward, told = _reward_call(simulator, tried)
+    reward, reward_notes = _reward_call(simulator, tried)
     terminated, more = _terminated_call(simulator, tried)
-    return Calls(reward, terminated, info), [*notes, *told, *more]
+    return Calls(reward, terminated, info), [*notes, *reward_notes, *more]
 
 
 class _Watched(dict[str, Any]):

@@ -54,14 +54,14 @@ def simulator_of(env: gymnasium.Env[Any, Any], task_id: str) -> Simulator:
     """
     spec, notes = read_spec(env, task_id)
     bare = Simulator(env, task_id, spec)
-    calls, told = check_contract(bare)
+    calls, more_notes = check_contract(bare)
     bare.calls = calls
     if not bare.flat:
         range_found, scale = tried(bare.reward, _sample_timesteps(bare))
         spec = spec._replace(reward_range=reward_range(bare) or range_found, reward_scale=scale)
     spec = spec._replace(achieved_size=spec.achieved_size + sum(part.size for part in calls.info))
     declared = find_structure(task_id, Attributes(env), fetch_stages.find(task_id))
-    known = Simulator(env, task_id, spec, (), calls, (*notes, *told))
+    known = Simulator(env, task_id, spec, (), calls, (*notes, *more_notes))
     return with_structure(known, declared)
 
 

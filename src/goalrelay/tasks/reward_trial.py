@@ -24,7 +24,7 @@ def tried(
 
     Returns:
         (reward away from the goal, reward at the goal) of a task with two rewards, else None; and
-        the mean distance of a reward from that at the goal, 1 where it cannot be told.
+        the mean distance of a reward from that at the goal, 1 where it is unknown.
     """
     achieved, desired = (x.astype(np.float32) for x in (timesteps.achieved, timesteps.desired))
     near = reward(desired, desired)

@@ -128,8 +128,8 @@ def _broken_relations(
 ) -> list[Contradiction]:
     """Relations that the mirror image does not keep.
 
-    An exchange of objects is judged by where the objects are. Heights and velocities of blocks that
-    rest on one table are equal by chance.
+    An exchange of objects is checked on the positions of the objects. Heights and velocities of
+    blocks that rest on one table are equal by chance.
     """
     values, size = shown.everything.shown, shown.everything.observation.shape[1]
     steady = np.abs(values - np.median(values, axis=0))

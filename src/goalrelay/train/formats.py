@@ -1,4 +1,4 @@
-"""Configurations of earlier formats, read as what they meant then.
+"""Configurations of earlier formats, read with the values that they had at that time.
 
 Each format has one frozen table: options that were renamed, options that came later with the value
 that stands for what ran before, and options that are gone. Nothing is read from today's defaults.

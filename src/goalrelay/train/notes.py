@@ -1,4 +1,4 @@
-"""What the user is told of a task, each line once: known when it is opened, or seen while training.
+"""Notes on a task for the user, each once: known when it is opened, or seen while training.
 
 The trainer looks at the episodes of each cycle, and the session hands new lines to the observer.
 """

@@ -14,7 +14,7 @@ class Observer:
         """A run starts or is resumed."""
 
     def note(self, text: str) -> None:
-        """Something to know of the task; each is told once."""
+        """A note on the task; each note comes once."""
 
     def cycle(self, counters: Counters, spent: float) -> None:
         """A cycle has ended; `spent` is the used fraction of the budget."""
