@@ -10,7 +10,7 @@ import pytest
 
 import goalrelay
 from goalrelay.errors import UsageError
-from goalrelay.report.opengl import choose_backend
+from goalrelay.tasks.opengl import choose_backend
 from goalrelay.train.session import Result
 
 # One compilation serves all tests; users' caches are left alone.

@@ -61,7 +61,9 @@ PAPER_INPUTS = changed(WORLD, variant__stage_indicator=False)
 """What RHER shows: observation and zero-padded goals."""
 
 
-def still(inputs: np.ndarray, rng: np.random.Generator | None) -> np.ndarray:
+def still(
+    inputs: np.ndarray, rng: np.random.Generator | None, image: np.ndarray | None = None
+) -> np.ndarray:
     """A policy that does nothing."""
     return np.zeros((*inputs.shape[:-1], 2), np.float32)
 

@@ -48,6 +48,7 @@ MAY_IMPORT: dict[str, set[str]] = {
         "files",
         "data.rollout",
         "demos.dataset",
+        "tasks.opengl",
         "train",
     },
     "__init__": {

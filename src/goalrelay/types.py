@@ -12,7 +12,7 @@ action, D of a network input.
 """
 
 from collections.abc import Callable
-from typing import Any, Literal, NamedTuple, TypeAlias
+from typing import Any, Literal, NamedTuple, Protocol, TypeAlias
 
 import numpy as np
 
@@ -30,9 +30,22 @@ TerminalRule: TypeAlias = Callable[[np.ndarray, np.ndarray, np.ndarray], np.ndar
 """Achieved goals [B, G], desired goals [B, G], whether the episode ended at the step [B] bool ->
 whether the task ends there [B] bool."""
 
-Network: TypeAlias = Callable[[np.ndarray, np.random.Generator | None], np.ndarray]
-"""A policy network: raw inputs [..., D] -> actions [..., A]. A stochastic network samples with the
-generator; with None it returns the mode."""
+NO_IMAGE = np.zeros(0, np.uint8)
+"""What tasks without images show as their image."""
+
+
+class Network(Protocol):
+    """A policy network; a stochastic one samples with the generator, or gives its mode without."""
+
+    def __call__(
+        self,
+        inputs: np.ndarray,
+        rng: np.random.Generator | None,
+        image: np.ndarray | None = None,
+        /,
+    ) -> np.ndarray:
+        """Raw inputs [..., D], and images [..., H, W, C] of tasks with them -> actions [..., A]."""
+        ...
 
 
 class Columns(NamedTuple):
@@ -163,6 +176,8 @@ class Spec(NamedTuple):
     `tasks.differences`)."""
     reward_scale: float = 1.0
     """Typical distance of a reward from that at the goal."""
+    image: tuple[int, ...] = ()
+    """Height, width and channels of the image that a timestep shows; empty: none."""
 
 
 class Observation(NamedTuple):
@@ -171,6 +186,8 @@ class Observation(NamedTuple):
     observation: np.ndarray
     achieved: np.ndarray
     desired: np.ndarray
+    image: np.ndarray = NO_IMAGE
+    """[H, W, C] uint8, or [0]: none"""
 
 
 class Episode(NamedTuple):
@@ -191,6 +208,8 @@ class Episode(NamedTuple):
     """1 or 0: the task's success at the last step; NaN: the task does not report success."""
     total_reward: float
     """Sum of the task's rewards, for the log only."""
+    image: np.ndarray = NO_IMAGE
+    """[L + 1, H, W, C] uint8; of any size 0: none"""
 
     @property
     def length(self) -> int:
@@ -243,7 +262,8 @@ class Batch(NamedTuple):
     """A learner's input: arrays [..., B, size], float32; discrete actions are int32."""
 
     inputs: Array
-    """[..., B, D] network input from observation and goal, not yet normalised"""
+    """[..., B, D] network input from observation and goal, not yet normalised; in an update it is
+    normalised, and with images it is `networks.Seen`"""
     action: Array
     """[..., B, A] or [..., B]"""
     reward: Array
@@ -255,6 +275,10 @@ class Batch(NamedTuple):
     demonstrated: Array = None
     """[..., B]: 1 for a demonstrated action that led to this goal, else 0; None: a run without
     demonstrations"""
+    image: Array = None
+    """[..., B, H, W, C] uint8; None: a task without images"""
+    next_image: Array = None
+    """[..., B, H, W, C] uint8"""
     action_target: ActionTarget | None = None
     """Regulariser of the actor; None: the method gives none"""
 

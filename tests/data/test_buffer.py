@@ -144,6 +144,26 @@ def test_a_restored_buffer_draws_the_same_steps_and_timesteps() -> None:
     assert (one.episodes, one.transitions) == (other.episodes, other.transitions)
 
 
+def test_an_end_without_success_is_kept_with_its_row_until_it_is_overwritten() -> None:
+    buffer = ReplayBuffer(SPEC, CAPACITY)
+    lost, won = episode(0, 3), episode(2, 3)
+    assert lost.terminal
+    buffer.add([lost, won._replace(success=1.0), lost._replace(terminal=False)])
+    buffer.add([lost._replace(success=float("nan"))])
+    assert np.flatnonzero(buffer.failed).tolist() == [3]
+    for number in range(4, 9):
+        buffer.add([episode(2 * number + 1, 6)])  # the time limit ended these
+    assert not buffer.failed.any()
+
+
+def test_a_state_of_a_version_without_failures_is_restored() -> None:
+    saved, other = filled([5, 4]).save(), ReplayBuffer(SPEC, CAPACITY)
+    del saved["failed"]
+    other.restore(saved)
+    assert other.episodes == 2
+    assert not other.failed.any()
+
+
 def test_only_rows_in_use_are_saved() -> None:
     saved = filled([3, 2]).save()
     for name in ("observation", "achieved", "desired", "action"):
@@ -163,7 +183,7 @@ def test_discrete_actions_are_stored_as_whole_numbers() -> None:
 def test_memory_is_what_the_rows_take() -> None:
     buffer = ReplayBuffer(SPEC, 600)
     rows = 600 + 100  # one more row an episode
-    assert buffer.bytes == rows * 4 * (2 + 3 + 3 + 1 + 1)  # the last is the weight
+    assert buffer.bytes == rows * (4 * (2 + 3 + 3 + 1 + 1) + 1)  # the last are weight and failure
 
 
 def test_a_buffer_too_small_for_an_episode_is_refused() -> None:

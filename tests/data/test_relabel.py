@@ -299,6 +299,22 @@ def test_where_goals_end_episodes_a_step_that_reaches_its_new_goal_ends_and_no_o
     assert fallen.discount[2] == 0
 
 
+def test_a_lasting_failure_is_paid_for_at_every_step_to_come() -> None:
+    buffer = filled([3, 2])  # the task ended episode 0 without success
+    lasts = WHOLE._replace(failure_lasts=True)
+    plain, paid = (
+        relabelled(buffer, buffer.steps(), GoalRule("none", 0.0), of=of) for of in (WHOLE, lasts)
+    )
+    lost = np.array([False, False, True, False, False])
+    expected = np.where(lost, plain.reward / (1 - WHOLE.gamma), plain.reward)
+    assert plain.reward[2] < 0
+    np.testing.assert_allclose(paid.reward, expected, rtol=1e-6)
+    np.testing.assert_array_equal(paid.discount, plain.discount)
+    # under the goal that it did reach, the end is no failure
+    reached = relabelled(buffer, buffer.steps(), GoalRule("final", 1.0), of=lasts)
+    assert reached.reward[2] == 0
+
+
 @pytest.mark.parametrize(
     ("reached", "terminal", "expected"),
     [

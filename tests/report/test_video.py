@@ -19,8 +19,9 @@ from goalrelay.data.rollout import rollout
 from goalrelay.errors import UsageError
 from goalrelay.learners import normalizer
 from goalrelay.learners.networks import MLP
-from goalrelay.report import opengl, video
+from goalrelay.report import video
 from goalrelay.report.viewer import simulation
+from goalrelay.tasks import opengl
 from goalrelay.tasks.goal_task import open_task
 from goalrelay.train.policy import Policy, load
 from goalrelay.train.session import Result

@@ -7,6 +7,7 @@ from goalrelay.data.rollout import Simulator
 from goalrelay.methods.exploration import random_action
 from goalrelay.tasks import own_tasks
 from goalrelay.tasks.goal_task import known_tasks, open_task
+from goalrelay.types import Observation
 
 STOCK = [
     "FetchReach-v4",
@@ -22,13 +23,18 @@ STOCK = [
 TASKS = [*own_tasks(), *STOCK]
 
 
+def flat(timestep: Observation) -> np.ndarray:
+    """All its numbers."""
+    return np.concatenate([part.reshape(-1) for part in timestep])
+
+
 def walk(task: Simulator, seed: int, steps: int) -> list[np.ndarray]:
     """Everything that one episode shows, flat, under random actions."""
     rng = np.random.default_rng(seed)
-    seen = [np.concatenate(task.reset(seed))]
+    seen = [flat(task.reset(seed))]
     for _ in range(min(steps, task.spec.horizon)):
         timestep, reward, terminated, truncated, _ = task.step(random_action(task.spec, rng))
-        seen.append(np.concatenate([*timestep, [reward]]))
+        seen.append(np.append(flat(timestep), reward))
         if terminated or truncated:
             break
     return seen

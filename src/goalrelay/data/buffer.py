@@ -43,10 +43,16 @@ class ReplayBuffer:
             self.observation = np.zeros((rows, spec.observation_size), np.float32)
             self.achieved = np.zeros((rows, spec.achieved_size), np.float32)
             self.desired = np.zeros((rows, spec.goal_size), np.float32)
+            self.image = np.zeros((rows if spec.image else 0, *spec.image), np.uint8)
             self.action = np.zeros((rows, *action_shape), np.int32 if spec.discrete else np.float32)
             self.weight = np.zeros(rows, np.float32)  # 0 in rows that hold no step
+            self.failed = np.zeros(rows, bool)
+            """[rows] whether the task ended an episode at this timestep without success"""
         except (MemoryError, ValueError):  # ValueError: more than an array can ever have
             raise UsageError(f"--replay.capacity {capacity} does not fit in memory") from None
+        self._names = ("observation", "achieved", "desired", "action", "weight", "failed")
+        if spec.image:
+            self._names += ("image",)
         # Of each stored episode, oldest first [E]: first row, steps, whether the task ended it.
         self._start = np.zeros(0, np.int64)
         self._length = np.zeros(0, np.int64)
@@ -67,10 +73,7 @@ class ReplayBuffer:
     @property
     def bytes(self) -> int:
         """Memory of all rows, in bytes."""
-        return sum(
-            a.nbytes
-            for a in (self.observation, self.achieved, self.desired, self.action, self.weight)
-        )
+        return sum(getattr(self, name).nbytes for name in self._names)
 
     def add(
         self, episodes: Sequence[Episode], weights: Sequence[np.ndarray] | None = None
@@ -105,6 +108,10 @@ class ReplayBuffer:
             (self.desired, episode.desired),
         ):
             stored[start:end] = values
+        if "image" in self._names:
+            self.image[start:end] = episode.image
+        self.failed[start:end] = False
+        self.failed[end - 1] = episode.terminal and episode.success == 0
         self.action[start : end - 1] = episode.action
         self.weight[start : end - 1] = weight
         self._start = np.append(self._start[keep], start)
@@ -154,6 +161,10 @@ class ReplayBuffer:
             return np.asarray(source[rows])
         return np.asarray(source[rows[:, None], numbers])
 
+    def images(self, rows: np.ndarray) -> np.ndarray | None:
+        """The images at the rows: [B] -> [B, H, W, C] uint8; None: the task shows none."""
+        return self.image[rows] if "image" in self._names else None
+
     def _used(self) -> int:
         """Number of rows up to the last one in use."""
         return int((self._start + self._length).max(initial=-1)) + 1
@@ -183,11 +194,7 @@ class ReplayBuffer:
         """The whole state as arrays; only the rows in use."""
         used = self._used()
         return {
-            "observation": self.observation[:used],
-            "achieved": self.achieved[:used],
-            "desired": self.desired[:used],
-            "action": self.action[:used],
-            "weight": self.weight[:used],
+            **{name: getattr(self, name)[:used] for name in self._names},
             "start": self._start,
             "length": self._length,
             "terminal": self._terminal,
@@ -200,7 +207,8 @@ class ReplayBuffer:
         Raises:
             UsageError: it is of a task with other sizes.
         """
-        for name in ("observation", "achieved", "desired", "action", "weight"):
+        saved = {"failed": np.zeros(len(saved["weight"]), bool), **saved}  # older ones lack it
+        for name in self._names:
             has, needs = saved[name].shape[1:], getattr(self, name).shape[1:]
             if has != needs:
                 raise UsageError(

@@ -3,6 +3,7 @@
 Box, MultiBinary          their numbers, row by row
 Discrete, MultiDiscrete   each number one-hot; as actions, one number for each combination
 Dict                      its entries one after the other, in the order of the space
+images                    stay images, channels last; several become one with all their channels
 """
 
 import math
@@ -11,7 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from goalrelay.errors import UsageError
-from goalrelay.types import Observation
+from goalrelay.types import NO_IMAGE, Observation
 
 GOAL_KEYS = ("observation", "achieved_goal", "desired_goal")
 
@@ -39,12 +40,7 @@ class Part(NamedTuple):
         Raises:
             UsageError: the observation is not what the space says.
         """
-        try:
-            for key in self.path:
-                raw = raw[key]
-        except (KeyError, IndexError, TypeError):
-            raise UsageError(f"the environment's {self.name} is missing") from None
-        array = np.array(raw, np.int64 if self.choices else kind)
+        array = np.array(entry(raw, self.path), np.int64 if self.choices else kind)
         # one number may come alone or in an array; a flat task's array may have any shape
         if array.shape != self.shape and not (
             array.size == math.prod(self.shape)
@@ -76,7 +72,39 @@ class Part(NamedTuple):
     @property
     def name(self) -> str:
         """observation['joints'], for messages."""
-        return "observation" + "".join(f"[{key!r}]" for key in self.path)
+        return name_of(self.path)
+
+
+class ImagePart(NamedTuple):
+    """An image of an observation, uint8."""
+
+    path: tuple[str, ...]
+    """Keys that lead to it."""
+    shape: tuple[int, ...]
+    """[H, W], [H, W, C], or [C, H, W]"""
+    channels_first: bool
+
+    @property
+    def size(self) -> tuple[int, int, int]:
+        """Height, width and channels."""
+        if len(self.shape) == 2:
+            return (*self.shape, 1)
+        height, width, channels = np.roll(self.shape, -1 if self.channels_first else 0)
+        return int(height), int(width), int(channels)
+
+    def of(self, raw: Any) -> np.ndarray:
+        """The image in an observation: [H, W, C] uint8.
+
+        Raises:
+            UsageError: the observation is not what the space says.
+        """
+        name, array = name_of(self.path), np.asarray(entry(raw, self.path))
+        if array.shape != self.shape or array.dtype != np.uint8:
+            raise UsageError(
+                f"the environment's {name} is {array.dtype} of shape {array.shape}, its space is "
+                f"uint8 of shape {self.shape}"
+            )
+        return np.moveaxis(array, 0, -1) if self.channels_first else array.reshape(self.size)
 
 
 Layout = tuple[Part, ...]
@@ -156,6 +184,8 @@ class Interface(NamedTuple):
     actions: Actions
     layouts: tuple[Layout, ...]
     """of observation, achieved and desired goal; a flat task has the first only"""
+    images: tuple[ImagePart, ...] = ()
+    """of the observation, all of one height and width"""
 
     @property
     def flat(self) -> bool:
@@ -172,10 +202,20 @@ class Interface(NamedTuple):
         Raises:
             UsageError: sizes are not those of the spaces.
         """
-        parts = self.parts(raw, np.float32)
+        parts, image = self.parts(raw, np.float32), NO_IMAGE
+        if self.images:
+            image = np.concatenate([part.of(raw) for part in self.images], axis=-1)
         if self.flat:
-            return Observation(parts[0], np.array([reward], np.float32), np.zeros(0, np.float32))
-        return Observation(*parts)
+            parts = [parts[0], np.array([reward], np.float32), np.zeros(0, np.float32)]
+        return Observation(parts[0], parts[1], parts[2], image)
+
+    @property
+    def image_shape(self) -> tuple[int, ...]:
+        """Height, width and channels of the image of an observation; empty: none."""
+        if not self.images:
+            return ()
+        height, width, _ = self.images[0].size
+        return height, width, sum(part.size[2] for part in self.images)
 
     def parts(self, raw: Any, kind: Any = None) -> list[np.ndarray]:
         """Observation, achieved and desired goal, flat, of this type; by default of their own."""
@@ -200,6 +240,25 @@ def native(layout: Layout, flat: np.ndarray) -> Any:
     return native
 
 
+def entry(raw: Any, path: tuple[str, ...]) -> Any:
+    """What an observation has at these keys.
+
+    Raises:
+        UsageError: nothing.
+    """
+    try:
+        for key in path:
+            raw = raw[key]
+    except (KeyError, IndexError, TypeError):
+        raise UsageError(f"the environment's {name_of(path)} is missing") from None
+    return raw
+
+
+def name_of(path: tuple[str, ...]) -> str:
+    """observation['joints'], for messages."""
+    return "observation" + "".join(f"[{key!r}]" for key in path)
+
+
 def row_of(batch: Any, row: int) -> Any:
     """One of a batch: of each array in a tuple or in a dictionary."""
     if isinstance(batch, tuple):
@@ -210,4 +269,6 @@ def row_of(batch: Any, row: int) -> Any:
 
 
 def _joined(pieces: list[np.ndarray]) -> np.ndarray:
+    if not pieces:  # all of it is images
+        return np.zeros(0, np.float32)
     return pieces[0] if len(pieces) == 1 else np.concatenate(pieces)

@@ -6,7 +6,6 @@ MuJoCo's `mj_step` releases the interpreter lock, so threads suffice.
 """
 
 import math
-import queue
 import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -254,10 +253,11 @@ def rollout(task: Simulator, begin: Begin, seed: int, evaluation: bool = False) 
     except Exception as error:
         where = f"task '{task.id}' failed in the episode with seed {seed}, step {len(actions)}"
         raise TaskFailed(f"{where}: {error}") from error
-    fields = [np.stack(field) for field in zip(*steps, strict=True)]
+    *fields, image = [np.stack(field) for field in zip(*steps, strict=True)]
     _check_finite(task, fields, total, seed)
     return Episode(
         *fields,
+        image=image,
         action=np.stack(actions),
         terminal=terminated,
         success=task.success(info, terminated, reward),
@@ -287,14 +287,23 @@ def _check_finite(task: Simulator, fields: Sequence[np.ndarray], total: float, s
 
 
 class Collector:
-    """Environments that run episodes side by side, one a thread."""
+    """Environments that run episodes side by side, one a thread.
+
+    Each thread keeps its environment: what draws images with OpenGL is bound to its thread.
+    """
 
     def __init__(self, make_task: Callable[[], Simulator], threads: int):
-        self._free: queue.SimpleQueue[Simulator] = queue.SimpleQueue()
-        self._tasks = [make_task() for _ in range(threads)]
-        for task in self._tasks:
-            self._free.put(task)
+        self._own = threading.local()
         self._pool = ThreadPoolExecutor(threads, "collect")
+        gate, lock = threading.Barrier(threads), threading.Lock()
+
+        def open_own(_: int) -> Simulator:
+            gate.wait()  # so that no thread makes two
+            with lock:  # importing and registering is no work for several threads
+                self._own.task = make_task()
+            return self._own.task
+
+        self._tasks = list(self._pool.map(open_own, range(threads)))
 
     def collect(
         self,
@@ -317,13 +326,9 @@ class Collector:
         def run(seed: int) -> Episode | None:
             if not going(len(done)):
                 return None
-            task = self._free.get()
-            try:
-                episode = rollout(task, begin, seed, evaluation)
-                done.append(seed)
-                return episode
-            finally:
-                self._free.put(task)
+            episode = rollout(self._own.task, begin, seed, evaluation)
+            done.append(seed)
+            return episode
 
         return [episode for episode in self._pool.map(run, seeds) if episode is not None]
 

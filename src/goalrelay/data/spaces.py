@@ -3,6 +3,7 @@
 Box, MultiBinary          their numbers, row by row
 Discrete, MultiDiscrete   each number one-hot; as actions, one number for each combination
 Dict                      its entries one after the other, in the order of the space
+images                    stay images, channels last; several become one with all their channels
 """
 
 import math
@@ -11,11 +12,21 @@ from typing import Any
 import numpy as np
 from gymnasium import spaces
 
-from goalrelay.data.interface import GOAL_KEYS, Actions, Interface, Layout, Part
+from goalrelay.data.interface import (
+    GOAL_KEYS,
+    Actions,
+    ImagePart,
+    Interface,
+    Layout,
+    Part,
+    name_of,
+)
 from goalrelay.errors import UsageError
 
 MOST_CHOICES = 1000
 """Most combinations of discrete actions, and most categories of a discrete observation."""
+SMALLEST, LARGEST = 16, 256
+"""Fewest and most rows and columns of an image."""
 WIDEST = 1e9
 """Largest range of an action; wider ones mean that there is none."""
 
@@ -27,7 +38,8 @@ def interface_of(observation_space: Any, action_space: Any) -> Interface:
         UsageError: a space does not fit; the message says which would.
     """
     if not isinstance(observation_space, spaces.Dict):
-        return Interface(actions_of(action_space), (layout_of(observation_space, ()),))
+        actions, images = actions_of(action_space), images_of(observation_space, ())
+        return Interface(actions, (layout_of(observation_space, ()),), images)
     inner = observation_space.spaces
     absent = [key for key in GOAL_KEYS if key not in inner]
     if absent:
@@ -36,13 +48,45 @@ def interface_of(observation_space: Any, action_space: Any) -> Interface:
             "desired_goal"
         )
     layouts = tuple(layout_of(inner[key], (key,)) for key in GOAL_KEYS)
-    if () in layouts:
-        raise UsageError(f"has an empty observation['{GOAL_KEYS[layouts.index(())]}']")
-    return Interface(actions_of(action_space), layouts)
+    images = images_of(inner["observation"], ("observation",))
+    for key, layout in zip(GOAL_KEYS, layouts, strict=True):
+        if not layout and not (images and key == "observation"):
+            what = "images" if images_of(inner[key], (key,)) else "nothing"
+            raise UsageError(f"has {what} in observation['{key}'], where numbers are needed")
+    return Interface(actions_of(action_space), layouts, images)
+
+
+def images_of(space: Any, path: tuple[str, ...]) -> tuple[ImagePart, ...]:
+    """The images of a space at these keys.
+
+    Raises:
+        UsageError: they are no images that fit, or differ in size.
+    """
+    if isinstance(space, spaces.Dict):
+        found = tuple(
+            part
+            for key, inner in space.spaces.items()
+            for part in images_of(inner, (*path, str(key)))
+        )
+        if len({part.size[:2] for part in found}) > 1:
+            sizes = " and ".join(f"{part.size[0]} x {part.size[1]}" for part in found)
+            raise UsageError(f"has images of {sizes}; all need the same size")
+        return found
+    if not _is_image(space):
+        return ()
+    first = len(space.shape) == 3 and space.shape[0] < min(space.shape[1:])
+    part = ImagePart(path, space.shape, first)
+    if not all(SMALLEST <= side <= LARGEST for side in part.size[:2]):
+        raise UsageError(
+            f"has the image {name_of(path)} of {part.size[0]} x {part.size[1]}; images from "
+            f"{SMALLEST} x {SMALLEST} to {LARGEST} x {LARGEST} fit "
+            "(gymnasium.wrappers.ResizeObservation changes their size)"
+        )
+    return (part,)
 
 
 def layout_of(space: Any, path: tuple[str, ...]) -> Layout:
-    """The parts of a space at these keys.
+    """The parts of a space at these keys that are no images.
 
     Raises:
         UsageError: the space has a kind that does not fit.
@@ -53,18 +97,20 @@ def layout_of(space: Any, path: tuple[str, ...]) -> Layout:
             for key, inner in space.spaces.items()
             for part in layout_of(inner, (*path, str(key)))
         )
+    if _is_image(space):
+        return ()
     part = None
     if isinstance(space, spaces.Discrete):
         part = Part(path, (), "int64", (int(space.n),), (int(space.start),))
     elif isinstance(space, spaces.MultiDiscrete):
         counts, first = _counts(space)
         part = Part(path, space.shape, "int64", counts, first)
-    elif isinstance(space, spaces.Box | spaces.MultiBinary) and not _is_picture(space):
+    elif isinstance(space, spaces.Box | spaces.MultiBinary) and len(space.shape) <= 2:
         part = Part(path, space.shape, str(space.dtype))
     if part is None:
         raise UsageError(
             f"has {Part(path, (), '').name} {_short(space)}; Box spaces of one or two dimensions, "
-            "MultiBinary, Discrete, MultiDiscrete and Dict of these fit"
+            "images (uint8 Boxes), MultiBinary, Discrete, MultiDiscrete and Dict of these fit"
         )
     if part.size > MOST_CHOICES and part.choices:
         raise UsageError(
@@ -73,8 +119,8 @@ def layout_of(space: Any, path: tuple[str, ...]) -> Layout:
     return (part,)
 
 
-def _is_picture(space: Any) -> bool:
-    return len(space.shape) > 2 or (len(space.shape) == 2 and space.dtype == np.uint8)
+def _is_image(space: Any) -> bool:
+    return isinstance(space, spaces.Box) and space.dtype == np.uint8 and len(space.shape) in (2, 3)
 
 
 def actions_of(space: Any) -> Actions:

@@ -15,7 +15,7 @@ import numpy as np
 from goalrelay.learners import Learner, normalizer
 from goalrelay.learners.config import UpdateContext, value_range
 from goalrelay.learners.imitation import Imitation
-from goalrelay.learners.networks import MLP, to_numpy
+from goalrelay.learners.networks import MLP, Seen, to_numpy
 from goalrelay.learners.normalizer import Moments, normalize
 from goalrelay.types import Array, Batch, Spec
 
@@ -128,13 +128,13 @@ def run_cycle(
     """N updates on batches [N, B, ...] -> state, mean metrics; N is a multiple of the stride."""
     learner, config = rule.learner, rule.config
     stride = learner.stride(config)
+    now, after = (normalize(moments, x) for x in (batches.inputs, batches.next_inputs))
+    if batches.image is not None:
+        now, after = Seen(now, batches.image), Seen(after, batches.next_image)
     # [N / stride, stride, B, ...]: the batches of each call of `update`
     groups = jax.tree.map(
         lambda x: x.reshape(x.shape[0] // stride, stride, *x.shape[1:]),
-        batches._replace(
-            inputs=normalize(moments, batches.inputs),
-            next_inputs=normalize(moments, batches.next_inputs),
-        ),
+        batches._replace(inputs=now, next_inputs=after, image=None, next_image=None),
     )
     keys = jax.random.split(key, groups.reward.shape[0])
 

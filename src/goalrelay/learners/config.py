@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 
 from goalrelay.learners.imitation import Imitation
-from goalrelay.learners.networks import MLP, Init, mlp
+from goalrelay.learners.networks import MLP, Init, encoder, features, mlp
 from goalrelay.settings import number
 from goalrelay.types import Array, Spec
 
@@ -60,9 +60,16 @@ class UpdateContext(NamedTuple):
     """Options of imitation in the actor's loss."""
 
 
-def network(config: LearnerConfig, key: Array, sizes: tuple[int, ...]) -> MLP:
-    """An initial network with layers sizes[0] -> ... -> sizes[-1]."""
-    return mlp(key, sizes, config.init, config.layer_norm)
+def network(
+    config: LearnerConfig, key: Array, sizes: tuple[int, ...], image: tuple[int, ...]
+) -> MLP:
+    """An initial network with layers sizes[0] -> ... -> sizes[-1], which also sees such images."""
+    sizes = (features(image) + sizes[0], *sizes[1:])
+    plain = mlp(key, sizes, config.init, config.layer_norm)
+    if not image:
+        return plain
+    kernels, offsets = encoder(jax.random.fold_in(key, 0), image[-1])
+    return plain._replace(kernels=kernels, offsets=offsets)
 
 
 def value_range(config: LearnerConfig, spec: Spec) -> tuple[float, float] | None:

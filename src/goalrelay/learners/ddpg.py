@@ -43,8 +43,8 @@ class State(NamedTuple):
 def init(config: Config, spec: Spec, inputs: int, key: Array) -> State:
     """Initial networks; the target networks are equal to them."""
     actor_key, critic_key = jax.random.split(key)
-    policy = network(config, actor_key, (inputs, *config.hidden, spec.action_size))
-    critic = network(config, critic_key, (inputs + spec.action_size, *config.hidden, 1))
+    policy = network(config, actor_key, (inputs, *config.hidden, spec.action_size), spec.image)
+    critic = network(config, critic_key, (inputs + spec.action_size, *config.hidden, 1), spec.image)
     return State(
         policy,
         critic,

@@ -39,7 +39,7 @@ class State(NamedTuple):
 
 def init(config: Config, spec: Spec, inputs: int, key: Array) -> State:
     """The initial network; the target network is equal to it."""
-    critic = network(config, key, (inputs, *config.hidden, spec.action_size))
+    critic = network(config, key, (inputs, *config.hidden, spec.action_size), spec.image)
     return State(critic, critic, optax.adam(config.critic_lr).init(critic))
 
 

@@ -59,9 +59,10 @@ class State(NamedTuple):
 def init(config: Config, spec: Spec, inputs: int, key: Array) -> State:
     """Initial networks; the target critics are equal to the critics."""
     actor_key, *critic_keys = jax.random.split(key, 3)
-    policy = network(config, actor_key, (inputs, *config.hidden, 2 * spec.action_size))
+    policy = network(config, actor_key, (inputs, *config.hidden, 2 * spec.action_size), spec.image)
     first, second = (
-        network(config, k, (inputs + spec.action_size, *config.hidden, 1)) for k in critic_keys
+        network(config, k, (inputs + spec.action_size, *config.hidden, 1), spec.image)
+        for k in critic_keys
     )
     log_alpha = jnp.log(config.initial_temperature)
     return State(

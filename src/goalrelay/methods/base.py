@@ -88,6 +88,8 @@ class Method(ABC):
     """The level that acts first comes first."""
     priority: PriorityName = "uniform"
     """How steps are weighed when they are stored."""
+    failure_lasts: bool = False
+    """Whether an end without success counts as if its last reward went on forever."""
 
     def __init__(self, config: MethodConfig, task: Task, gamma: float):
         """Build a method.

@@ -196,7 +196,7 @@ class Her(Method, Level):
         one_stage = task._replace(spec=spec, symmetries=task.symmetries if structured else ())
         self._relay = Relay(_relay_config(config, staged), one_stage, gamma)
         self.levels, self.spec, self.priority = (self,), self._relay.spec, config.priority
-        self.normalized = self._relay.normalized
+        self.normalized, self.failure_lasts = self._relay.normalized, self._relay.failure_lasts
 
     def act(self, snapshot: Snapshot, rng: np.random.Generator | None) -> Act:
         """The policy's action, with exploration noise where there is a generator."""

@@ -20,9 +20,9 @@ import numpy as np
 
 from goalrelay.data.rollout import Simulator, rollout
 from goalrelay.errors import UsageError
-from goalrelay.report import opengl
 from goalrelay.report.target import write_target
 from goalrelay.report.viewer import Watched, aim, check_display, open_viewer, simulation
+from goalrelay.tasks import opengl
 from goalrelay.train.evaluate import Evaluation, summarize
 from goalrelay.train.policy import Policy, load, open_fitting
 from goalrelay.types import Episode, Observation

@@ -14,7 +14,7 @@ import numpy as np
 
 from goalrelay.data.rollout import Simulator
 from goalrelay.errors import UsageError
-from goalrelay.report import opengl
+from goalrelay.tasks import opengl
 
 CLOSING_SECONDS = 10
 ASIDE = {"azimuth": 90.0, "elevation": -35.0}

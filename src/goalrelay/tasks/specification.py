@@ -49,7 +49,8 @@ def read_spec(env: gymnasium.Env[Any, Any], task_id: str) -> tuple[Spec, list[st
     size = math.prod(actions.choices) if actions.choices else len(actions.low)
     observed, achieved, desired = sizes
     discrete = bool(actions.choices)
-    spec = Spec(observed, achieved, desired, size, discrete, int(horizon), None)
+    image = interface.image_shape
+    spec = Spec(observed, achieved, desired, size, discrete, int(horizon), None, image=image)
     return spec, list(_notes(env, interface))
 
 

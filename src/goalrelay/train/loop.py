@@ -127,7 +127,7 @@ class Trainer:
         self._ends_at_goal = EndsAtGoal(self.simulator, self.method.task)
         self.stopping: Callable[[], bool] = lambda: False
         self.on_test: Callable[[int, int], None] = lambda *_: None
-        self.notes = Notes(self.simulator)
+        self.notes = Notes(self.simulator, self.method.failure_lasts)
         self.key = jax.random.key(experiment.seed)
         names = [name for agent in self.agents for name in agent.metrics]
         self._watched = frozenset(names)

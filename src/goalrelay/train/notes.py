@@ -13,18 +13,22 @@ from goalrelay.types import Episode
 ENDS = "episodes end where they reach their goal; so do steps that reach a hindsight goal"
 MOVING = "goals move within episodes: the goal of the last step decides about success"
 
+FAILS = "episodes can end without success; such an end counts as if its last reward went on forever"
+
 
 class Notes:
     """Lines about a task.
 
     Args:
         simulator: of the task; its notes come first.
+        failure_lasts: of the method (`Method.failure_lasts`).
     """
 
-    def __init__(self, simulator: Simulator):
+    def __init__(self, simulator: Simulator, failure_lasts: bool):
         self._simulator = simulator
         self._lines = list(simulator.notes)
         self._told = 0
+        self._failure_lasts = failure_lasts
         self._rewards_differ = simulator.flat  # which stores its rewards
 
     def look(self, episodes: Sequence[Episode]) -> None:
@@ -32,6 +36,9 @@ class Notes:
         for episode in episodes:
             if MOVING not in self._lines and (episode.desired != episode.desired[0]).any():
                 self._lines.append(MOVING)
+            if self._failure_lasts and episode.terminal and episode.success == 0:
+                self._failure_lasts = False
+                self._lines.append(FAILS)
             if not self._rewards_differ:
                 self._compare(episode)
 

@@ -15,16 +15,17 @@ import numpy as np
 from safetensors.numpy import load_file, save_file
 
 from goalrelay import learners, methods
-from goalrelay.data.interface import GOAL_KEYS, Actions, Interface, Part
+from goalrelay.data.interface import GOAL_KEYS, Actions, ImagePart, Interface, Part
 from goalrelay.data.rollout import Simulator
 from goalrelay.errors import UsageError
 from goalrelay.files import read_json, write_atomically, write_json
-from goalrelay.learners.networks import MLP
+from goalrelay.learners.networks import CONVOLUTIONS, MLP, Seen, features, kernel_shapes
 from goalrelay.learners.normalizer import Moments, normalize
 from goalrelay.methods.base import Act, Method
 from goalrelay.settings import from_dict, to_dict
 from goalrelay.tasks.goal_task import open_task
 from goalrelay.types import (
+    Array,
     BodyFrame,
     Columns,
     Difference,
@@ -95,7 +96,15 @@ class Policy:
         learner = learners.find(self.learner_name)
 
         def network(actor: MLP, moments: Moments) -> Network:
-            return lambda inputs, rng: learner.act(actor, normalize(moments, inputs), rng)
+            def act(
+                inputs: np.ndarray,
+                rng: np.random.Generator | None,
+                image: np.ndarray | None = None,
+            ) -> np.ndarray:
+                seen: Array = normalize(moments, inputs)
+                return learner.act(actor, Seen(seen, image) if actor.kernels else seen, rng)
+
+            return act
 
         return tuple(map(network, self.actors, self.moments))
 
@@ -126,6 +135,7 @@ class Policy:
             **task_to_json(self.method.task),
             "actions": [actions.shape, actions.choices, actions.first],
             "layouts": self.interface.layouts,
+            "images": self.interface.images,
         }
         write_json(folder / f"{name}.json", about)
 
@@ -217,7 +227,8 @@ def _interface(about: dict[str, Any], tensors: dict[str, np.ndarray]) -> Interfa
     shape, choices, first = map(tuple, about["actions"])
     low, high = tensors["action_low"], tensors["action_high"]
     layouts = tuple(tuple(map(_part, layout)) for layout in about["layouts"])
-    return Interface(Actions(low, high, shape, choices, first), layouts)
+    images = tuple(ImagePart(tuple(p), tuple(s), first) for p, s, first in about.get("images", []))
+    return Interface(Actions(low, high, shape, choices, first), layouts, images)
 
 
 def _part(values: Any) -> Part:
@@ -249,16 +260,20 @@ def _networks(
     actors, moments = [], []
     for n, (level, count, layer_norm) in enumerate(zip(method.levels, *layers, strict=True)):
         hidden = count - 1 if layer_norm else 0
+        image = level.spec.image
         counts = {"weights": count, "biases": count, "gains": hidden, "shifts": hidden}
-        weights, biases, gains, shifts = (
+        counts |= dict.fromkeys(("kernels", "offsets"), len(CONVOLUTIONS) if image else 0)
+        weights, biases, gains, shifts, kernels, offsets = (
             tuple(tensors[f"{n}.{kind}.{i}"] for i in range(each)) for kind, each in counts.items()
         )
-        sizes = [len(level.normalized), *(len(bias) for bias in biases)]
+        sizes = [features(image) + len(level.normalized), *(len(bias) for bias in biases)]
         shapes = [weight.shape for weight in weights]
         norms = [len(array) for array in (*gains, *shifts)]
         if shapes != list(itertools.pairwise(sizes)) or norms != (sizes[1:-1] * 2)[: 2 * hidden]:
             raise UsageError(f"{file}: layers {shapes} do not fit its task")
-        actors.append(MLP(weights, biases, gains, shifts))
+        if image and [kernel.shape for kernel in kernels] != kernel_shapes(image[-1]):
+            raise UsageError(f"{file}: its image encoder does not fit its task")
+        actors.append(MLP(weights, biases, gains, shifts, kernels, offsets))
         moments.append(Moments(**{k: tensors[f"{n}.moments.{k}"] for k in Moments._fields}))
     return tuple(actors), tuple(moments)
 
@@ -272,6 +287,7 @@ def _spec(about: dict[str, Any]) -> Spec:
         body = BodyFrame(tuple(rotation), tuple(map(tuple, vectors)), tuple(map(_symmetry, images)))
     return spec._replace(
         reward_range=None if spec.reward_range is None else tuple(spec.reward_range),
+        image=tuple(spec.image),
         stages=tuple(_stage(values) for values in spec.stages),
         position_columns=tuple(spec.position_columns),
         subgoal_range=tuple(spec.subgoal_range),

@@ -19,8 +19,8 @@ import pytest
 from goalrelay.cli import main as cli
 from goalrelay.demos.dataset import read
 from goalrelay.demos.teleop.steering import ESCAPE, LEFT, RIGHT, SPACE, UP, Keys
-from goalrelay.report import opengl
 from goalrelay.report.viewer import heard_by
+from goalrelay.tasks import opengl
 from goalrelay.tasks.goal_task import open_task
 
 TASK = "goalrelay/FetchReach-v0"

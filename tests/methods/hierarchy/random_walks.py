@@ -52,7 +52,7 @@ def as_it_did(achieved: np.ndarray, desired: np.ndarray, ended: np.ndarray) -> n
 TASK = Task(SPEC, reward, as_it_did)
 
 
-def linear(inputs: np.ndarray, _: Any) -> np.ndarray:
+def linear(inputs: np.ndarray, *_: Any) -> np.ndarray:
     """A low level that depends on all it sees."""
     weights = np.linspace(-1, 1, inputs.shape[-1] * 2).reshape(-1, 2).astype("f")
     return np.tanh(inputs @ weights)

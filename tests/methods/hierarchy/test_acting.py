@@ -48,7 +48,7 @@ def test_each_level_sees_what_it_should() -> None:
     inputs: dict[str, np.ndarray] = {}
 
     def note(name: str, value: list[float]) -> Network:
-        def network(shown: np.ndarray, rng: Any) -> np.ndarray:
+        def network(shown: np.ndarray, *_: Any) -> np.ndarray:
             inputs[name] = shown
             return np.array(value, np.float32)
 

@@ -114,7 +114,7 @@ def test_the_correction_finds_what_a_changed_low_level_would_have_been_told(
 ) -> None:
     """Today's low level goes a quarter of the way."""
     monkeypatch.setattr(correction, "CANDIDATES", 400)
-    rows, found, buffer, fraction = found_in_chain(lambda inputs, _: 0.25 * inputs[..., 1:])
+    rows, found, buffer, fraction = found_in_chain(lambda inputs, *_: 0.25 * inputs[..., 1:])
     # The least squares solution of 0.25 (g - moved_i) = a_i, i = 0 .. c - 1:
     steps = rows[:, None] + np.arange(C)
     moved = buffer.observation[steps, 0] - buffer.observation[rows, 0][:, None]
@@ -125,7 +125,7 @@ def test_the_correction_finds_what_a_changed_low_level_would_have_been_told(
 
 
 def test_a_low_level_that_has_not_changed_keeps_its_sub_goals() -> None:
-    rows, found, buffer, fraction = found_in_chain(lambda inputs, _: 0.5 * inputs[..., 1:])
+    rows, found, buffer, fraction = found_in_chain(lambda inputs, *_: 0.5 * inputs[..., 1:])
     np.testing.assert_allclose(found, buffer.action[rows, 1], atol=1e-6)
     assert fraction == 0
 

@@ -29,7 +29,9 @@ from relay_task import NEAR
 from two_blocks import SPEC, STAGES
 
 
-def telling(inputs: np.ndarray, rng: np.random.Generator | None) -> np.ndarray:
+def telling(
+    inputs: np.ndarray, rng: np.random.Generator | None, image: np.ndarray | None = None
+) -> np.ndarray:
     """A policy whose actions tell what it is shown: hand x, and the x of the first stage's goal."""
     return np.tanh(inputs[:, [0, SEEN]])
 
@@ -99,7 +101,9 @@ def test_a_guide_keeps_the_other_objects_where_the_relabelled_goal_has_them() ->
     imitation = GuideImitation(config.guidance, order, inputs, SPEC.action_size)
     asked = []
 
-    def network(shown: np.ndarray, rng: np.random.Generator | None) -> np.ndarray:
+    def network(
+        shown: np.ndarray, rng: np.random.Generator | None, image: np.ndarray | None = None
+    ) -> np.ndarray:
         asked.append(shown)
         return np.full((len(shown), SPEC.action_size), 0.5, np.float32)
 
@@ -127,7 +131,9 @@ def test_of_two_approach_stages_the_first_that_is_not_reached_is_the_guide() -> 
     order, inputs = StageOrder(stages), StageInputs(config, spec)
     imitation = GuideImitation(config.guidance, order, inputs, SPEC.action_size)
 
-    def network(shown: np.ndarray, rng: np.random.Generator | None) -> np.ndarray:
+    def network(
+        shown: np.ndarray, rng: np.random.Generator | None, image: np.ndarray | None = None
+    ) -> np.ndarray:
         return shown[:, 6:7]  # the hand's goal
 
     rows = buffer.steps().row

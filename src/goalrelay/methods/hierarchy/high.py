@@ -83,7 +83,7 @@ class HighLevel(Level):
             transitions.discount,
             space.high_input(after, transitions.next_goal),
             self._demonstrated(buffer, start, transitions.goal),
-            target,
+            action_target=target,
         )
         return in_cycle(batch, shape), figures
 

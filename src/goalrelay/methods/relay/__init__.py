@@ -70,7 +70,11 @@ class Relay(Method, Level):
                 config.guidance, self._order, self._inputs, self.spec.action_size
             )
         self._rule = GoalRule(config.variant.strategy, config.k / (config.k + 1), actual)
-        self._objectives = [stage_objective(task, s, gamma) for s in task.spec.stages]
+        # without hindsight, rewards are as they are
+        self.failure_lasts = lasts = config.variant.strategy != "none"
+        self._objectives = [
+            stage_objective(task, s, gamma)._replace(failure_lasts=lasts) for s in task.spec.stages
+        ]
         self._draws = [self._draw_rule(number) for number in range(len(task.spec.stages))]
         self.normalized = self._inputs.normalized
 
@@ -94,7 +98,7 @@ class Relay(Method, Level):
                 stage = order.stages[choice.stage]
                 action = controller(observation, stage, self.spec.action_size)
             else:
-                action = network(self._input(observation, choice.stage), rng)
+                action = network(self._input(observation, choice.stage), rng, observation.image)
             if choice.guiding:
                 return add_noise(noises[choice.stage], self.spec, action, rng)
             return explore(noises[choice.stage], self.spec, action, rng)
@@ -162,7 +166,7 @@ class Relay(Method, Level):
                 stage = order.first_unfinished(observation)
             elif self._variant.evaluated == "relay":
                 stage = order.current(observation)
-            return network(self._input(observation, stage), None)
+            return network(self._input(observation, stage), None, observation.image)
 
         return step
 
@@ -243,6 +247,8 @@ class Relay(Method, Level):
             transitions.discount,
             self._inputs.encode(after, arrays.next_goal, number),
             demonstrated,
+            buffer.images(rows),
+            buffer.images(transitions.next_row),
             None if target is None else target._replace(action=arrays.target_action),
         )
         return batch, share

@@ -70,6 +70,8 @@ def chosen_symmetries(config: Config, task: Task) -> list[Symmetry]:
     Raises:
         UsageError: the task declares no such symmetry.
     """
+    if task.spec.image:  # an image is not mirrored with the numbers
+        return []
     if config.symmetry_augmentation == ("all",):
         return list(task.symmetries)
     known = {symmetry.name: symmetry for symmetry in task.symmetries}

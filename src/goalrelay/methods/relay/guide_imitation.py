@@ -78,7 +78,8 @@ class GuideImitation:
                 chosen = rows[some]
                 goals = np.concatenate([goal_of(c)[some] for c in preparing.constraints], axis=1)
                 timestep = Observation(buffer.observation[chosen], buffer.achieved[chosen], goals)
-                actions[some] = policy(self._inputs.encode(timestep, goals, number), None)
+                inputs = self._inputs.encode(timestep, goals, number)
+                actions[some] = policy(inputs, None, buffer.images(chosen))
                 guided |= some
         known = snapshot.reached[stage] if snapshot.reached else 0.0
         weight = self._config.imitation * (1 - self._config.anneal * known)
