@@ -25,9 +25,9 @@ EPSILON = 1e-5
 
 
 CONVOLUTIONS = ((8, 64), (2, 64))
-"""Of the image encoder: side of the patches and channels of each layer. Patches do not overlap, so a
-layer is one product of matrices, fast on a CPU (the first layer of Dosovitskiy et al. 2021, arXiv
-2010.11929)."""
+"""Of the image encoder: side of the patches and channels of each layer. Patches do not overlap, so
+a layer is one product of matrices, which is fast on a CPU (as the first layer of Dosovitskiy et al.
+2021, arXiv 2010.11929)."""
 
 
 class Seen(NamedTuple):

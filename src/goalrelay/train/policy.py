@@ -102,7 +102,9 @@ class Policy:
                 image: np.ndarray | None = None,
             ) -> np.ndarray:
                 seen: Array = normalize(moments, inputs)
-                return learner.act(actor, Seen(seen, image) if actor.kernels else seen, rng)
+                if actor.kernels:
+                    seen = Seen(seen, image)
+                return learner.act(actor, seen, rng)
 
             return act
 
