@@ -296,6 +296,51 @@ def test_found_stages_are_plain_hindsight_where_there_is_no_object() -> None:
     parts.collector.close()
 
 
+def test_hindsight_alone_uses_what_is_found_and_keeps_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = {**SMALL, "method.structure": "auto"}
+    build = importlib.import_module("goalrelay.train.build")
+    parts = build.build(config.with_options(config.make("her", PUSH), settings))
+    assert parts.remark == (
+        "found structure: mirrors left-right, front-back; hidden positions in columns 0, 1, 3, 4"
+    )
+    assert len(parts.method.normalized) == 25 - 4 + 3
+    parts.collector.close()
+    run = goalrelay.train("her", PUSH, episodes=4, out=tmp_path / "r", settings=settings)
+    found = with_structure(open_task(PUSH), inspected(PUSH).structure)
+    policy = goalrelay.load(run.folder)
+    assert policy.spec.position_columns == found.spec.position_columns == (0, 1, 3, 4)
+    assert policy.method.task.symmetries == found.symmetries
+
+    def unexpected(*_: Any) -> None:
+        raise AssertionError("a resumed run has found its structure already")
+
+    monkeypatch.setattr(build, "inspect_task", unexpected)
+    resumed = goalrelay.resume(run.folder, steps=300)
+    assert resumed.episodes == 6
+    assert resumed.policy.spec == run.policy.spec
+
+
+def test_hindsight_alone_uses_nothing_where_there_is_no_object(tmp_path: Path) -> None:
+    build = importlib.import_module("goalrelay.train.build").build
+    runs = []
+    for chosen in ("auto", "none"):
+        settings = {**SMALL, "method.structure": chosen}
+        experiment = config.with_options(config.make("her", "goalrelay/PointReach-v0"), settings)
+        parts = build(experiment)
+        parts.collector.close()
+        assert parts.remark == (
+            "no object to reach (the actions move the achieved goal directly): no structure is used"
+            if chosen == "auto"
+            else ""
+        )
+        options: dict[str, Any] = {"episodes": 4, "settings": settings}
+        run = goalrelay.train("her", "goalrelay/PointReach-v0", out=tmp_path / chosen, **options)
+        runs.append((run.folder / "progress.csv").read_text())
+    assert runs[0] == runs[1]
+
+
 def test_panda_gym_is_found_too() -> None:
     pytest.importorskip("panda_gym")
     code = (
