@@ -21,7 +21,7 @@ from goalrelay.tasks import structure
 from goalrelay.tasks.goal_task import open_task, with_structure
 from goalrelay.tasks.inspect.found import Inspection, found_structure, inspect_task
 from goalrelay.tasks.inspect.relations import relations
-from goalrelay.tasks.inspect.report import module
+from goalrelay.tasks.inspect.report import module, report
 from goalrelay.train import config
 from goalrelay.types import Columns
 
@@ -240,6 +240,37 @@ def test_the_command_prints_text_and_json(capsys: pytest.CaptureFixture[str]) ->
     assert {"name": "time limit", "fact": "25 steps"} in about["contract"]
     assert main(["inspect", "goalrelay/PointReach-v0"]) == 0
     assert "relay has nothing to relay here: use her" in capsys.readouterr().out
+
+
+def test_a_report_says_where_its_figures_come_from() -> None:
+    def facts(task_id: str) -> dict[str, str]:
+        opened = open_task(task_id)
+        about = report(opened, 100, 0)
+        opened.close()
+        parts = ("contract", "observation", "goal", "motion")
+        return {line["name"]: line["fact"] for part in parts for line in about[part]}
+
+    maze, two = facts("goalrelay/PointMaze-v0"), facts(TWO)
+    assert maze["success"].startswith("not told by the reward; within ")
+    assert maze["declared"].startswith("position columns 0, 1; a sub-goal range")
+    assert two["success"] == "within 0.05, measured by the reward"
+    assert two["0-2"].startswith("position of hand: the first position that follows the actions; ")
+    assert two["5-7"].startswith("position of object0: equals achieved_goal 0-2 at every step; ")
+    assert {"object0", "object1"} <= two.keys()
+
+
+def test_the_page_leaves_code_out_and_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(Path(__file__).parents[2] / "benchmarks")
+    pages = importlib.import_module("inspect_pages")
+    printed = f"noise of an import\n{PICK}\n\nfacts\n\n{pages.PASTE}\n\nfirst\nsecond\n"
+    made = pages.section(PICK, printed)
+    assert made.endswith(
+        "facts\n\n" + pages.PASTE + "\n\n[2 lines of code are left out here]\n```\n"
+    )
+    assert "noise" not in made
+    whole = pages.section("FetchPush-v4", printed.replace(PICK, "FetchPush-v4"))
+    assert whole.endswith("first\nsecond\n```\n")
+    assert set(pages.WHOLE) <= set(pages.TASKS)
 
 
 @pytest.mark.parametrize(
