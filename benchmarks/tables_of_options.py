@@ -30,7 +30,7 @@ NOTEBOOK: dict[str, dict[str, str]] = {
         "method.symmetry_augmentation": "how-exact-the-mirrors-are",
         "method.variant.earlier_goals_hold": "a-tower-of-three",
         "method.variant.prioritized_fraction": "the-way-there-one-seed-each",
-        "method.variant.evaluated": "one-thing-changed-at-a-time-three-seeds",
+        "method.variant.evaluated": "who-acts-in-tests",
     },
     "hierarchy": {
         "method.planner_weight": "a-map-of-what-was-tried",

@@ -24,6 +24,7 @@ QUICK += ["--evaluate.confirm", "4", "--collect.updates", "4", "--save.no-tensor
         (["train", "her"], "train needs a method and a task"),
         (["train", "hr", POINT], "unknown method 'hr'; did you mean 'her'?"),
         (["train", "her", "FetchPsh-v4"], "did you mean 'FetchPush-v4'?"),
+        (["train", "her", "PandaPush-v3"], "another package needs its module"),
         (["train", "her", POINT, "--preset", "zo"], "did you mean 'zoo'?"),
         (["train", "her", POINT, "--steps", "5", "--preset"], "--preset takes a word"),
         (["train", "--seed", "3", "her", POINT], "train needs a method and a task"),

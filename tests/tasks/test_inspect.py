@@ -21,7 +21,7 @@ from goalrelay.tasks import structure
 from goalrelay.tasks.goal_task import open_task, with_structure
 from goalrelay.tasks.inspect.found import Inspection, found_structure, inspect_task
 from goalrelay.tasks.inspect.relations import relations
-from goalrelay.tasks.inspect.report import module
+from goalrelay.tasks.inspect.report import module, report
 from goalrelay.train import config
 from goalrelay.types import Columns
 
@@ -242,6 +242,37 @@ def test_the_command_prints_text_and_json(capsys: pytest.CaptureFixture[str]) ->
     assert "relay has nothing to relay here: use her" in capsys.readouterr().out
 
 
+def test_a_report_says_where_its_figures_come_from() -> None:
+    def facts(task_id: str) -> dict[str, str]:
+        opened = open_task(task_id)
+        about = report(opened, 100, 0)
+        opened.close()
+        parts = ("contract", "observation", "goal", "motion")
+        return {line["name"]: line["fact"] for part in parts for line in about[part]}
+
+    maze, two = facts("goalrelay/PointMaze-v0"), facts(TWO)
+    assert maze["success"].startswith("not told by the reward; within ")
+    assert maze["declared"].startswith("position columns 0, 1; a sub-goal range")
+    assert two["success"] == "within 0.05, measured by the reward"
+    assert two["0-2"].startswith("position of hand: the first position that follows the actions; ")
+    assert two["5-7"].startswith("position of object0: equals achieved_goal 0-2 at every step; ")
+    assert {"object0", "object1"} <= two.keys()
+
+
+def test_the_page_leaves_code_out_and_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(Path(__file__).parents[2] / "benchmarks")
+    pages = importlib.import_module("inspect_pages")
+    printed = f"noise of an import\n{PICK}\n\nfacts\n\n{pages.PASTE}\n\nfirst\nsecond\n"
+    made = pages.section(PICK, printed)
+    assert made.endswith(
+        "facts\n\n" + pages.PASTE + "\n\n[2 lines of code are left out here]\n```\n"
+    )
+    assert "noise" not in made
+    whole = pages.section("FetchPush-v4", printed.replace(PICK, "FetchPush-v4"))
+    assert whole.endswith("first\nsecond\n```\n")
+    assert set(pages.WHOLE) <= set(pages.TASKS)
+
+
 @pytest.mark.parametrize(
     ("words", "message"),
     [
@@ -294,6 +325,51 @@ def test_found_stages_are_plain_hindsight_where_there_is_no_object() -> None:
         "task itself, which is plain hindsight"
     )
     parts.collector.close()
+
+
+def test_hindsight_alone_uses_what_is_found_and_keeps_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = {**SMALL, "method.structure": "auto"}
+    build = importlib.import_module("goalrelay.train.build")
+    parts = build.build(config.with_options(config.make("her", PUSH), settings))
+    assert parts.remark == (
+        "found structure: mirrors left-right, front-back; hidden positions in columns 0, 1, 3, 4"
+    )
+    assert len(parts.method.normalized) == 25 - 4 + 3
+    parts.collector.close()
+    run = goalrelay.train("her", PUSH, episodes=4, out=tmp_path / "r", settings=settings)
+    found = with_structure(open_task(PUSH), inspected(PUSH).structure)
+    policy = goalrelay.load(run.folder)
+    assert policy.spec.position_columns == found.spec.position_columns == (0, 1, 3, 4)
+    assert policy.method.task.symmetries == found.symmetries
+
+    def unexpected(*_: Any) -> None:
+        raise AssertionError("a resumed run has found its structure already")
+
+    monkeypatch.setattr(build, "inspect_task", unexpected)
+    resumed = goalrelay.resume(run.folder, steps=300)
+    assert resumed.episodes == 6
+    assert resumed.policy.spec == run.policy.spec
+
+
+def test_hindsight_alone_uses_nothing_where_there_is_no_object(tmp_path: Path) -> None:
+    build = importlib.import_module("goalrelay.train.build").build
+    runs = []
+    for chosen in ("auto", "none"):
+        settings = {**SMALL, "method.structure": chosen}
+        experiment = config.with_options(config.make("her", "goalrelay/PointReach-v0"), settings)
+        parts = build(experiment)
+        parts.collector.close()
+        assert parts.remark == (
+            "no object to reach (the actions move the achieved goal directly): no structure is used"
+            if chosen == "auto"
+            else ""
+        )
+        options: dict[str, Any] = {"episodes": 4, "settings": settings}
+        run = goalrelay.train("her", "goalrelay/PointReach-v0", out=tmp_path / chosen, **options)
+        runs.append((run.folder / "progress.csv").read_text())
+    assert runs[0] == runs[1]
 
 
 def test_panda_gym_is_found_too() -> None:

@@ -6,8 +6,8 @@ Andrychowicz et al. 2017 (arXiv 1707.01495), with any learner:
     sample:   steps uniformly; with probability k / (k + 1) the goal becomes an achieved one
     update:   the learner's, on (observation | goal, action, reward(achieved', goal), ...)
 
-It is relay with one stage, the task itself: nobody guides. What a task declares serves it too:
-mirrors, positions to hide, differences between positions.
+It is relay with one stage, the task itself: nobody guides. What a task declares, or what is found
+about it, serves it too: mirrors, positions to hide, differences between positions.
 """
 
 from collections.abc import Mapping
@@ -45,9 +45,10 @@ class Config(MethodConfig):
     priority: PriorityName = "inverse-density"
     """Which steps are drawn more often: all alike, those of energetic episodes (EBP), those from
     which hindsight can learn (INNR filter), or those before rare goals (inverse density)."""
-    structure: Literal["declared", "none"] = "declared"
+    structure: Literal["declared", "auto", "none"] = "declared"
     """Use the mirrors that the task declares, and with stages also the positions that it hides and
-    the differences between positions; or nothing of it."""
+    the differences between positions; use those that are found by playing some hundred steps of it
+    before the run (`goalrelay inspect` shows them); or nothing of it."""
     goal_frame: Literal["relative", "world"] = "relative"
     """How goals are shown: relative to what is achieved, or as they are (the papers)."""
 
@@ -188,7 +189,7 @@ class Her(Method, Level):
 
     def __init__(self, config: Config, task: Task, gamma: float):
         super().__init__(config, task, gamma)
-        structured = config.structure == "declared"
+        structured = config.structure != "none"
         staged = structured and bool(task.spec.stages)
         stage = task.spec.stages[-1] if staged else whole(task.spec)
         differences = task.spec.differences if staged else ()

@@ -161,7 +161,8 @@ def open_task(
     elif name not in gymnasium.registry:
         register_stock()
     if name not in gymnasium.registry:
-        raise UsageError(f"unknown task '{task_id}'{_suggested(module, name)}")
+        hint = "" if module else f"; a task of another package needs its module, PACKAGE:{name}"
+        raise UsageError(f"unknown task '{task_id}'{_suggested(module, name)}{hint}")
     arguments = _parse_options(options)
     steps = arguments.get("max_episode_steps", 1)  # Gymnasium's own, of every task
     if type(steps) is not int or steps < 1:

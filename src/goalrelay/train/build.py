@@ -79,27 +79,52 @@ def build(experiment: AnyExperiment, found: Described | None = None) -> Parts:
     )
 
 
-def finds_stages(experiment: AnyExperiment) -> bool:
-    """Whether the run uses the stages that are found, not those that the task declares."""
-    return getattr(experiment.method, "stages", "declared") == "auto"
+def finds_structure(experiment: AnyExperiment) -> bool:
+    """Whether the run uses what is found about the task, not what the task declares."""
+    return "auto" in (_option(experiment, "stages"), _option(experiment, "structure"))
+
+
+def _option(experiment: AnyExperiment, name: str) -> object:
+    """An option that only some methods have; None for the others."""
+    return getattr(experiment.method, name, None)
 
 
 def _opened(experiment: AnyExperiment, found: Described | None = None) -> tuple[Simulator, str]:
     """The task's simulator, with the declared or the found structure, and a remark about it."""
     simulator = open_task(experiment.task, experiment.task_options)
-    if not finds_stages(experiment) or simulator.flat:
+    if not finds_structure(experiment) or simulator.flat:
         return simulator, ""
     if found is not None:
         return described(simulator, *found), ""
     inspected = inspect_task(simulator)
+    staged = _option(experiment, "stages") == "auto"
+    if inspected.reason and not staged:
+        bare = simulator.spec._replace(stages=(), position_columns=(), differences=())
+        return described(simulator, bare, ()), (
+            f"no object to reach ({inspected.reason}): no structure is used"
+        )
     simulator = with_structure(simulator, inspected.structure)
     if inspected.reason:
         return simulator, (
             f"no object to reach ({inspected.reason}): the only stage is the task itself, which is "
             "plain hindsight"
         )
+    if not staged:
+        return simulator, f"found structure: {_used_by_hindsight(simulator)}"
     stages = ", ".join(f"{s.name} within {s.switch:g}" for s in simulator.spec.stages)
     return simulator, f"found stages: {stages}"
+
+
+def _used_by_hindsight(simulator: Simulator) -> str:
+    """What hindsight alone uses of a structure, in words."""
+    spec, parts = simulator.spec, []
+    if simulator.symmetries:
+        parts.append(f"mirrors {', '.join(s.name for s in simulator.symmetries)}")
+    if spec.position_columns:
+        parts.append(f"hidden positions in columns {', '.join(map(str, spec.position_columns))}")
+    if spec.differences:
+        parts.append(f"differences between positions: {len(spec.differences)} added")
+    return "; ".join(parts) or "an object, and nothing that hindsight alone uses"
 
 
 def filled_in(experiment: AnyExperiment) -> AnyExperiment:

@@ -1,7 +1,7 @@
 """The run folder: files of a run.
 
 config.json          all options, versions of packages, the commit
-structure.json       what was found about the task (`--method.stages auto`)
+structure.json       what was found about the task (option `auto`)
 progress.csv         one row for each evaluation; timing.csv has the same rows
 tensorboard/         the same figures as events
 policy.safetensors   the best policy, with policy.json; policy-last.* is the newest

@@ -22,7 +22,7 @@ from goalrelay.data.rollout import Collector
 from goalrelay.errors import Diverged, TaskFailed, UsageError
 from goalrelay.settings import suggest
 from goalrelay.train import config as experiments
-from goalrelay.train.build import Described, finds_stages
+from goalrelay.train.build import Described, finds_structure
 from goalrelay.train.config import AnyExperiment
 from goalrelay.train.counters import Counters
 from goalrelay.train.evaluate import Evaluation
@@ -121,7 +121,7 @@ def start(experiment: AnyExperiment, out: Path | None, observer: Observer) -> Re
     trainer = Trainer(experiment)  # before the folder is made: a refused task leaves no folder
     experiment = trainer.experiment  # with the values that depend on the task
     folder = RunFolder.create(out or default_folder(experiment), experiment)
-    if finds_stages(experiment):
+    if finds_structure(experiment):
         folder.set_structure(task_to_json(trainer.method.task))
     return _Session(trainer, folder, observer).run()
 

@@ -53,10 +53,15 @@ def contract(simulator: Simulator, seed: int) -> tuple[Line, ...]:
 def _declared(simulator: Simulator) -> str:
     """The structure that the task has already, in a few words."""
     spec = simulator.spec
-    if not spec.stages:
-        return "no stages"
-    mirrors = ", ".join(symmetry.name for symmetry in simulator.symmetries) or "none"
-    return f"stages {', '.join(s.name for s in spec.stages)}; symmetries {mirrors}"
+    named = {
+        "stages": [stage.name for stage in spec.stages],
+        "symmetries": [symmetry.name for symmetry in simulator.symmetries],
+        "position columns": list(map(str, spec.position_columns)),
+    }
+    parts = [f"{name} {', '.join(values)}" for name, values in named.items() if values]
+    parts += ["a sub-goal range"] * bool(spec.subgoal_range)
+    parts += ["a body frame"] * (spec.body is not None)
+    return "; ".join(parts) or "nothing"
 
 
 def _values(rewards: set[float]) -> str:

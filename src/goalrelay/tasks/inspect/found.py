@@ -78,7 +78,7 @@ def inspect_task(simulator: Simulator, steps: int = STEPS, seed: int = SEED) -> 
         return Inspection(motion, (), TaskStructure((stage,)), ())
     kinds = find_kinds(motion)
     stages = _stages(simulator, motion)
-    doubts = [f"{_place(k)}: {k.evidence}" for k in kinds if not k.sure]
+    doubts = [f"{_place(k)}: taken as '{k.words}'; {k.evidence}" for k in kinds if not k.sure]
     declared = _proposed(motion, kinds, simulator.spec.goal_size)
     doubts += [
         f"no mirror {name}: an object starts at the same place along its axis"

@@ -112,12 +112,18 @@ def _places(data: Play, at: Columns) -> tuple[np.ndarray, np.ndarray]:
     return data.achieved[:, columns], data.next_achieved[:, columns]
 
 
-def _positions(start: int, data: Play, things: Sequence[Thing], _: Motion) -> Found | None:
-    for thing in things:
+def _positions(start: int, data: Play, things: Sequence[Thing], motion: Motion) -> Found | None:
+    assert motion.hand is not None
+    found_at = (motion.hand.position, *(touched.position for touched in motion.objects))
+    for thing, at in zip(things, found_at, strict=True):
         size = thing.now.shape[1]
         own = data.observation[:, start : start + size]
         if own.shape == thing.now.shape and _equal(own, thing.now):
-            return _kind(start, "position", thing.name, size, "equal at every step")
+            evidence = f"equals {at.source} {at.columns[0]}-{at.columns[-1]} at every step"
+            if (at.source, at.columns[0]) == ("observation", start):
+                moved = "follows the actions" if thing is things[0] else "moves near the hand"
+                evidence = f"the first position that {moved}"
+            return _kind(start, "position", thing.name, size, evidence)
     return None
 
 

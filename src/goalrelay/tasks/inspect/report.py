@@ -7,7 +7,8 @@ import numpy as np
 
 from goalrelay.data.rollout import Simulator
 from goalrelay.tasks.inspect.contract import Line, contract
-from goalrelay.tasks.inspect.found import Inspection, inspect_task
+from goalrelay.tasks.inspect.found import SEED, Inspection, inspect_task, success_distance
+from goalrelay.tasks.inspect.kinds import names
 from goalrelay.tasks.inspect.play import Play
 from goalrelay.tasks.inspect.relations import relations, varied
 from goalrelay.tasks.symmetry_data import name as column_name
@@ -102,9 +103,18 @@ def _goals(simulator: Simulator, found: Inspection) -> list[Line]:
         where = ", ".join(str(equal.get(column, "-")) for column in range(spec.goal_size))
         lines.append(Line("achieved", f"{_range(data.achieved)}; equals observation {where}"))
         lines.append(Line("desired", _range(found.motion.starts.desired)))
-    near = found.structure.stages[-1].switch
-    lines.append(Line("success", f"within {near:g}, measured by the reward"))
+    lines.append(Line("success", _success(simulator, found)))
     return lines
+
+
+def _success(simulator: Simulator, found: Inspection) -> str:
+    """At what distance from its goal the task counts as reached, and who says so."""
+    near, motion = found.structure.stages[-1].switch, found.motion
+    achieved = simulator.reset(SEED).achieved if motion is None else motion.starts.achieved[0]
+    goal = motion.objects[-1].goal if motion and motion.objects else range(len(achieved))
+    if success_distance(simulator, achieved, goal) is None:
+        return f"not told by the reward; within {near:g} is assumed"
+    return f"within {near:g}, measured by the reward"
 
 
 def _motion(found: Inspection) -> list[Line]:
@@ -117,15 +127,15 @@ def _motion(found: Inspection) -> list[Line]:
         at = motion.hand.position.columns
         fact = f"{_span(at[0], len(at))} of the observation; a unit of action moves it by {moved}"
         lines.append(Line("hand", fact))
-    for touched in motion.objects:
+    for name, touched in zip(names(motion), motion.objects, strict=True):
         at = touched.position
         near, far = touched.onsets
         fact = (
             f"{_span(at.columns[0], len(at.columns))} of {at.source}; begins to move within "
-            f"{touched.touch:g} of the hand ({near} times with it within twice that, {far} times "
-            "farther away)"
+            f"{touched.touch:g} of the hand ({near} times with the hand within twice that "
+            f"distance, {far} times with it farther away)"
         )
-        lines.append(Line("object", fact))
+        lines.append(Line(name, fact))
     return lines
 
 
@@ -137,7 +147,8 @@ def _range(values: np.ndarray) -> str:
     """Smallest and largest value, of each column where there are few."""
     if values.shape[1] > 4:
         return f"from {values.min():.3g} to {values.max():.3g}"
-    return ", ".join(f"{low:.3g} to {high:.3g}" for low, high in _ends(values))
+    ends = ((f"{low:.3g}", f"{high:.3g}") for low, high in _ends(values))
+    return ", ".join(low if low == high else f"{low} to {high}" for low, high in ends)
 
 
 def _ends(values: np.ndarray) -> Sequence[tuple[float, float]]:
