@@ -6,10 +6,11 @@ standard error; 1 for a run that diverged; 130 for an interrupted run.
 
 import json
 import sys
+import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import tyro
 
@@ -19,7 +20,7 @@ from goalrelay.cli.inspect import inspect
 from goalrelay.cli.parsing import PositionalPath, parse
 from goalrelay.cli.terminal import describe
 from goalrelay.cli.train import resume, train
-from goalrelay.errors import Diverged, UsageError
+from goalrelay.errors import Diverged, Notice, UsageError, printable
 from goalrelay.settings import number, suggest, validate
 from goalrelay.tasks.goal_task import known_tasks
 from goalrelay.train import session
@@ -220,6 +221,22 @@ COMMANDS: dict[str, Callable[[Sequence[str]], int]] = {
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command; returns the exit code."""
     words = list(sys.argv[1:] if arguments is None else arguments)
+    with warnings.catch_warnings():
+        warnings.simplefilter("always", Notice)
+        shown = warnings.showwarning
+
+        def show(message: Warning | str, category: type[Warning], *where: Any) -> None:
+            if not issubclass(category, Notice):
+                shown(message, category, *where)
+            else:
+                _say(message)
+
+        warnings.showwarning = show
+        return _run(words)
+
+
+def _run(words: list[str]) -> int:
+    """Run a command; errors are one line."""
     try:
         if not words or words[0] in ("-h", "--help"):
             print(_help())
@@ -232,16 +249,24 @@ def main(arguments: Sequence[str] | None = None) -> int:
             raise UsageError(f"unknown command '{words[0]}'{near or '; see goalrelay --help'}")
         return COMMANDS[words[0]](words[1:])
     except UsageError as error:
-        print(f"goalrelay: {error}", file=sys.stderr)
+        _say(error)
         return 2
     except (Diverged, RuntimeError) as error:
-        print(f"goalrelay: {error}", file=sys.stderr)
+        _say(error)
         return 1
     except KeyboardInterrupt:
         return 130
     except BrokenPipeError:
         sys.stderr.close()  # the reading end of a pipe is closed
         return 0
+    except OSError as error:  # a full disk, a name too long
+        _say(": ".join(str(part) for part in (error.filename, error.strerror or error) if part))
+        return 2
+
+
+def _say(text: object) -> None:
+    """A line on standard error."""
+    print(f"goalrelay: {printable(text)}", file=sys.stderr)
 
 
 def _help() -> str:
