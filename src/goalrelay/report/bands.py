@@ -38,7 +38,14 @@ COLUMNS: dict[Y, str] = {
 """Short names of columns; other columns of progress.csv have their own names."""
 NOT_LEARNING = (
     *("task", "seed", "steps", "episodes", "minutes", "until"),
-    *("collect.threads", "evaluate.every", "evaluate.episodes", "evaluate.confirm", "save."),
+    *(
+        "collect.threads",
+        "collect.step_timeout",
+        "evaluate.every",
+        "evaluate.episodes",
+        "evaluate.confirm",
+        "save.",
+    ),
 )
 """Options, or prefixes of options, that may differ within a group."""
 ENOUGH_RUNS, RESAMPLES, BATCH = 3, 2000, 200

@@ -22,6 +22,8 @@ KEPT = 2
 """Number of checkpoints that are kept."""
 FORMAT = "goalrelay checkpoint 1"
 ENDING = ".safetensors"
+LATER = {"['counters']['dropped']"}
+"""What checkpoints of earlier versions lack: it is as in a new run."""
 
 
 def save(folder: Path, cycle: int, state: Any) -> None:
@@ -118,8 +120,10 @@ def unflattened(arrays: Mapping[str, np.ndarray], like: Any) -> Any:
         ValueError: a leaf is missing.
     """
 
-    def leaf(path: Any, _: Any) -> np.ndarray:
+    def leaf(path: Any, new: Any) -> np.ndarray:
         name = jax.tree_util.keystr(path)
+        if name in LATER and name not in arrays:
+            return new
         if name not in arrays:
             raise ValueError(f"{name} is missing from the checkpoint")
         return arrays[name]

@@ -112,6 +112,13 @@ class RunFolder:
         """Whether there is a checkpoint, whole or not."""
         return (self.path / CHECKPOINT).exists()
 
+    def kept(self) -> str:
+        """Which checkpoint there is after a run broke off, in words."""
+        cycles = checkpoint.cycles(self.path / CHECKPOINT)
+        if not cycles:
+            return f"{self.path} has no checkpoint"
+        return f"the checkpoint of cycle {cycles[-1]} is kept in {self.path / CHECKPOINT}"
+
     def set_experiment(self, experiment: AnyExperiment) -> None:
         """Replace `config.json` when a run is resumed; versions and first commit are kept."""
         old, now = self._values(), _provenance()

@@ -18,7 +18,7 @@ from typing import Any, TypedDict, Unpack
 import jax
 import numpy as np
 
-from goalrelay.data.rollout import Collector
+from goalrelay.data.collector import Collector
 from goalrelay.errors import Diverged, TaskFailed, UsageError
 from goalrelay.settings import suggest
 from goalrelay.train import config as experiments
@@ -221,10 +221,7 @@ class _Session:
                 f"{error}; the state before is saved: goalrelay resume {self.folder.path}"
             ) from error
         except Diverged as error:
-            raise Diverged(
-                f"learning diverged: {error}; the last good checkpoint is kept in "
-                f"{self.folder.path / 'checkpoint'}"
-            ) from None
+            raise Diverged(f"learning diverged: {error}; {self.folder.kept()}") from None
         finally:
             self.observer.close()
             self.logbook.close()
@@ -248,6 +245,8 @@ class _Session:
         is_best, means = self.trainer.take_evaluation(evaluation)
         position = {name: getattr(counters, name) for name in ("cycle", "episodes", "steps")}
         progress = position | {"updates": counters.updates}
+        if self.trainer.experiment.collect.bad_episodes == "drop":
+            progress["dropped"] = counters.dropped
         figures = evaluation._asdict()
         figures |= figures.pop("diagnosis")
         progress |= {f"eval_{name}": value for name, value in figures.items()}
