@@ -38,6 +38,8 @@ class Evaluate:
     """Seed of the evaluation episodes."""
     threads: int = 2
     """Environments that run at the same time."""
+    trust: bool = False
+    """Import the module of the task that the policy names, which runs its code."""
     json: bool = False
     """Print JSON."""
 
@@ -54,6 +56,8 @@ class Record:
     """Episodes."""
     seed: int = 0
     """Seed of the episodes."""
+    trust: bool = False
+    """Import the module of the task that the policy names, which runs its code."""
 
 
 @dataclass(frozen=True)
@@ -66,6 +70,8 @@ class Play:
     """Episodes (default: until the window is closed)."""
     seed: int = 0
     """Seed of the first episode."""
+    trust: bool = False
+    """Import the module of the task that the policy names, which runs its code."""
 
 
 @dataclass(frozen=True)
@@ -113,7 +119,11 @@ def evaluate(arguments: Sequence[str]) -> int:
         if getattr(command, name) < least:
             raise UsageError(f"--{name} must be at least {least}, got {getattr(command, name)}")
     result = session.evaluate(
-        command.policy, episodes=command.episodes, seed=command.seed, threads=command.threads
+        command.policy,
+        episodes=command.episodes,
+        seed=command.seed,
+        threads=command.threads,
+        trust=command.trust,
     )
     if command.json:
         figures = {k: None if v != v else v for k, v in result._asdict().items()}  # no NaN in JSON
@@ -128,8 +138,10 @@ def record(arguments: Sequence[str]) -> int:
     from goalrelay.report import video
 
     command = parse(Record, arguments, "record")
-    evaluation = video.record(command.policy, command.out, command.episodes, command.seed)
-    print(f"{command.out}: {describe(evaluation)}")
+    evaluation = video.record(
+        command.policy, command.out, command.episodes, command.seed, command.trust
+    )
+    print(f"{printable(command.out)}: {describe(evaluation)}")
     return 0
 
 
@@ -138,7 +150,7 @@ def play(arguments: Sequence[str]) -> int:
     from goalrelay.report import video
 
     command = parse(Play, arguments, "play")
-    video.play(command.policy, command.episodes, command.seed)
+    video.play(command.policy, command.episodes, command.seed, command.trust)
     return 0
 
 
@@ -150,7 +162,7 @@ def plot(arguments: Sequence[str]) -> int:
     if not command.runs:
         raise UsageError("plot needs at least one run folder: goalrelay plot RUN... --out FILE")
     curves.plot(command.runs, command.out, command.x, command.y)
-    print(command.out)
+    print(printable(command.out))
     return 0
 
 
@@ -169,7 +181,8 @@ def sweep(arguments: Sequence[str]) -> int:
         success = "not measured" if row.success != row.success else f"{row.success:.2f}"
         figures = f"success {success}  return {row.mean_return:.1f}"
         counts = f"{row.episodes:,} episodes  {row.steps:,} steps  {row.seconds:.1f} s"
-        print(f"{row.variant} seed {row.seed}: {row.ended}  {figures}  {counts}", flush=True)
+        named = printable(f"{row.variant} seed {row.seed}: {row.ended}")
+        print(f"{named}  {figures}  {counts}", flush=True)
 
     rows = sweeps.run(plan, out, command.jobs, report)
     print(sweeps.summary(rows))

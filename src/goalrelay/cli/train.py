@@ -15,7 +15,8 @@ from rich.console import Console
 
 from goalrelay.cli.parsing import HELP, PositionalPath, folded, has_folded, parse
 from goalrelay.cli.terminal import Lines, Terminal, describe
-from goalrelay.errors import UsageError
+from goalrelay.errors import UsageError, printable
+from goalrelay.tasks.goal_task import needs_trust
 from goalrelay.train import config as experiments
 from goalrelay.train import session
 from goalrelay.train.config import AnyExperiment, Experiment
@@ -81,6 +82,8 @@ class Resume:
     """New total budget of minutes."""
     until: float | None = None
     """New success rate at which the run stops."""
+    trust: bool = False
+    """Import the module of the task that the run names, which runs its code."""
     quiet: bool = False
     """Print nothing but errors."""
 
@@ -108,6 +111,7 @@ def resume(arguments: Sequence[str]) -> int:
         minutes=command.minutes,
         until=command.until,
         observer=observer(command.quiet),
+        trust=command.trust,
     )
     return _report(result, command.quiet)
 
@@ -173,12 +177,14 @@ def _report(result: session.Result, quiet: bool) -> int:
     """Print the end of a run; returns the exit code."""
     interrupted = result.reason == "interrupted"
     if not quiet:
+        folder = printable(result.folder)
         if result.evaluation is not None:
             print(f"{'stopped' if interrupted else 'done'}: {describe(result.evaluation)}")
         print(
             f"{result.episodes:,} episodes, {result.steps:,} steps, {result.seconds:.1f} s; "
-            f"everything is in {result.folder}"
+            f"everything is in {folder}"
         )
         then = "resume" if interrupted else "evaluate"
-        print(f"{'go on with' if interrupted else 'then'}: goalrelay {then} {result.folder}")
+        trust = " --trust" if needs_trust(result.policy.task) else ""
+        print(f"{'go on with' if interrupted else 'then'}: goalrelay {then} {folder}{trust}")
     return 130 if interrupted else 0

@@ -15,6 +15,7 @@ import jax
 import numpy as np
 
 from goalrelay.errors import Notice, UsageError, first_line
+from goalrelay.files import remove_unfinished
 from goalrelay.train import tensors
 from goalrelay.train.tensors import CHECKSUM, checksum
 
@@ -38,8 +39,7 @@ def save(folder: Path, cycle: int, state: Any) -> None:
     if file.exists():
         return
     folder.mkdir(exist_ok=True)
-    for unfinished in folder.glob(f".*{ENDING}"):  # a killed process left it
-        unfinished.unlink()
+    remove_unfinished(folder)
     arrays = flattened(state)
     tensors.write(file, arrays, {"format": FORMAT, CHECKSUM: checksum(arrays)})
     for old in cycles(folder)[:-KEPT]:

@@ -15,6 +15,7 @@ from typing import Any
 from goalrelay.errors import UsageError
 from goalrelay.files import write_text
 from goalrelay.train.config import Save
+from goalrelay.train.events import Events
 
 Row = dict[str, Any]
 
@@ -58,12 +59,10 @@ class Logbook:
     def __init__(self, folder: Path, config: Mapping[str, Any], save: Save, cycle: int, step: int):
         self.progress = Table(folder / "progress.csv", cycle)
         self.timing = Table(folder / "timing.csv", cycle)
-        self._events: Any = None
+        self._events: Events | None = None
         self._tracker: Any = None
         if save.tensorboard:
-            from tensorboardX import SummaryWriter
-
-            self._events = SummaryWriter(str(folder / "tensorboard"), purge_step=step or None)
+            self._events = Events(folder / "tensorboard", step)
         if save.track != "none":
             self._tracker = tracker(save.track)
             self._tracker.init(project="goalrelay", name=str(folder), config=dict(config))
@@ -78,9 +77,7 @@ class Logbook:
             if isinstance(value, int | float) and math.isfinite(value)
         }
         if self._events is not None:
-            for name, value in figures.items():
-                self._events.add_scalar(name, value, progress["steps"])
-            self._events.flush()
+            self._events.write(figures, progress["steps"])
         if self._tracker is not None:
             self._tracker.log(figures, step=progress["steps"])
 

@@ -11,10 +11,11 @@ random number comes from the seed, a stream and a counter, so there is no genera
 run that is resumed from a checkpoint gives the curve of an unbroken run.
 """
 
+import contextlib
 import functools
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 import jax
@@ -173,6 +174,14 @@ class Trainer:
         counters, budget = self.counters, experiments.budget(self.experiment)
         done = counters.steps, counters.episodes, counters.seconds / 60
         return max(so_far / most for so_far, most in zip(done, budget, strict=True))
+
+    def finished(self, last: Mapping[str, str]) -> bool:
+        """Whether the run has ended, and the last row of `progress.csv` is of its last test."""
+        aim, tested = self.experiment.until, last.get("cycle") == str(self._now.counters.cycle)
+        with contextlib.suppress(ValueError, TypeError):  # of a damaged table
+            reached = aim is not None and float(last.get("eval_success") or "nan") >= aim
+            return tested and (reached or self.budget_fraction() >= 1)
+        return False
 
     def evaluate(self, policy: Policy, episodes: int, stream: int = TEST) -> Evaluation:
         """Evaluate on seeds that only this cycle of this run uses.

@@ -23,7 +23,7 @@ from goalrelay.learners.networks import MLP
 from goalrelay.learners.normalizer import Moments, normalize
 from goalrelay.methods.base import Act, Method
 from goalrelay.settings import from_dict, to_dict
-from goalrelay.tasks.goal_task import open_task
+from goalrelay.tasks.goal_task import check_trusted, open_task
 from goalrelay.train.tensors import CHECKSUM, checksum
 from goalrelay.train.tensors import read as read_tensors
 from goalrelay.train.tensors import write as write_tensors
@@ -175,6 +175,17 @@ def load(path: str | Path) -> Policy:
         raise UsageError(f"no such file: {tensor_file}") from None
     except Exception as error:  # safetensors has its own errors for damaged files
         raise UsageError(f"cannot read the policy {tensor_file}: {first_line(error)}") from error
+
+
+def load_to_run(path: str | Path, trust: bool) -> Policy:
+    """The policy of a path, whose task will be opened.
+
+    Raises:
+        UsageError: see `load`; or the task is of a module that only the file names, without trust.
+    """
+    policy = load(path)
+    check_trusted(policy.task, path, trust)
+    return policy
 
 
 def _checked(file: Path, about: dict[str, Any]) -> dict[str, np.ndarray]:
