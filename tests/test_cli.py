@@ -26,7 +26,7 @@ QUICK += ["--evaluate.confirm", "4", "--collect.updates", "4", "--save.no-tensor
         (["train", "her", "FetchPsh-v4"], "did you mean 'FetchPush-v4'?"),
         (["train", "her", POINT, "--preset", "zo"], "did you mean 'zoo'?"),
         (["train", "her", POINT, "--steps", "5", "--preset"], "--preset takes a word"),
-        (["train", "--seed", "3", "her", POINT], "train needs a method and a task"),
+        (["train", "--seed", "3", "her", POINT], "METHOD and TASK come before --seed"),
         (["train", "her", POINT, "--learner", "dppg"], "unknown learner 'dppg'; did you mean"),
         (["train", "her", POINT, "--learner", "dqn"], "use ddpg or sac or td3"),
         (["train", "her", POINT, "--learner.gama", "1"], "did you mean --learner.gamma?"),

@@ -129,6 +129,9 @@ def chosen(words: Sequence[str], asks_help: bool) -> AnyExperiment:
     choice = parse(Choice, words, "train", others_follow=True)
     heads = choice.heads[:2]
     if len(heads) < 2 and not asks_help:
+        if words and words[0].startswith("--"):
+            form = "goalrelay train METHOD TASK [options]"
+            raise UsageError(f"METHOD and TASK come before {words[0]}: {form}")
         raise UsageError("train needs a method and a task: goalrelay train METHOD TASK [options]")
     method, task = (*heads, *EXAMPLE[len(heads) :])
     return experiments.make(method, task, choice.learner, choice.preset)

@@ -217,7 +217,7 @@ def _check_picture(task: Simulator, seed: int) -> None:
     try:
         task.reset(seed)
         picture: Any = task.env.render()
-    except Exception as error:  # a driver or a user's renderer can raise anything
+    except (Exception, SystemExit) as error:  # a driver or a user's renderer can raise anything
         reason = (str(error).strip() or type(error).__name__).splitlines()[0]
         raise UsageError(f"task '{task.id}' cannot be drawn: {reason}") from error
     if not (
@@ -226,4 +226,7 @@ def _check_picture(task: Simulator, seed: int) -> None:
         and picture.ndim == 3
         and picture.shape[2] == 3
     ):
-        raise UsageError(f"task '{task.id}' cannot be filmed: render() gives no [H, W, 3] uint8")
+        raise UsageError(
+            f"task '{task.id}' cannot be filmed: with render_mode='rgb_array', its render() must "
+            f"give a picture, [H, W, 3] uint8, and gives {type(picture).__name__}"
+        )

@@ -25,7 +25,7 @@ import numpy as np
 from goalrelay import tasks
 from goalrelay.data.interface import GOAL_KEYS
 from goalrelay.data.rollout import Attributes, Simulator
-from goalrelay.errors import UsageError
+from goalrelay.errors import UsageError, first_line
 from goalrelay.settings import nearest
 from goalrelay.tasks import column_kinds, differences, fetch_stages, stock
 from goalrelay.tasks.contract import check_contract, reward_range
@@ -176,9 +176,11 @@ def open_task(
             env = gymnasium.make(name, disable_env_checker=True, **arguments)
     except UsageError:
         raise
-    except Exception as error:  # constructors of third parties raise anything
-        reason = str(error).strip().splitlines() or [type(error).__name__]
-        raise UsageError(f"task '{task_id}' could not be made: {reason[0]}") from error
+    except (Exception, SystemExit) as error:  # constructors of third parties raise anything
+        reason, hint = first_line(error), ""
+        if render_mode is not None and "render_mode" in reason:
+            hint = f"; to be filmed it must take render_mode='{render_mode}'"
+        raise UsageError(f"task '{task_id}' could not be made: {reason}{hint}") from error
     return simulator_of(env, task_id)
 
 

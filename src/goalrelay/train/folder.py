@@ -103,6 +103,10 @@ class RunFolder:
             UsageError: the run has an option that this version lacks, or it has no checkpoint.
         """
         experiment = self.experiment()
+        try:
+            experiments.check(experiment)
+        except UsageError as error:
+            raise UsageError(f"{self.path / 'config.json'}: {error}") from None
         for name, value in self.removed().items():
             raise UsageError(
                 f"{self.path} ran with {name} {value}, which this version does not have; it can be "

@@ -32,12 +32,23 @@ class Table:
         if path.exists():
             try:
                 self.rows = [row for row in read_table(path) if int(row["cycle"]) < cycle]
+                if any(None in row or None in row.values() for row in self.rows):
+                    raise UsageError(f"{path} is damaged: a row does not fit the header")
             except (KeyError, ValueError, TypeError):
                 raise UsageError(f"{path} is damaged: a row does not tell its cycle") from None
             self._write()
 
     def append(self, row: Row) -> None:
-        """Add a row and write the file."""
+        """Add a row and write the file.
+
+        Raises:
+            UsageError: the rows before it have other columns.
+        """
+        if self.rows and self.rows[0].keys() != row.keys():
+            other = sorted({str(name) for name in self.rows[0].keys() ^ row.keys()})
+            raise UsageError(
+                f"{self.path} is damaged, or of another version: it has or lacks {other[0]}"
+            )
         self.rows.append({name: _cell(value) for name, value in row.items()})
         self._write()
 
