@@ -27,7 +27,7 @@ QUICK += ["--evaluate.confirm", "4", "--collect.updates", "4", "--save.no-tensor
         (["train", "her", "PandaPush-v3"], "another package needs its module"),
         (["train", "her", POINT, "--preset", "zo"], "did you mean 'zoo'?"),
         (["train", "her", POINT, "--steps", "5", "--preset"], "--preset takes a word"),
-        (["train", "--seed", "3", "her", POINT], "train needs a method and a task"),
+        (["train", "--seed", "3", "her", POINT], "METHOD and TASK come before --seed"),
         (["train", "her", POINT, "--learner", "dppg"], "unknown learner 'dppg'; did you mean"),
         (["train", "her", POINT, "--learner", "dqn"], "use ddpg or sac or td3"),
         (["train", "her", POINT, "--learner.gama", "1"], "did you mean --learner.gamma?"),
@@ -207,7 +207,7 @@ def test_version_tasks_and_methods(capsys: pytest.CaptureFixture[str]) -> None:
         ("evaluate", "policy.safetensors", b"no", "cannot read the policy"),
         ("evaluate", "policy.safetensors", b"", "cannot read the policy"),
         ("evaluate", "policy.json", b"{}", "is not a goalrelay policy"),
-        ("evaluate", "policy.json", b'{"format": 5}', "cannot read the policy"),
+        ("evaluate", "policy.json", b'{"format": 5}', "is damaged: the checksum"),
         ("evaluate", "policy.json", b"\xff", "cannot read"),
     ],
 )
@@ -229,3 +229,33 @@ def test_a_damaged_file_of_a_run_is_named(
     assert complaint in error
     assert str(tmp_path) in error
     assert len(error.strip().splitlines()) == 1
+
+
+def test_what_is_passed_over_is_said_in_one_line(
+    tmp_path: Path, small_run: session.Result, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run = tmp_path / "r"
+    shutil.copytree(small_run.folder, run)
+    for name in ("policy.json", "policy.safetensors"):
+        (run / name).unlink()
+    assert cli.main(["evaluate", str(run), "--episodes", "1"]) == 0
+    said = f"goalrelay: {run} has no best policy, its newest is used\n"
+    assert capsys.readouterr().err == said
+    newest = max((run / "checkpoint").iterdir(), key=lambda file: int(file.stem))
+    (run / "checkpoint" / "99.safetensors").write_bytes(newest.read_bytes()[:-1])
+    assert cli.main(["resume", str(run), "--steps", "600", "--quiet"]) == 0
+    lines = capsys.readouterr().err.splitlines()
+    assert len(lines) == 1
+    assert lines[0].startswith(f"goalrelay: {run}/checkpoint/99.safetensors cannot be read (")
+    assert lines[0].endswith("; the checkpoint of cycle 20 before it is used")
+
+
+def test_errors_are_one_line_without_codes_of_the_terminal(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert cli.main(["evaluate", str(tmp_path / "a\n\x1b[31m\u202e")]) == 2
+    assert capsys.readouterr().err == (
+        f"goalrelay: no such run or policy: {tmp_path}/a\\n\\x1b[31m\\u202e\n"
+    )
+    assert cli.main(["train", "her", "goalrelay/PointReach-v0", "--out", "x" * 300]) == 2
+    assert capsys.readouterr().err.endswith(": File name too long\n")

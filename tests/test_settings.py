@@ -2,13 +2,14 @@
 
 import dataclasses
 import json
+import math
 from typing import Any
 
 import pytest
 
 from goalrelay import learners, methods
 from goalrelay.errors import UsageError
-from goalrelay.settings import options, replace_at, validate
+from goalrelay.settings import options, replace_at, spelled, validate
 from goalrelay.train import config as experiments
 
 EVERY = [
@@ -239,3 +240,14 @@ def test_every_option_says_what_it_is_in_the_type_that_the_command_line_reads() 
     assert "learner.policy_delay" in names
     assert "method.exploration.noise" in names
     assert len(names) == len(set(names))
+
+
+@pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf])
+def test_no_option_of_any_method_or_learner_takes_a_number_that_is_not_finite(value: float) -> None:
+    for method in methods.names():
+        for learner in learners.names():
+            experiment = experiments.make(method, "FetchReach-v4", learner)
+            kinds = {name: field.type for name, field, _ in options(experiment)}
+            for name in (name for name, kind in kinds.items() if kind in (float, float | None)):
+                with pytest.raises(UsageError, match=f"--{spelled(name)} must be"):
+                    validate(replace_at(experiment, name, value))

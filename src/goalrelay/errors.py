@@ -1,4 +1,4 @@
-"""Errors that are not bugs: unusable input, and learning that diverged."""
+"""Errors that are not bugs: unusable input, and learning that diverged. Texts of one line."""
 
 
 class UsageError(Exception):
@@ -14,3 +14,20 @@ class TaskFailed(RuntimeError):
 
 class Diverged(Exception):
     """A loss or a value estimate became infinite, NaN or huge; the last checkpoint is kept."""
+
+
+class Notice(UserWarning):
+    """Something was passed over or replaced; the command line prints it as one line."""
+
+
+def first_line(error: BaseException) -> str:
+    """The first line of an error's message, or the name of its kind."""
+    return (str(error).strip() or type(error).__name__).splitlines()[0]
+
+
+def printable(text: object) -> str:
+    """A text on one line: line ends, escape codes and the like are escaped."""
+    return "".join(
+        c if c.isprintable() else c.encode("unicode_escape", "backslashreplace").decode()
+        for c in str(text)
+    )

@@ -2,11 +2,15 @@
 
 import json
 import os
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from goalrelay.errors import UsageError
+
+UNFINISHED = re.compile(r"\..+\.\d+\.(json|csv|safetensors)|\.tmp\w{6}")
+"""Names of temporary files: those of `write_atomically`, and of safetensors."""
 
 
 def write_atomically(path: Path, write: Callable[[Path], None]) -> None:
@@ -20,6 +24,14 @@ def write_atomically(path: Path, write: Callable[[Path], None]) -> None:
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def remove_unfinished(*folders: Path) -> None:
+    """Remove what killed processes left half written; nobody else may write in the folders."""
+    for folder in folders:
+        for file in folder.glob(".*"):
+            if UNFINISHED.fullmatch(file.name):
+                file.unlink(missing_ok=True)
 
 
 def write_text(path: Path, text: str) -> None:
@@ -46,7 +58,7 @@ def read_json(path: Path) -> dict[str, Any]:
         values = json.loads(path.read_text())
     except FileNotFoundError:
         raise UsageError(f"no such file: {path}") from None
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise UsageError(f"cannot read {path}: {error}") from error
     if not isinstance(values, dict):
         raise UsageError(f"{path} does not hold a JSON object")

@@ -57,6 +57,8 @@ def validate(config: Any) -> None:
     """
     for name, field, value in options(config):
         if not field.metadata:
+            if isinstance(value, float) and not math.isfinite(value):
+                raise UsageError(f"--{spelled(name)} must be a finite number, got {value}")
             continue
         bounds = field.metadata
         values = value if isinstance(value, tuple) else (value,)

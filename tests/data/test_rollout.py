@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from goalrelay.data.rollout import Begin, Collector, rollout
+from goalrelay.data.collector import Collector
+from goalrelay.data.rollout import Begin, rollout
 from goalrelay.methods.exploration import random_action
 from goalrelay.tasks.goal_task import open_task
 from goalrelay.types import Observation, Spec

@@ -196,7 +196,9 @@ def test_fast_tasks_keep_their_pace_and_odd_sides_become_even(user_module: Path)
 def test_a_task_that_draws_nothing_is_refused(user_module: Path) -> None:
     (user_module / "odd_task.py").write_text(ODD)
     folder = untrained(user_module, "odd_task:Blank-v0")
-    with pytest.raises(UsageError, match=r"'odd_task:Blank-v0' cannot be filmed: render\(\)"):
+    with pytest.raises(
+        UsageError, match=r"'odd_task:Blank-v0' cannot be filmed: .* render\(\) must"
+    ):
         video.record(folder, user_module / "out.mp4")
     assert not (user_module / "out.mp4").exists()
 
@@ -212,7 +214,7 @@ def test_a_task_that_draws_nothing_is_refused(user_module: Path) -> None:
     ],
 )
 def test_what_cannot_be_filmed_is_refused_in_one_line(
-    small_run: Result, tmp_path: Path, out: str, more: dict[str, int], complaint: str
+    small_run: Result, tmp_path: Path, out: str, more: dict[str, Any], complaint: str
 ) -> None:
     (tmp_path / "policy.json").write_text("{}")
     with pytest.raises(UsageError, match=complaint):

@@ -109,6 +109,10 @@ def test_all_that_a_user_needs_is_in_the_package_itself() -> None:
         (WHOLE._replace(achieved=columns("observation", 0, 2)), "'task' needs a threshold"),
         (HALF._replace(threshold=-0.1), "threshold and switch must not be below 0"),
         (HALF._replace(switch=-0.1), "threshold and switch must not be below 0"),
+        (HALF._replace(threshold="near"), "threshold must be a finite number, got 'near'"),
+        (HALF._replace(switch=None), "switch must be a finite number, got None"),
+        (HALF._replace(scale=float("nan")), "scale must be a finite number, got nan"),
+        (HALF._replace(gain=[1.0]), "gain must be a finite number, got [1.0]"),
         (HALF._replace(scale=-1.0), "scale above 0"),
         (
             HALF._replace(

@@ -1,6 +1,7 @@
 """Demonstrations for any method: whose steps are in a batch, and what imitation is worth."""
 
 import itertools
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,8 @@ import goalrelay
 from goalrelay.data.buffer import ReplayBuffer
 from goalrelay.demos.dataset import Demonstration, write
 from goalrelay.demos.generate import play
-from goalrelay.errors import UsageError
+from goalrelay.demos.load import load
+from goalrelay.errors import Notice, UsageError
 from goalrelay.settings import replace_at
 from goalrelay.tasks.goal_task import open_task
 from goalrelay.train import config as experiments
@@ -63,6 +65,16 @@ def dataset(folder: Path, demonstrations: list[Demonstration], task_id: str = RE
 def data(tmp_path_factory: pytest.TempPathFactory) -> str:
     """Ten demonstrations that go straight to the goal."""
     return dataset(tmp_path_factory.mktemp("demos") / "straight", played())
+
+
+def test_demonstrations_of_another_task_are_used_and_that_is_said(data: str) -> None:
+    task = open_task(REACH)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        load(data, task)
+    task.id = "Other-v0"
+    with pytest.warns(Notice, match=f"are of task '{REACH}', and are used for 'Other-v0'"):
+        load(data, task)
 
 
 def make(data: str, method: str = "her", task: str = REACH, **values: Any) -> AnyExperiment:

@@ -7,10 +7,12 @@ import pickle
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import gymnasium
 import numpy as np
 import pytest
+from safetensors.numpy import load_file, save_file
 
 import goalrelay
 from conftest import SMALL
@@ -153,13 +155,21 @@ def test_a_policy_keeps_how_its_task_is_laid_out(name: str, tmp_path: Path) -> N
         assert simulator.env.action_space.contains(policy(seen))
 
 
+def without_checksum(run: Path, folder: Path) -> dict[str, Any]:
+    """Tensors as they were written before there was a checksum; returns the description."""
+    save_file(load_file(run / "policy.safetensors"), folder / "policy.safetensors")
+    return json.loads((run / "policy.json").read_text()) | {"format": 5}
+
+
 def test_a_policy_of_the_plain_form_is_read(tmp_path: Path) -> None:
     for name, task, learner in (("point", POINT, "ddpg"), ("from-one", FROM_ONE, "dqn")):
         run = goalrelay.train(
             "her", task, learner=learner, episodes=1, out=tmp_path / name, settings=SMALL
         )
-        file = run.folder / "policy-last.json"
-        about = json.loads(file.read_text())
+        run.policy.save(run.folder)
+        (tmp_path / f"{name}-plain").mkdir()
+        about = without_checksum(run.folder, tmp_path / f"{name}-plain")
+        file = tmp_path / f"{name}-plain" / "policy.json"
         shape, choices, first = about.pop("actions")
         del about["layouts"], shape, choices
         about |= {"first_action": (first or [0])[0], "flat": False}
@@ -263,33 +273,69 @@ def test_a_pickle_in_place_of_the_tensors_is_refused_and_not_run(
 
 
 def test_layers_that_do_not_fit_the_task_are_refused(small_run: Result, tmp_path: Path) -> None:
-    about = json.loads((small_run.folder / "policy.json").read_text())
+    about = without_checksum(small_run.folder, tmp_path)
     about["spec"]["observation_size"] += 1
     (tmp_path / "policy.json").write_text(json.dumps(about))
-    (tmp_path / "policy.safetensors").write_bytes(
-        (small_run.folder / "policy.safetensors").read_bytes()
-    )
     with pytest.raises(UsageError, match="do not fit its task"):
         goalrelay.load(tmp_path)
 
 
-def test_a_policy_of_another_version_is_refused(small_run: Result, tmp_path: Path) -> None:
-    for name in ("policy.json", "policy.safetensors"):
-        (tmp_path / name).write_bytes((small_run.folder / name).read_bytes())
-    about = json.loads((tmp_path / "policy.json").read_text())
-    (tmp_path / "policy.json").write_text(json.dumps(about | {"format": about["format"] - 1}))
+@pytest.mark.parametrize("version", [4, 7, None, "6"])
+def test_a_policy_of_another_version_is_refused(
+    version: Any, small_run: Result, tmp_path: Path
+) -> None:
+    about = without_checksum(small_run.folder, tmp_path)
+    (tmp_path / "policy.json").write_text(json.dumps(about | {"format": version}))
     with pytest.raises(UsageError, match="not a goalrelay policy of this version"):
         goalrelay.load(tmp_path)
 
 
 def test_a_policy_without_all_its_settings_is_refused(small_run: Result, tmp_path: Path) -> None:
-    for name in ("policy.json", "policy.safetensors"):
-        (tmp_path / name).write_bytes((small_run.folder / name).read_bytes())
-    about = json.loads((tmp_path / "policy.json").read_text())
+    about = without_checksum(small_run.folder, tmp_path)
     del about["settings"]["k"]
     (tmp_path / "policy.json").write_text(json.dumps(about))
     with pytest.raises(UsageError, match="option 'k' is absent"):
         goalrelay.load(tmp_path)
+
+
+def test_a_policy_of_the_format_without_a_checksum_is_loaded(
+    small_run: Result, tmp_path: Path
+) -> None:
+    about = without_checksum(small_run.folder, tmp_path)
+    (tmp_path / "policy.json").write_text(json.dumps(about))
+    loaded, policy = goalrelay.load(tmp_path), goalrelay.load(small_run.folder)
+    for observation in observations(5):
+        np.testing.assert_array_equal(loaded(observation), policy(observation))
+    (tmp_path / "policy.json").write_text(json.dumps(about | {"format": 6}))
+    with pytest.raises(UsageError, match="is damaged: the checksum"):
+        goalrelay.load(tmp_path)
+
+
+def test_a_policy_with_flipped_bits_is_refused_or_is_the_same(
+    small_run: Result, tmp_path: Path
+) -> None:
+    rng = np.random.default_rng(0)
+    contents = {
+        name: (small_run.folder / name).read_bytes()
+        for name in ("policy.json", "policy.safetensors")
+    }
+    for name, content in contents.items():
+        (tmp_path / name).write_bytes(content)
+    seen = observations(1)[0]
+    action, refused = goalrelay.load(tmp_path)(seen), 0
+    for attempt in range(400):
+        name = list(contents)[attempt % 2]
+        damaged = np.frombuffer(contents[name], np.uint8).copy()
+        where = rng.integers(damaged.size if attempt % 4 else 600, size=1 + attempt % 3)
+        damaged[where] ^= np.left_shift(1, rng.integers(8, size=where.size)).astype(np.uint8)
+        (tmp_path / name).write_bytes(damaged.tobytes())
+        try:
+            np.testing.assert_array_equal(goalrelay.load(tmp_path)(seen), action)
+        except UsageError as error:
+            refused += 1
+            assert len(str(error).splitlines()) == 1 and str(tmp_path) in str(error)
+        (tmp_path / name).write_bytes(contents[name])
+    assert refused > 300
 
 
 def test_a_folder_without_a_policy_says_so(tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ import pytest
 import goalrelay
 from conftest import SMALL
 from corridor_task import CORRIDOR
-from goalrelay.errors import Diverged, UsageError
+from goalrelay.errors import Diverged, Notice, UsageError
 from goalrelay.files import read_json
 from goalrelay.settings import replace_at
 from goalrelay.train import config as experiments
@@ -155,7 +155,8 @@ def test_a_damaged_newest_checkpoint_falls_back_to_the_one_before(tmp_path: Path
     whole = goalrelay.train("her", POINT, episodes=10, out=tmp_path / "a", settings=settings)
     broken = goalrelay.train("her", POINT, episodes=6, out=tmp_path / "b", settings=settings)
     (broken.folder / "checkpoint" / "6.safetensors").write_bytes(b"damage")
-    goalrelay.resume(broken.folder, steps=10 * 25)
+    with pytest.warns(Notice, match="cycle 5 before it is used"):
+        goalrelay.resume(broken.folder, steps=10 * 25)
     assert progress(broken.folder) == progress(whole.folder)
 
 
@@ -253,7 +254,7 @@ class Task(gymnasium.Env):
         self.episodes += 1
         return np.zeros(2, np.float32), {}
     def step(self, action):
-        return np.zeros(2, np.float32), 1e30 if self.episodes > 11 else 1.0, False, False, {}
+        return np.zeros(2, np.float32), 1e8 if self.episodes > 11 else 1.0, False, False, {}
 
 gymnasium.register("Explosive-v0", Task, max_episode_steps=10)
 """
@@ -265,7 +266,9 @@ def test_an_explosion_stops_the_run_and_keeps_the_last_good_checkpoint(
     (user_module / "explosive.py").write_text(EXPLOSIVE)
     settings = SMALL | {"save.every": 0, "collect.threads": 1, "collect.updates_per": "cycle"}
     settings |= {"evaluate.every": 1000, "method.exploration.random_steps": 0}
-    with pytest.raises(Diverged, match=r"critic_loss became inf in cycle 9 .*checkpoint is kept"):
+    with pytest.raises(
+        Diverged, match=r"critic_loss became .* in cycle 9 .*; the checkpoint of cycle 9 is kept in"
+    ):
         goalrelay.train(
             "flat", "explosive:Explosive-v0", episodes=50, out=tmp_path / "r", settings=settings
         )

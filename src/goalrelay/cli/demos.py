@@ -19,9 +19,9 @@ from goalrelay.demos.load import fitted_all, not_finite, succeeded
 from goalrelay.demos.teleop.gamepad import first as first_gamepad
 from goalrelay.demos.teleop.session import Wish, describe, session
 from goalrelay.demos.teleop.steering import Hand, Keys
-from goalrelay.errors import UsageError
+from goalrelay.errors import UsageError, printable
 from goalrelay.settings import number, suggest, validate
-from goalrelay.tasks.goal_task import open_task
+from goalrelay.tasks.goal_task import check_trusted, open_task
 from goalrelay.train.evaluate import wilson
 from goalrelay.train.policy import load as load_policy
 
@@ -112,7 +112,7 @@ def generate(arguments: Sequence[str]) -> int:
     dataset.write(command.out, kept, task, about)
     task.close()
     print(_rate(successes))
-    print(f"{command.out}: {len(kept)} episodes by {about}")
+    print(printable(f"{command.out}: {len(kept)} episodes by {about}"))
     return 0
 
 
@@ -160,7 +160,7 @@ def import_(arguments: Sequence[str]) -> int:
     dataset.write(command.out, source, task, about)
     task.close()
     print(_rate([episode.success for episode in episodes]))
-    print(f"{command.out}: {len(source)} episodes by {about}")
+    print(printable(f"{command.out}: {len(source)} episodes by {about}"))
     return 0
 
 
@@ -171,7 +171,7 @@ def show(arguments: Sequence[str]) -> int:
     command = parse(Show, arguments, "demos show")
     read = dataset.read(command.data)
     steps = [one.length for one in read.demonstrations]
-    print(f"{read.task or 'unknown task'}: {len(steps)} episodes by {read.about}")
+    print(printable(f"{read.task or 'unknown task'}: {len(steps)} episodes by {read.about}"))
     print(f"steps: {sum(steps):,} in all, {min(steps)} to {max(steps)} an episode")
     print(_rate([float(one.success[-1]) for one in read.demonstrations]))
     for i, one in enumerate(read.demonstrations):
@@ -179,7 +179,7 @@ def show(arguments: Sequence[str]) -> int:
             print(f"episode {i} has values that are not finite: {not_finite(one)}")
     out = command.out or command.data / "trajectories.png"
     trajectories.draw(read.demonstrations, out)
-    print(out)
+    print(printable(out))
     return 0
 
 
@@ -229,6 +229,8 @@ def _named(command: Import, stored: str | None) -> str:
     """The task's id: the user's, else the stored one."""
     if command.task is None and stored is None:
         raise UsageError(f"--task must say of which task the episodes in {command.source} are")
+    if command.task is None and stored is not None:
+        check_trusted(stored, command.source, False, f"say --task {stored}")
     return command.task or stored or ""
 
 

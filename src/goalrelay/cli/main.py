@@ -6,10 +6,11 @@ standard error; 1 for a run that diverged; 130 for an interrupted run.
 
 import json
 import sys
+import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import tyro
 
@@ -19,7 +20,7 @@ from goalrelay.cli.inspect import inspect
 from goalrelay.cli.parsing import PositionalPath, parse
 from goalrelay.cli.terminal import describe
 from goalrelay.cli.train import resume, train
-from goalrelay.errors import Diverged, UsageError
+from goalrelay.errors import Diverged, Notice, UsageError, printable
 from goalrelay.settings import number, suggest, validate
 from goalrelay.tasks.goal_task import known_tasks
 from goalrelay.train import session
@@ -37,6 +38,8 @@ class Evaluate:
     """Seed of the evaluation episodes."""
     threads: int = 2
     """Environments that run at the same time."""
+    trust: bool = False
+    """Import the module of the task that the policy names, which runs its code."""
     json: bool = False
     """Print JSON."""
 
@@ -53,6 +56,8 @@ class Record:
     """Episodes."""
     seed: int = 0
     """Seed of the episodes."""
+    trust: bool = False
+    """Import the module of the task that the policy names, which runs its code."""
 
 
 @dataclass(frozen=True)
@@ -65,6 +70,8 @@ class Play:
     """Episodes (default: until the window is closed)."""
     seed: int = 0
     """Seed of the first episode."""
+    trust: bool = False
+    """Import the module of the task that the policy names, which runs its code."""
 
 
 @dataclass(frozen=True)
@@ -112,7 +119,11 @@ def evaluate(arguments: Sequence[str]) -> int:
         if getattr(command, name) < least:
             raise UsageError(f"--{name} must be at least {least}, got {getattr(command, name)}")
     result = session.evaluate(
-        command.policy, episodes=command.episodes, seed=command.seed, threads=command.threads
+        command.policy,
+        episodes=command.episodes,
+        seed=command.seed,
+        threads=command.threads,
+        trust=command.trust,
     )
     if command.json:
         figures = {k: None if v != v else v for k, v in result._asdict().items()}  # no NaN in JSON
@@ -127,8 +138,10 @@ def record(arguments: Sequence[str]) -> int:
     from goalrelay.report import video
 
     command = parse(Record, arguments, "record")
-    evaluation = video.record(command.policy, command.out, command.episodes, command.seed)
-    print(f"{command.out}: {describe(evaluation)}")
+    evaluation = video.record(
+        command.policy, command.out, command.episodes, command.seed, command.trust
+    )
+    print(f"{printable(command.out)}: {describe(evaluation)}")
     return 0
 
 
@@ -137,7 +150,7 @@ def play(arguments: Sequence[str]) -> int:
     from goalrelay.report import video
 
     command = parse(Play, arguments, "play")
-    video.play(command.policy, command.episodes, command.seed)
+    video.play(command.policy, command.episodes, command.seed, command.trust)
     return 0
 
 
@@ -149,7 +162,7 @@ def plot(arguments: Sequence[str]) -> int:
     if not command.runs:
         raise UsageError("plot needs at least one run folder: goalrelay plot RUN... --out FILE")
     curves.plot(command.runs, command.out, command.x, command.y)
-    print(command.out)
+    print(printable(command.out))
     return 0
 
 
@@ -168,7 +181,8 @@ def sweep(arguments: Sequence[str]) -> int:
         success = "not measured" if row.success != row.success else f"{row.success:.2f}"
         figures = f"success {success}  return {row.mean_return:.1f}"
         counts = f"{row.episodes:,} episodes  {row.steps:,} steps  {row.seconds:.1f} s"
-        print(f"{row.variant} seed {row.seed}: {row.ended}  {figures}  {counts}", flush=True)
+        named = printable(f"{row.variant} seed {row.seed}: {row.ended}")
+        print(f"{named}  {figures}  {counts}", flush=True)
 
     rows = sweeps.run(plan, out, command.jobs, report)
     print(sweeps.summary(rows))
@@ -220,6 +234,22 @@ COMMANDS: dict[str, Callable[[Sequence[str]], int]] = {
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command; returns the exit code."""
     words = list(sys.argv[1:] if arguments is None else arguments)
+    with warnings.catch_warnings():
+        warnings.simplefilter("always", Notice)
+        shown = warnings.showwarning
+
+        def show(message: Warning | str, category: type[Warning], *where: Any) -> None:
+            if not issubclass(category, Notice):
+                shown(message, category, *where)
+            else:
+                _say(message)
+
+        warnings.showwarning = show
+        return _run(words)
+
+
+def _run(words: list[str]) -> int:
+    """Run a command; errors are one line."""
     try:
         if not words or words[0] in ("-h", "--help"):
             print(_help())
@@ -232,16 +262,24 @@ def main(arguments: Sequence[str] | None = None) -> int:
             raise UsageError(f"unknown command '{words[0]}'{near or '; see goalrelay --help'}")
         return COMMANDS[words[0]](words[1:])
     except UsageError as error:
-        print(f"goalrelay: {error}", file=sys.stderr)
+        _say(error)
         return 2
     except (Diverged, RuntimeError) as error:
-        print(f"goalrelay: {error}", file=sys.stderr)
+        _say(error)
         return 1
     except KeyboardInterrupt:
         return 130
     except BrokenPipeError:
         sys.stderr.close()  # the reading end of a pipe is closed
         return 0
+    except OSError as error:  # a full disk, a name too long
+        _say(": ".join(str(part) for part in (error.filename, error.strerror or error) if part))
+        return 2
+
+
+def _say(text: object) -> None:
+    """A line on standard error."""
+    print(f"goalrelay: {printable(text)}", file=sys.stderr)
 
 
 def _help() -> str:

@@ -7,8 +7,10 @@ from pathlib import Path
 
 from rich.console import Console
 from rich.live import Live
+from rich.markup import escape
 from rich.progress import BarColumn, Progress, TaskID, TextColumn
 
+from goalrelay.errors import printable
 from goalrelay.train.counters import Counters
 from goalrelay.train.evaluate import Evaluation
 from goalrelay.train.loop import Trainer
@@ -27,23 +29,27 @@ class Lines(Observer):
     def start(self, trainer: Trainer, folder: Path) -> None:
         """Print the run's settings, its folder and the memory of the replay buffer."""
         experiment, buffer = trainer.experiment, trainer.buffer
-        self.console.print(
+        self.say(
             f"{experiment.method_name} + {experiment.learner_name} "
             f"(preset {experiment.preset}) on {experiment.task}, seed {experiment.seed}"
         )
-        self.console.print(
+        self.say(
             f"run folder {folder}; replay of {experiment.replay.capacity:,} transitions, "
             f"{buffer.bytes / 1e6:,.0f} MB when full"
         )
         if trainer.remark:
-            self.console.print(trainer.remark)
+            self.say(trainer.remark)
         self.speed = _Speed()
         if trainer.counters.cycle:
-            self.console.print(f"going on from {_position(trainer.counters)}")
+            self.say(f"going on from {_position(trainer.counters)}")
 
     def note(self, text: str) -> None:
         """Print a line."""
-        self.console.print(f"note: {text}", markup=False)
+        self.say(f"note: {text}")
+
+    def say(self, text: str) -> None:
+        """Print a line as it is: names may hold what looks like markup, or codes."""
+        self.console.print(printable(text), markup=False)
 
     def cycle(self, counters: Counters, spent: float) -> None:
         """Update the speed; only evaluations print."""
@@ -52,7 +58,7 @@ class Lines(Observer):
     def evaluation(self, counters: Counters, evaluation: Evaluation) -> None:
         """Print a line."""
         speed = self.speed.text()
-        self.console.print(f"{_position(counters)}  {describe(evaluation)}  {speed}")
+        self.say(f"{_position(counters)}  {describe(evaluation)}  {speed}")
 
 
 class Terminal(Lines):
@@ -74,7 +80,9 @@ class Terminal(Lines):
         """Print the heading and start the progress line."""
         super().start(trainer, folder)
         task = trainer.experiment.task
-        self.bar = self.progress.add_task(task, total=1.0, status="first cycle ...")
+        self.bar = self.progress.add_task(
+            escape(printable(task)), total=1.0, status="first cycle ..."
+        )
         self.live.start()
 
     def cycle(self, counters: Counters, spent: float) -> None:

@@ -15,7 +15,8 @@ from rich.console import Console
 
 from goalrelay.cli.parsing import HELP, PositionalPath, folded, has_folded, parse
 from goalrelay.cli.terminal import Lines, Terminal, describe
-from goalrelay.errors import UsageError
+from goalrelay.errors import UsageError, printable
+from goalrelay.tasks.goal_task import needs_trust
 from goalrelay.train import config as experiments
 from goalrelay.train import session
 from goalrelay.train.config import AnyExperiment, Experiment
@@ -81,6 +82,8 @@ class Resume:
     """New total budget of minutes."""
     until: float | None = None
     """New success rate at which the run stops."""
+    trust: bool = False
+    """Import the module of the task that the run names, which runs its code."""
     quiet: bool = False
     """Print nothing but errors."""
 
@@ -108,6 +111,7 @@ def resume(arguments: Sequence[str]) -> int:
         minutes=command.minutes,
         until=command.until,
         observer=observer(command.quiet),
+        trust=command.trust,
     )
     return _report(result, command.quiet)
 
@@ -125,6 +129,9 @@ def chosen(words: Sequence[str], asks_help: bool) -> AnyExperiment:
     choice = parse(Choice, words, "train", others_follow=True)
     heads = choice.heads[:2]
     if len(heads) < 2 and not asks_help:
+        if words and words[0].startswith("--"):
+            form = "goalrelay train METHOD TASK [options]"
+            raise UsageError(f"METHOD and TASK come before {words[0]}: {form}")
         raise UsageError("train needs a method and a task: goalrelay train METHOD TASK [options]")
     method, task = (*heads, *EXAMPLE[len(heads) :])
     return experiments.make(method, task, choice.learner, choice.preset)
@@ -173,12 +180,14 @@ def _report(result: session.Result, quiet: bool) -> int:
     """Print the end of a run; returns the exit code."""
     interrupted = result.reason == "interrupted"
     if not quiet:
+        folder = printable(result.folder)
         if result.evaluation is not None:
             print(f"{'stopped' if interrupted else 'done'}: {describe(result.evaluation)}")
         print(
             f"{result.episodes:,} episodes, {result.steps:,} steps, {result.seconds:.1f} s; "
-            f"everything is in {result.folder}"
+            f"everything is in {folder}"
         )
         then = "resume" if interrupted else "evaluate"
-        print(f"{'go on with' if interrupted else 'then'}: goalrelay {then} {result.folder}")
+        trust = " --trust" if needs_trust(result.policy.task) else ""
+        print(f"{'go on with' if interrupted else 'then'}: goalrelay {then} {folder}{trust}")
     return 130 if interrupted else 0

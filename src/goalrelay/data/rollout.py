@@ -5,16 +5,16 @@ it. So results do not depend on how many threads there are, and a resumed run co
 MuJoCo's `mj_step` releases the interpreter lock, so threads suffice.
 """
 
-import math
 import threading
-from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+import time
+from collections.abc import Callable, Mapping
 from typing import Any, Literal, NamedTuple
 
 import gymnasium
 import numpy as np
 
-from goalrelay.data.interface import GOAL_KEYS, Layout, native, row_of
+from goalrelay.data.finite import first_bad
+from goalrelay.data.interface import Layout, native, row_of
 from goalrelay.data.spaces import interface_of
 from goalrelay.errors import TaskFailed, UsageError
 from goalrelay.types import Episode, Observation, Spec, Symmetry, Task
@@ -51,6 +51,17 @@ class Calls(NamedTuple):
     """The parts of `info` that they need: what is achieved has their numbers behind the goal."""
 
 
+class Moment(NamedTuple):
+    """Where an environment is, for who waits for it."""
+
+    seed: int = 0
+    """Of the episode."""
+    step: int = 0
+    """That is being taken; 0: the reset."""
+    began: float | None = None
+    """When, in the time of `time.monotonic`; None: no episode is being run."""
+
+
 class Simulator:
     """One environment with its simulator: a resource, not shared between threads.
 
@@ -81,6 +92,7 @@ class Simulator:
         owner = self._own if hasattr(self._own, "reward_type") else getattr(self._own, "task", None)
         self._sparse = getattr(owner, "reward_type", None) == "sparse"
         self._reward_lock = threading.Lock()
+        self.moment = Moment()
 
     @property
     def task(self) -> Task:
@@ -108,6 +120,8 @@ class Simulator:
         native = self.interface.actions.native(action)
         raw, reward, terminated, truncated, info = self.env.step(native)
         reward = number(reward, "reward")
+        if not isinstance(info, Mapping):
+            raise UsageError(f"the environment's info is {info!r}, and should be a dictionary")
         observation = self._shown(self.interface.observation(raw, reward), info)
         return observation, reward, bool(terminated), bool(truncated), info
 
@@ -223,8 +237,10 @@ def number(value: Any, name: str) -> float:
     Raises:
         UsageError: it is not one number.
     """
-    if value is None or np.size(value) != 1:
-        shown = "None" if value is None else f"an array of shape {np.shape(value)}"
+    if value is None or isinstance(value, str | bytes):
+        raise UsageError(f"the environment's {name} is {value!r}, and should be one number")
+    if np.size(value) != 1:
+        shown = f"an array of shape {np.shape(value)}"
         raise UsageError(f"the environment's {name} is {shown}, and should be one number")
     return float(value) if np.ndim(value) == 0 else float(np.reshape(value, ()))
 
@@ -238,102 +254,37 @@ def rollout(task: Simulator, begin: Begin, seed: int, evaluation: bool = False) 
     """
     spec = task.spec
     rng = np.random.default_rng([seed, 1])  # not the stream the environment draws from
-    steps, actions = [], []
+    steps, actions, rewards = [], [], []
     terminated = truncated = False
-    reward = total = 0.0
-    info = {}
+    total, info = 0.0, {}
     act = begin(rng)
     try:
+        task.moment = Moment(seed, 0, time.monotonic())
         steps.append(task.reset(seed, evaluation))
         while not (terminated or truncated) and len(actions) < spec.horizon:
             actions.append(act(steps[-1]))
+            task.moment = Moment(seed, len(actions), time.monotonic())
             observation, reward, terminated, truncated, info = task.step(actions[-1])
+            rewards.append(reward)
             total += reward
             steps.append(observation)
-    except Exception as error:
+        success = task.success(info, terminated, rewards[-1])
+    except (Exception, SystemExit) as error:  # environments of users can do anything
+        what = f"SystemExit: {error}" if isinstance(error, SystemExit) else error
         where = f"task '{task.id}' failed in the episode with seed {seed}, step {len(actions)}"
-        raise TaskFailed(f"{where}: {error}") from error
+        raise TaskFailed(f"{where}: {what}") from error
+    finally:
+        task.moment = Moment()
     *fields, image = [np.stack(field) for field in zip(*steps, strict=True)]
-    _check_finite(task, fields, total, seed)
+    bad, step = first_bad(fields, rewards, spec)
+    if bad:
+        where = f"in the episode with seed {seed}, step {step}"
+        raise TaskFailed(f"task '{task.id}': {bad} {where}")
     return Episode(
         *fields,
         image=image,
         action=np.stack(actions),
         terminal=terminated,
-        success=task.success(info, terminated, reward),
+        success=success,
         total_reward=total,
     )
-
-
-def _check_finite(task: Simulator, fields: Sequence[np.ndarray], total: float, seed: int) -> None:
-    """Refuse an episode with a number that is NaN or infinite.
-
-    Raises:
-        TaskFailed: the message says where the first one is.
-    """
-    for name, field in zip(GOAL_KEYS, fields, strict=True):
-        broken = np.argwhere(~np.isfinite(field))
-        if len(broken):
-            step, column = broken[0]
-            what = "the reward" if task.flat and name == GOAL_KEYS[1] else f"{name}[{column}]"
-            raise TaskFailed(
-                f"task '{task.id}': {what} became {field[step, column]:g} in the episode with seed "
-                f"{seed}, step {step}"
-            )
-    if not math.isfinite(total):
-        raise TaskFailed(
-            f"task '{task.id}': the rewards of the episode with seed {seed} add up to {total:g}"
-        )
-
-
-class Collector:
-    """Environments that run episodes side by side, one a thread.
-
-    Each thread keeps its environment: what draws images with OpenGL is bound to its thread.
-    """
-
-    def __init__(self, make_task: Callable[[], Simulator], threads: int):
-        self._own = threading.local()
-        self._pool = ThreadPoolExecutor(threads, "collect")
-        gate, lock = threading.Barrier(threads), threading.Lock()
-
-        def open_own(_: int) -> Simulator:
-            gate.wait()  # so that no thread makes two
-            with lock:  # importing and registering is no work for several threads
-                self._own.task = make_task()
-            return self._own.task
-
-        self._tasks = list(self._pool.map(open_own, range(threads)))
-
-    def collect(
-        self,
-        begin: Begin,
-        seeds: Sequence[int],
-        evaluation: bool = False,
-        going: Callable[[int], bool] = lambda _: True,
-    ) -> list[Episode]:
-        """One episode a seed, in the order of the seeds.
-
-        Args:
-            begin: who acts.
-            seeds: of the episodes.
-            evaluation: whether they are of evaluation, not of training.
-            going: called before each episode with the number of those that are done; once it is
-                false, no more begin, and there are fewer episodes than seeds.
-        """
-        done: list[int] = []
-
-        def run(seed: int) -> Episode | None:
-            if not going(len(done)):
-                return None
-            episode = rollout(self._own.task, begin, seed, evaluation)
-            done.append(seed)
-            return episode
-
-        return [episode for episode in self._pool.map(run, seeds) if episode is not None]
-
-    def close(self) -> None:
-        """Stop the threads and free the simulators."""
-        self._pool.shutdown(wait=True, cancel_futures=True)
-        for task in self._tasks:
-            task.close()

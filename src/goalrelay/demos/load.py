@@ -1,5 +1,6 @@
 """Demonstrations as episodes for the replay buffer."""
 
+import warnings
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -7,7 +8,7 @@ import numpy as np
 
 from goalrelay.data.rollout import Simulator
 from goalrelay.demos.dataset import Demonstration, read
-from goalrelay.errors import UsageError
+from goalrelay.errors import Notice, UsageError
 from goalrelay.types import Episode
 
 
@@ -20,10 +21,14 @@ def load(folder: str, task: Simulator, most: int | None = None) -> list[Episode]
         most: number of episodes to take, from the first; None: all.
 
     Raises:
-        UsageError: the folder has no dataset (see `dataset.read`), or one of another task.
+        UsageError: the folder has no dataset (see `dataset.read`), or one that does not fit.
     """
-    demonstrations = read(folder).demonstrations[:most]
-    return fitted_all(folder, demonstrations, task)
+    found = read(folder)
+    named, own = (str(one).rpartition(":")[2] for one in (found.task, task.id))
+    if found.task is not None and named != own:
+        notice = f"the demonstrations in {folder} are of task '{named}', and are used for '{own}'"
+        warnings.warn(Notice(notice), stacklevel=2)
+    return fitted_all(folder, found.demonstrations[:most], task)
 
 
 def succeeded(demonstration: Demonstration, task: Simulator) -> float:

@@ -38,7 +38,14 @@ COLUMNS: dict[Y, str] = {
 """Short names of columns; other columns of progress.csv have their own names."""
 NOT_LEARNING = (
     *("task", "seed", "steps", "episodes", "minutes", "until"),
-    *("collect.threads", "evaluate.every", "evaluate.episodes", "evaluate.confirm", "save."),
+    *(
+        "collect.threads",
+        "collect.step_timeout",
+        "evaluate.every",
+        "evaluate.episodes",
+        "evaluate.confirm",
+        "save.",
+    ),
 )
 """Options, or prefixes of options, that may differ within a group."""
 ENOUGH_RUNS, RESAMPLES, BATCH = 3, 2000, 200
@@ -164,6 +171,10 @@ def curve(run: Run, x: X, y: Y) -> Curve:
         raise UsageError(f"{file} has no {y} figures; choose another --y")
     if (np.diff(position[kept]) < 0).any():
         raise UsageError(f"{file} is damaged: its {x} do not increase")
+    if not ((trials[kept] >= 1) & (trials[kept] < np.inf)).all() or (
+        y == "success" and not _rates(value[kept])
+    ):
+        raise UsageError(f"{file} is damaged: a success rate or its number of episodes cannot be")
     until, success = run.experiment.until, _column(file, rows, "eval_success")
     reached = until is not None and bool(success[-1] >= until)
     return Curve(position[kept], value[kept], trials[kept], reached)
@@ -297,6 +308,11 @@ def _column(file: Path, rows: Sequence[Row], name: str) -> np.ndarray:
         return np.array([float(row[name]) for row in rows])
     except ValueError as error:
         raise UsageError(f"{file} is damaged: column '{name}': {error}") from None
+
+
+def _rates(values: np.ndarray) -> bool:
+    """Whether all values are in [0, 1]."""
+    return bool(((values >= 0) & (values <= 1)).all())
 
 
 def _seconds(run: Run) -> np.ndarray:

@@ -24,7 +24,7 @@ from goalrelay.report.target import write_target
 from goalrelay.report.viewer import Watched, aim, check_display, open_viewer, simulation
 from goalrelay.tasks import opengl
 from goalrelay.train.evaluate import Evaluation, summarize
-from goalrelay.train.policy import Policy, load, open_fitting
+from goalrelay.train.policy import Policy, load_to_run, open_fitting
 from goalrelay.types import Episode, Observation
 
 ENDINGS = (".mp4", ".gif")
@@ -57,7 +57,9 @@ class Filmed(gymnasium.Wrapper[Any, Any, Any, Any]):
         return result
 
 
-def record(path: Path, out: Path, episodes: int = 3, seed: int = 0) -> Evaluation:
+def record(
+    path: Path, out: Path, episodes: int = 3, seed: int = 0, trust: bool = False
+) -> Evaluation:
     """Film the deterministic policy off-screen.
 
     The film has all episodes, one after the other, with a frame for each timestep (steps + 1 per
@@ -68,6 +70,7 @@ def record(path: Path, out: Path, episodes: int = 3, seed: int = 0) -> Evaluatio
         out: .mp4 (H.264) or .gif; written atomically.
         episodes: number of episodes, at least 1.
         seed: of the first episode; later episodes have the next seeds.
+        trust: import the module of the task that the policy names, which runs its code.
 
     Returns:
         the evaluation of the filmed episodes.
@@ -78,19 +81,20 @@ def record(path: Path, out: Path, episodes: int = 3, seed: int = 0) -> Evaluatio
         RuntimeError: the environment failed in an episode.
     """
     _check_numbers(episodes, seed)
-    policy = load(path)
+    policy = load_to_run(path, trust)
     figures: list[Evaluation] = []
     write_target(out, ENDINGS, lambda file: figures.append(_film(policy, file, episodes, seed)))
     return figures[0]
 
 
-def play(path: Path, episodes: int | None = None, seed: int = 0) -> None:
+def play(path: Path, episodes: int | None = None, seed: int = 0, trust: bool = False) -> None:
     """Show the deterministic policy in MuJoCo's viewer, in real time.
 
     Args:
         path: run folder (its best policy) or a policy file.
         episodes: number of episodes; None: until the user closes the window.
         seed: of the first episode; later episodes have the next seeds.
+        trust: import the module of the task that the policy names, which runs its code.
 
     Raises:
         UsageError: a number is out of range, the path has no policy, the task is not a MuJoCo
@@ -98,7 +102,7 @@ def play(path: Path, episodes: int | None = None, seed: int = 0) -> None:
         RuntimeError: the environment failed in an episode.
     """
     _check_numbers(episodes, seed)
-    policy = load(path)
+    policy = load_to_run(path, trust)
     task = open_fitting(policy)
     film = f"`goalrelay record {path} --out film.mp4`"
     try:
@@ -213,7 +217,7 @@ def _check_picture(task: Simulator, seed: int) -> None:
     try:
         task.reset(seed)
         picture: Any = task.env.render()
-    except Exception as error:  # a driver or a user's renderer can raise anything
+    except (Exception, SystemExit) as error:  # a driver or a user's renderer can raise anything
         reason = (str(error).strip() or type(error).__name__).splitlines()[0]
         raise UsageError(f"task '{task.id}' cannot be drawn: {reason}") from error
     if not (
@@ -222,4 +226,7 @@ def _check_picture(task: Simulator, seed: int) -> None:
         and picture.ndim == 3
         and picture.shape[2] == 3
     ):
-        raise UsageError(f"task '{task.id}' cannot be filmed: render() gives no [H, W, 3] uint8")
+        raise UsageError(
+            f"task '{task.id}' cannot be filmed: with render_mode='rgb_array', its render() must "
+            f"give a picture, [H, W, 3] uint8, and gives {type(picture).__name__}"
+        )

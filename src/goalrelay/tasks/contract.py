@@ -124,7 +124,7 @@ def _try_out(simulator: Simulator) -> tuple[Tried, list[str]]:
                 infos.append(copy.deepcopy(info))
                 if terminated or truncated:
                     break
-    except Exception as error:  # environments of users can raise anything
+    except (Exception, SystemExit) as error:  # environments of users can raise anything
         reason = (str(error).strip() or type(error).__name__).splitlines()[0]
         old = isinstance(error, TypeError | ValueError) and (
             "unpack" in reason or "unexpected keyword" in reason

@@ -25,7 +25,7 @@ import numpy as np
 from goalrelay import tasks
 from goalrelay.data.interface import GOAL_KEYS
 from goalrelay.data.rollout import Attributes, Simulator
-from goalrelay.errors import UsageError
+from goalrelay.errors import UsageError, first_line
 from goalrelay.settings import nearest
 from goalrelay.tasks import column_kinds, differences, fetch_stages, stock
 from goalrelay.tasks.contract import check_contract, reward_range
@@ -38,6 +38,8 @@ from goalrelay.types import Observation, Spec, Symmetry
 
 LOOKS = 4
 """Episodes that are started to find out which columns hold equal numbers."""
+BUILT_ON = ("goalrelay", "gymnasium", "gymnasium_robotics")
+"""Packages whose modules a file may name."""
 RESETS = 24
 """Resets from which the middle of the goals is measured."""
 
@@ -175,10 +177,38 @@ def open_task(
             env = gymnasium.make(name, disable_env_checker=True, **arguments)
     except UsageError:
         raise
-    except Exception as error:  # constructors of third parties raise anything
-        reason = str(error).strip().splitlines() or [type(error).__name__]
-        raise UsageError(f"task '{task_id}' could not be made: {reason[0]}") from error
+    except (Exception, SystemExit) as error:  # constructors of third parties raise anything
+        reason, hint = first_line(error), ""
+        if render_mode is not None and "render_mode" in reason:
+            hint = f"; to be filmed it must take render_mode='{render_mode}'"
+        raise UsageError(f"task '{task_id}' could not be made: {reason}{hint}") from error
     return simulator_of(env, task_id)
+
+
+def needs_trust(task_id: str) -> bool:
+    """Whether opening a task imports a module that is not of a package that this one builds on."""
+    module = task_id.rpartition(":")[0]
+    return bool(module) and module.partition(".")[0] not in BUILT_ON
+
+
+def check_trusted(task_id: str, named_in: object, trust: bool, how: str = "add --trust") -> None:
+    """Refuse to import a module that only a file names: importing it runs its code.
+
+    Args:
+        task_id: in the file.
+        named_in: the file.
+        trust: whether the person trusts it.
+        how: the person says so.
+
+    Raises:
+        UsageError: the module is of nobody's choice, and is not imported yet.
+    """
+    module = task_id.rpartition(":")[0]
+    if not trust and needs_trust(task_id) and module not in sys.modules:
+        raise UsageError(
+            f"{named_in} names the task '{task_id}', whose module '{module}' would be imported, "
+            f"which runs its code; if you trust it, {how}"
+        )
 
 
 def known_tasks() -> dict[str, str]:

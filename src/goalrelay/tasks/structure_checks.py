@@ -6,6 +6,8 @@ A wrong declaration is refused when the task is opened, and the message says whi
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
+
 from goalrelay.errors import UsageError
 from goalrelay.tasks.structure import TaskStructure
 from goalrelay.types import BodyFrame, Columns, GoalConstraint, Stage, Symmetry
@@ -81,6 +83,10 @@ def _normalise_stage(stage: Stage, where: str, sizes: dict[str, int]) -> Stage:
     if not isinstance(stage, Stage):
         raise UsageError(f"{where}: {stage!r} is not a goalrelay.Stage")
     where = f"{where}, stage '{stage.name}'"
+    for field in ("threshold", "switch", "scale", "gain"):
+        value = getattr(stage, field)
+        if not (value is None and field in ("threshold", "gain")) and not _is_number(value):
+            raise UsageError(f"{where}: {field} must be a finite number, got {value!r}")
     first, *maintained = (_normalise_constraint(c, where, sizes) for c in stage.constraints)
     stage = stage._replace(
         achieved=first.achieved,
@@ -95,6 +101,11 @@ def _normalise_stage(stage: Stage, where: str, sizes: dict[str, int]) -> Stage:
     if stage.gain is not None and len(first.desired.columns) > sizes["action"]:
         raise UsageError(f"{where}: a gain needs at least as many actions as the goal has columns")
     return stage
+
+
+def _is_number(value: Any) -> bool:
+    """Whether a value is a number, of Python's or NumPy's, and finite."""
+    return isinstance(value, int | float | np.integer | np.floating) and bool(np.isfinite(value))
 
 
 def _normalise_constraint(

@@ -5,9 +5,10 @@ from typing import NamedTuple
 
 from goalrelay import learners, methods
 from goalrelay.data.buffer import ReplayBuffer
+from goalrelay.data.collector import Collector
 from goalrelay.data.priority import WEIGHTS
 from goalrelay.data.relabel import stage_objective, whole
-from goalrelay.data.rollout import Collector, Simulator
+from goalrelay.data.rollout import Simulator
 from goalrelay.demos.load import load
 from goalrelay.errors import UsageError
 from goalrelay.learners.agent import Agent, start_keys
@@ -74,6 +75,7 @@ def build(experiment: AnyExperiment, found: Described | None = None) -> Parts:
         Collector(
             lambda: open_task(experiment.task, experiment.task_options),
             experiment.collect.threads,
+            experiment.collect.step_timeout,
         ),
         remark,
     )

@@ -6,23 +6,25 @@ The newest two are kept. Writing is atomic, so a killed run leaves complete file
 detects a damaged file; then the checkpoint before it is read instead.
 """
 
-import hashlib
+import warnings
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import jax
 import numpy as np
-from safetensors import SafetensorError, safe_open
-from safetensors.numpy import save_file
 
-from goalrelay.errors import UsageError
-from goalrelay.files import write_atomically
+from goalrelay.errors import Notice, UsageError, first_line
+from goalrelay.files import remove_unfinished
+from goalrelay.train import tensors
+from goalrelay.train.tensors import CHECKSUM, checksum
 
 KEPT = 2
 """Number of checkpoints that are kept."""
 FORMAT = "goalrelay checkpoint 1"
 ENDING = ".safetensors"
+LATER = {"['counters']['dropped']"}
+"""What checkpoints of earlier versions lack: it is as in a new run."""
 
 
 def save(folder: Path, cycle: int, state: Any) -> None:
@@ -37,17 +39,15 @@ def save(folder: Path, cycle: int, state: Any) -> None:
     if file.exists():
         return
     folder.mkdir(exist_ok=True)
-    for unfinished in folder.glob(f".*{ENDING}"):  # a killed process left it
-        unfinished.unlink()
+    remove_unfinished(folder)
     arrays = flattened(state)
-    about = {"format": FORMAT, "sha256": checksum(arrays)}
-    write_atomically(file, lambda beside: save_file(arrays, beside, about))
+    tensors.write(file, arrays, {"format": FORMAT, CHECKSUM: checksum(arrays)})
     for old in cycles(folder)[:-KEPT]:
         (folder / f"{old}{ENDING}").unlink()
 
 
 def restore(folder: Path, like: Any) -> Any | None:
-    """The newest checkpoint that can be read; damaged newer ones are deleted.
+    """The newest checkpoint that can be read; damaged newer ones are deleted, with a `Notice`.
 
     Args:
         folder: of the checkpoints.
@@ -64,12 +64,17 @@ def restore(folder: Path, like: Any) -> Any | None:
         file = folder / f"{cycle}{ENDING}"
         try:
             restored = unflattened(read(file), like)
-        except (SafetensorError, OSError, ValueError) as error:
-            reasons.append(str(error).splitlines()[0][:200])
+        except Exception as error:  # of what kind depends on the damage
+            reasons.append(first_line(error)[:200])
             damaged.append(file)
             continue
         for file in damaged:  # `save` would not write their cycle again
             file.unlink()
+        if damaged:
+            before = f"the checkpoint of cycle {cycle} before it is used"
+            warnings.warn(
+                Notice(f"{damaged[0]} cannot be read ({reasons[0]}); {before}"), stacklevel=2
+            )
         return restored
     if reasons:
         raise UsageError(f"no checkpoint in {folder.parent} can be read: {reasons[0]}")
@@ -92,28 +97,14 @@ def read(file: Path) -> dict[str, np.ndarray]:
 
     Raises:
         ValueError: the file is not a checkpoint, or its checksum differs.
-        SafetensorError: the file is not a safetensors file.
-        OSError: the file cannot be read.
+        Exception: see `tensors.read`.
     """
-    with safe_open(file, framework="numpy") as opened:
-        about = opened.metadata() or {}
-        names = opened.keys()
-        arrays = {name: opened.get_tensor(name) for name in names}
+    arrays, about = tensors.read(file)
     if about.get("format") != FORMAT:
         raise ValueError(f"{file.name} is no checkpoint of this version")
-    if about.get("sha256") != checksum(arrays):
+    if about.get(CHECKSUM) != checksum(arrays):
         raise ValueError(f"{file.name} is damaged: its checksum is another")
     return arrays
-
-
-def checksum(arrays: Mapping[str, np.ndarray]) -> str:
-    """SHA-256 over names, types, shapes and bytes."""
-    digest = hashlib.sha256()
-    for name in sorted(arrays):
-        array = arrays[name]
-        digest.update(f"{name}\0{array.dtype.str}\0{array.shape}\0".encode())
-        digest.update(array.reshape(-1).view(np.uint8).data)
-    return digest.hexdigest()
 
 
 def flattened(tree: Any) -> dict[str, np.ndarray]:
@@ -129,8 +120,10 @@ def unflattened(arrays: Mapping[str, np.ndarray], like: Any) -> Any:
         ValueError: a leaf is missing.
     """
 
-    def leaf(path: Any, _: Any) -> np.ndarray:
+    def leaf(path: Any, new: Any) -> np.ndarray:
         name = jax.tree_util.keystr(path)
+        if name in LATER and name not in arrays:
+            return new
         if name not in arrays:
             raise ValueError(f"{name} is missing from the checkpoint")
         return arrays[name]

@@ -39,6 +39,12 @@ class Collect:
     """Updates for each cycle, or for each environment step."""
     updates_per: Literal["cycle", "step"] = "cycle"
     """Unit to which `updates` refers."""
+    bad_episodes: Literal["stop", "drop"] = "stop"
+    """An episode that fails, or has a number that is NaN, infinite or above 1e15: `stop` the run,
+    or `drop` the episode. Dropped ones are counted in `progress.csv`; 100 in a row end the run."""
+    step_timeout: float | None = number(None, above=0)
+    """Seconds that a step of the environment may take; beyond it the run stops, and names the
+    task (default: any time)."""
 
 
 @dataclass(frozen=True)

@@ -27,19 +27,24 @@ class Counters(NamedTuple):
     passed_goal: int = 0
     """Training episodes that went on there."""
     seconds: float = 0.0
+    dropped: int = 0
+    """Training episodes that failed and were thrown away; `episodes` does not count them."""
 
     @property
     def ends_at_goal(self) -> bool:
         """Whether all episodes that came to their goal ended there, and some did."""
         return self.ended_at_goal > 0 and self.passed_goal == 0
 
-    def after(self, episodes: Sequence[Episode], updates: int, owed: float) -> "Counters":
+    def after(
+        self, episodes: Sequence[Episode], updates: int, owed: float, dropped: int = 0
+    ) -> "Counters":
         """The counters after a cycle.
 
         Args:
             episodes: that it collected.
             updates: that it made.
             owed: updates that are due after it.
+            dropped: episodes that it threw away.
         """
         return self._replace(
             cycle=self.cycle + 1,
@@ -47,6 +52,7 @@ class Counters(NamedTuple):
             steps=self.steps + sum(episode.length for episode in episodes),
             updates=self.updates + updates,
             owed=owed,
+            dropped=self.dropped + dropped,
         )
 
 

@@ -6,7 +6,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from goalrelay.data.rollout import Collector
+from goalrelay.data.collector import Collector
+from goalrelay.errors import TaskFailed
 from goalrelay.train.policy import Policy
 from goalrelay.types import Episode, Spec, Stage
 
@@ -96,6 +97,7 @@ def evaluate(
     policy: Policy,
     seeds: Sequence[int],
     going: Callable[[int], bool] = lambda _: True,
+    failed: Callable[[TaskFailed], None] | None = None,
 ) -> Evaluation:
     """Evaluate the deterministic policy on one episode for each seed, or fewer.
 
@@ -104,6 +106,12 @@ def evaluate(
         policy: that acts.
         seeds: of the episodes.
         going: see `Collector.collect`; true while no episode is done.
+        failed: see `Collector.collect`.
+
+    Raises:
+        TaskFailed: an episode failed without `failed`, or all of them did.
     """
-    episodes = collector.collect(lambda _: policy.act(), seeds, True, going)
+    episodes = collector.collect(lambda _: policy.act(), seeds, True, going, failed)
+    if not episodes:
+        raise TaskFailed(f"task '{policy.task}': all {len(seeds)} episodes of a test failed")
     return summarize(episodes, policy.method.task.spec)

@@ -6,19 +6,23 @@ progress.csv         one row for each evaluation; timing.csv has the same rows
 tensorboard/         the same figures as events
 policy.safetensors   the best policy, with policy.json; policy-last.* is the newest
 checkpoint/          state from which the run can be resumed; see `checkpoint`
+lock                 which process writes here; see `lock`
 """
 
 import importlib.metadata
 import platform
 import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from goalrelay.errors import UsageError
-from goalrelay.files import read_json, write_json
-from goalrelay.train import checkpoint
+from goalrelay.files import read_json, remove_unfinished, write_json
+from goalrelay.train import checkpoint, lock
 from goalrelay.train import config as experiments
 from goalrelay.train.config import AnyExperiment
+from goalrelay.train.logbook import read_table
 
 PACKAGES = ("goalrelay", "jax", "mujoco", "gymnasium", "gymnasium-robotics", "numpy", "optax")
 CHECKPOINT = "checkpoint"
@@ -32,25 +36,6 @@ class RunFolder:
         self.path = path
 
     @staticmethod
-    def create(path: Path, experiment: AnyExperiment) -> "RunFolder":
-        """A new run folder with its `config.json`.
-
-        Raises:
-            UsageError: the folder has a run already, or it cannot be written.
-        """
-        if (path / "config.json").exists():
-            raise UsageError(
-                f"{path} holds a run already; `goalrelay resume {path}` goes on with it, "
-                "--out names another folder"
-            )
-        try:
-            path.mkdir(parents=True, exist_ok=True)
-            write_json(path / "config.json", experiments.to_json(experiment) | _provenance())
-        except OSError as error:
-            raise UsageError(f"--out {path} cannot be written: {error.strerror}") from error
-        return RunFolder(path)
-
-    @staticmethod
     def open(path: Path) -> "RunFolder":
         """An existing run folder.
 
@@ -60,6 +45,37 @@ class RunFolder:
         if not (path / "config.json").exists():
             raise UsageError(f"{path} is not a run folder: it has no config.json")
         return RunFolder(path)
+
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """Only this process writes in the folder, which is made if it does not exist.
+
+        Raises:
+            UsageError: another process does, or the folder cannot be written.
+        """
+        try:
+            self.path.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise UsageError(f"--out {self.path} cannot be written: {error.strerror}") from error
+        with lock.held(self.path):
+            remove_unfinished(self.path, self.path / CHECKPOINT)
+            yield
+
+    def begin(self, experiment: AnyExperiment) -> None:
+        """Write the `config.json` of a new run.
+
+        Raises:
+            UsageError: the folder has a run already, or it cannot be written.
+        """
+        if (self.path / "config.json").exists():
+            raise UsageError(
+                f"{self.path} holds a run already; `goalrelay resume {self.path}` goes on with it, "
+                "--out names another folder"
+            )
+        try:
+            write_json(self.path / "config.json", experiments.to_json(experiment) | _provenance())
+        except OSError as error:
+            raise UsageError(f"--out {self.path} cannot be written: {error.strerror}") from error
 
     def experiment(self) -> AnyExperiment:
         """The experiment of `config.json`.
@@ -87,6 +103,10 @@ class RunFolder:
             UsageError: the run has an option that this version lacks, or it has no checkpoint.
         """
         experiment = self.experiment()
+        try:
+            experiments.check(experiment)
+        except UsageError as error:
+            raise UsageError(f"{self.path / 'config.json'}: {error}") from None
         for name, value in self.removed().items():
             raise UsageError(
                 f"{self.path} ran with {name} {value}, which this version does not have; it can be "
@@ -111,6 +131,19 @@ class RunFolder:
     def has_checkpoint(self) -> bool:
         """Whether there is a checkpoint, whole or not."""
         return (self.path / CHECKPOINT).exists()
+
+    def last_row(self) -> dict[str, str]:
+        """The last row of `progress.csv`; empty without one."""
+        file = self.path / "progress.csv"
+        rows = read_table(file) if file.exists() else []
+        return rows[-1] if rows else {}
+
+    def kept(self) -> str:
+        """Which checkpoint there is after a run broke off, in words."""
+        cycles = checkpoint.cycles(self.path / CHECKPOINT)
+        if not cycles:
+            return f"{self.path} has no checkpoint"
+        return f"the checkpoint of cycle {cycles[-1]} is kept in {self.path / CHECKPOINT}"
 
     def set_experiment(self, experiment: AnyExperiment) -> None:
         """Replace `config.json` when a run is resumed; versions and first commit are kept."""

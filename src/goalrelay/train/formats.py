@@ -7,7 +7,7 @@ that stands for what ran before, and options that are gone. Nothing is read from
 from collections.abc import Mapping
 from typing import Any
 
-FORMAT = 2
+FORMAT = 3
 """Format of `config.json`; it changes when the options change."""
 
 _INTERVAL = {"update": 1, "cycle": 0}
@@ -19,7 +19,9 @@ def upgraded(values: Mapping[str, Any]) -> dict[str, Any]:
     Args:
         values: as read, with their format number.
     """
-    return _from_1(values) if values.get("format") == 1 else dict(values)
+    if values.get("format") == 1:
+        values = _from_1(values)
+    return _from_2(values) if values.get("format") == 2 else dict(values)
 
 
 def _from_1(values: Mapping[str, Any]) -> dict[str, Any]:
@@ -39,6 +41,15 @@ def _from_1(values: Mapping[str, Any]) -> dict[str, Any]:
         new["method"] = {"structure": "none", "goal_frame": "world", **kept}
     if isinstance(method, Mapping) and values.get("method_name") == "relay":
         new["method"] = {"stages": "declared", **method}
+    return new
+
+
+def _from_2(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Format 2 (commits up to 82d21d5) -> 3: an episode that failed stopped the run."""
+    new = {**values, "format": 3}
+    collect = values.get("collect")
+    if isinstance(collect, Mapping):
+        new["collect"] = {"bad_episodes": "stop", "step_timeout": None, **collect}
     return new
 
 

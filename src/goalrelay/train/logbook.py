@@ -15,6 +15,7 @@ from typing import Any
 from goalrelay.errors import UsageError
 from goalrelay.files import write_text
 from goalrelay.train.config import Save
+from goalrelay.train.events import Events
 
 Row = dict[str, Any]
 
@@ -31,12 +32,23 @@ class Table:
         if path.exists():
             try:
                 self.rows = [row for row in read_table(path) if int(row["cycle"]) < cycle]
+                if any(None in row or None in row.values() for row in self.rows):
+                    raise UsageError(f"{path} is damaged: a row does not fit the header")
             except (KeyError, ValueError, TypeError):
                 raise UsageError(f"{path} is damaged: a row does not tell its cycle") from None
             self._write()
 
     def append(self, row: Row) -> None:
-        """Add a row and write the file."""
+        """Add a row and write the file.
+
+        Raises:
+            UsageError: the rows before it have other columns.
+        """
+        if self.rows and self.rows[0].keys() != row.keys():
+            other = sorted({str(name) for name in self.rows[0].keys() ^ row.keys()})
+            raise UsageError(
+                f"{self.path} is damaged, or of another version: it has or lacks {other[0]}"
+            )
         self.rows.append({name: _cell(value) for name, value in row.items()})
         self._write()
 
@@ -58,12 +70,10 @@ class Logbook:
     def __init__(self, folder: Path, config: Mapping[str, Any], save: Save, cycle: int, step: int):
         self.progress = Table(folder / "progress.csv", cycle)
         self.timing = Table(folder / "timing.csv", cycle)
-        self._events: Any = None
+        self._events: Events | None = None
         self._tracker: Any = None
         if save.tensorboard:
-            from tensorboardX import SummaryWriter
-
-            self._events = SummaryWriter(str(folder / "tensorboard"), purge_step=step or None)
+            self._events = Events(folder / "tensorboard", step)
         if save.track != "none":
             self._tracker = tracker(save.track)
             self._tracker.init(project="goalrelay", name=str(folder), config=dict(config))
@@ -78,9 +88,7 @@ class Logbook:
             if isinstance(value, int | float) and math.isfinite(value)
         }
         if self._events is not None:
-            for name, value in figures.items():
-                self._events.add_scalar(name, value, progress["steps"])
-            self._events.flush()
+            self._events.write(figures, progress["steps"])
         if self._tracker is not None:
             self._tracker.log(figures, step=progress["steps"])
 

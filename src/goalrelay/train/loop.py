@@ -11,16 +11,18 @@ random number comes from the seed, a stream and a counter, so there is no genera
 run that is resumed from a checkpoint gives the curve of an unbroken run.
 """
 
+import contextlib
+import functools
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 import jax
 import numpy as np
 
 from goalrelay.data.buffer import ReplayBuffer
-from goalrelay.data.rollout import Collector
+from goalrelay.data.collector import Collector
 from goalrelay.errors import Diverged
 from goalrelay.learners.agent import Agent
 from goalrelay.learners.networks import MLP
@@ -30,6 +32,7 @@ from goalrelay.train.build import Described, Parts, build, store
 from goalrelay.train.config import AnyExperiment
 from goalrelay.train.counters import Counters, EndsAtGoal
 from goalrelay.train.evaluate import Evaluation, evaluate
+from goalrelay.train.failures import Failures
 from goalrelay.train.metrics import Metrics
 from goalrelay.train.notes import Notes
 from goalrelay.train.policy import Policy
@@ -128,6 +131,7 @@ class Trainer:
         self.stopping: Callable[[], bool] = lambda: False
         self.on_test: Callable[[int, int], None] = lambda *_: None
         self.notes = Notes(self.simulator, self.method.failure_lasts)
+        self._failures = Failures(experiment, self.notes)
         self.key = jax.random.key(experiment.seed)
         names = [name for agent in self.agents for name in agent.metrics]
         self._watched = frozenset(names)
@@ -171,10 +175,19 @@ class Trainer:
         done = counters.steps, counters.episodes, counters.seconds / 60
         return max(so_far / most for so_far, most in zip(done, budget, strict=True))
 
+    def finished(self, last: Mapping[str, str]) -> bool:
+        """Whether the run has ended, and the last row of `progress.csv` is of its last test."""
+        aim, tested = self.experiment.until, last.get("cycle") == str(self._now.counters.cycle)
+        with contextlib.suppress(ValueError, TypeError):  # of a damaged table
+            reached = aim is not None and float(last.get("eval_success") or "nan") >= aim
+            return tested and (reached or self.budget_fraction() >= 1)
+        return False
+
     def evaluate(self, policy: Policy, episodes: int, stream: int = TEST) -> Evaluation:
         """Evaluate on seeds that only this cycle of this run uses.
 
-        There are fewer episodes if the run is stopped, or LATE seconds after its minutes are used.
+        There are fewer episodes if the run is stopped, or LATE seconds after its minutes are used,
+        or where episodes are dropped.
         """
         minutes, now = self.experiment.minutes, self.counters.seconds
         latest = math.inf if minutes is None else max(now, 60 * minutes) + LATE
@@ -185,7 +198,7 @@ class Trainer:
 
         first = self._now.counters.cycle * 1_000_003  # cycles do not share seeds
         seeds = [self._seed(stream, first + i) for i in range(episodes)]
-        return evaluate(self.collector, policy, seeds, going)
+        return evaluate(self.collector, policy, seeds, going, self._failures.dropped)
 
     def take_evaluation(self, evaluation: Evaluation) -> tuple[bool, dict[str, float]]:
         """Update the state by an evaluation.
@@ -211,9 +224,7 @@ class Trainer:
         snapshot = self._snapshot()  # before the updates: they run during collection
         scans, scan = self._planned()
         pending = self._start_updates(snapshot, scans, scan)
-        episodes = self.collector.collect(
-            lambda rng: self.method.act(snapshot, rng), self._episode_seeds()
-        )
+        episodes, dropped = self._collect(snapshot)
         for agent, state, metrics in pending:
             agent.state = state
             self._watch({name: float(value) for name, value in metrics.items()})
@@ -221,7 +232,7 @@ class Trainer:
             agent.blend(self.experiment.evaluate.ema_decay)
         self.notes.look(episodes)
         self._observe(self.buffer, store(self.buffer, self.method, episodes))
-        self._count(episodes, scans * scan)
+        self._count(episodes, scans * scan, dropped)
 
     def saved(self, repeat_evaluation: bool = False) -> dict[str, Any]:
         """The whole state as a pytree of arrays.
@@ -331,7 +342,18 @@ class Trainer:
                 rng = self._rng(STATISTICS, self._now.counters.cycle)
                 agent.observe(level.inputs(buffer, steps, rng))
 
-    def _count(self, episodes: list[Episode], updates: int) -> None:
+    def _collect(self, snapshot: Snapshot) -> tuple[list[Episode], int]:
+        """The episodes of this cycle, and the number of those that were dropped."""
+        failed, counters = self._failures.dropped, self._now.counters
+
+        def collect(numbers: range) -> list[Episode]:
+            seeds = [self._seed(TRAIN, number) for number in numbers]
+            begin = functools.partial(self.method.act, snapshot)
+            return self.collector.collect(begin, seeds, failed=failed)
+
+        return self._failures.replaced(collect, counters.episodes + counters.dropped)
+
+    def _count(self, episodes: list[Episode], updates: int, dropped: int) -> None:
         """Advance counters and metrics by one cycle."""
         steps, old = sum(e.length for e in episodes), self._now.counters
         random = old.steps < self.experiment.method.exploration.random_steps
@@ -339,7 +361,8 @@ class Trainer:
         if self.experiment.collect.updates_per == "step" and not random:
             owed = old.owed - updates + steps * self.experiment.collect.updates
         self._now.metrics.add_episodes(episodes)
-        counters = self._ends_at_goal.count(old.after(episodes, updates, owed), episodes)
+        after = old.after(episodes, updates, owed, dropped)
+        counters = self._ends_at_goal.count(after, episodes)
         self._now = self._now._replace(counters=counters)
 
     def _watch(self, metrics: dict[str, float]) -> None:
@@ -373,7 +396,3 @@ class Trainer:
     def _seed(self, stream: int, counter: int) -> int:
         sequence = np.random.SeedSequence([self.experiment.seed, stream, counter])
         return int(sequence.generate_state(1)[0] >> 1)  # 31 bits fit every environment
-
-    def _episode_seeds(self) -> list[int]:
-        first = self._now.counters.episodes
-        return [self._seed(TRAIN, first + i) for i in range(self.experiment.collect.episodes)]

@@ -29,6 +29,7 @@ class Notes:
         self._lines = list(simulator.notes)
         self._told = 0
         self._failure_lasts = failure_lasts
+        self._dropped = False
         self._rewards_differ = simulator.flat  # which stores its rewards
 
     def look(self, episodes: Sequence[Episode]) -> None:
@@ -46,6 +47,12 @@ class Notes:
         """The trainer has seen that episodes end at their goal."""
         if ENDS not in self._lines:
             self._lines.append(ENDS)
+
+    def dropped(self, failure: str) -> None:
+        """An episode was thrown away; only the first one is told."""
+        if not self._dropped:
+            self._dropped = True
+            self._lines.append(f"{failure}; this episode is dropped, as later ones that fail")
 
     def _compare(self, episode: Episode) -> None:
         """Compare the rewards of an episode with those that hindsight would give it."""

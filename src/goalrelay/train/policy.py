@@ -6,24 +6,27 @@ action = policy(observation)          # the dictionary (or array) that Gymnasium
 
 import functools
 import itertools
+import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
 
 import numpy as np
-from safetensors.numpy import load_file, save_file
 
 from goalrelay import learners, methods
 from goalrelay.data.interface import GOAL_KEYS, Actions, ImagePart, Interface, Part
 from goalrelay.data.rollout import Simulator
-from goalrelay.errors import UsageError
-from goalrelay.files import read_json, write_atomically, write_json
+from goalrelay.errors import Notice, UsageError, first_line
+from goalrelay.files import read_json, write_json
 from goalrelay.learners.networks import CONVOLUTIONS, MLP, Seen, features, kernel_shapes
 from goalrelay.learners.normalizer import Moments, normalize
 from goalrelay.methods.base import Act, Method
 from goalrelay.settings import from_dict, to_dict
-from goalrelay.tasks.goal_task import open_task
+from goalrelay.tasks.goal_task import check_trusted, open_task
+from goalrelay.train.tensors import CHECKSUM, checksum
+from goalrelay.train.tensors import read as read_tensors
+from goalrelay.train.tensors import write as write_tensors
 from goalrelay.types import (
     Array,
     BodyFrame,
@@ -40,7 +43,8 @@ from goalrelay.types import (
     Task,
 )
 
-FORMAT = 5
+FORMAT, WITHOUT_CHECKSUM = 6, 5
+"""Formats that are read; the files of the second one may lack a checksum."""
 BEST, LAST = "policy", "policy-last"
 
 
@@ -124,8 +128,14 @@ class Policy:
         arrays = {k: np.ascontiguousarray(v, np.float32) for k, v in tensors.items()}
         actions = self.interface.actions
         arrays |= {"action_low": actions.low, "action_high": actions.high}  # of the task's type
-        write_atomically(folder / f"{name}.safetensors", lambda path: save_file(arrays, path))
-        about = {
+        about = self._about()
+        check = {CHECKSUM: checksum(arrays, about)}  # beside the tensors: one file, one rename
+        write_tensors(folder / f"{name}.safetensors", arrays, check)
+        write_json(folder / f"{name}.json", about)
+
+    def _about(self) -> dict[str, Any]:
+        """The description in the JSON file."""
+        return {
             "format": FORMAT,
             "task": self.task,
             "task_options": list(self.task_options),
@@ -135,11 +145,14 @@ class Policy:
             "layers": [len(actor.weights) for actor in self.actors],
             "layer_norm": [bool(actor.gains) for actor in self.actors],
             **task_to_json(self.method.task),
-            "actions": [actions.shape, actions.choices, actions.first],
+            "actions": [
+                self.interface.actions.shape,
+                self.interface.actions.choices,
+                self.interface.actions.first,
+            ],
             "layouts": self.interface.layouts,
             "images": self.interface.images,
         }
-        write_json(folder / f"{name}.json", about)
 
 
 def load(path: str | Path) -> Policy:
@@ -152,10 +165,10 @@ def load(path: str | Path) -> Policy:
     about_file = stem.with_name(f"{stem.name}.json")
     tensor_file = stem.with_name(f"{stem.name}.safetensors")
     about = read_json(about_file)
-    if about.get("format") != FORMAT:
+    if about.get("format") not in (FORMAT, WITHOUT_CHECKSUM):
         raise UsageError(f"{about_file} is not a goalrelay policy of this version")
     try:
-        tensors = load_file(tensor_file)
+        tensors = _checked(tensor_file, about)
         learners.find(about["learner"])
         method = _method(about)
         return Policy(
@@ -173,7 +186,36 @@ def load(path: str | Path) -> Policy:
     except FileNotFoundError:
         raise UsageError(f"no such file: {tensor_file}") from None
     except Exception as error:  # safetensors has its own errors for damaged files
-        raise UsageError(f"cannot read the policy {tensor_file}: {error}") from error
+        raise UsageError(f"cannot read the policy {tensor_file}: {first_line(error)}") from error
+
+
+def load_to_run(path: str | Path, trust: bool) -> Policy:
+    """The policy of a path, whose task will be opened.
+
+    Raises:
+        UsageError: see `load`; or the task is of a module that only the file names, without trust.
+    """
+    policy = load(path)
+    check_trusted(policy.task, path, trust)
+    return policy
+
+
+def _checked(file: Path, about: dict[str, Any]) -> dict[str, np.ndarray]:
+    """The tensors of a file, by name.
+
+    Raises:
+        UsageError: they, or their description, are not those that were written.
+    """
+    tensors, metadata = read_tensors(file)
+    written = metadata.get(CHECKSUM)
+    if written is None and about["format"] == WITHOUT_CHECKSUM:
+        return tensors
+    if written != checksum(tensors, about):
+        raise UsageError(
+            f"{file} or {file.with_suffix('.json').name} beside it is damaged: the checksum of the "
+            "policy is another"
+        )
+    return tensors
 
 
 def open_fitting(policy: Policy, render_mode: str | None = None) -> Simulator:
@@ -334,5 +376,9 @@ def _stem(path: Path) -> Path:
         raise UsageError(f"no such run or policy: {path}")
     for name in (BEST, LAST):
         if (path / f"{name}.safetensors").exists():
+            if name == LAST:
+                warnings.warn(
+                    Notice(f"{path} has no best policy, its newest is used"), stacklevel=3
+                )
             return path / name
     raise UsageError(f"{path} holds no policy yet")

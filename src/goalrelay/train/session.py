@@ -9,6 +9,7 @@ import os
 import signal
 import threading
 import time
+import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -18,9 +19,10 @@ from typing import Any, TypedDict, Unpack
 import jax
 import numpy as np
 
-from goalrelay.data.rollout import Collector
-from goalrelay.errors import Diverged, TaskFailed, UsageError
+from goalrelay.data.collector import Collector
+from goalrelay.errors import Diverged, Notice, TaskFailed, UsageError, first_line
 from goalrelay.settings import suggest
+from goalrelay.tasks.goal_task import check_trusted, needs_trust
 from goalrelay.train import config as experiments
 from goalrelay.train.build import Described, finds_structure
 from goalrelay.train.config import AnyExperiment
@@ -35,7 +37,7 @@ from goalrelay.train.policy import (
     BEST,
     LAST,
     Policy,
-    load,
+    load_to_run,
     open_fitting,
     task_from_json,
     task_to_json,
@@ -120,10 +122,12 @@ def start(experiment: AnyExperiment, out: Path | None, observer: Observer) -> Re
         tracker(experiment.save.track)
     trainer = Trainer(experiment)  # before the folder is made: a refused task leaves no folder
     experiment = trainer.experiment  # with the values that depend on the task
-    folder = RunFolder.create(out or default_folder(experiment), experiment)
-    if finds_structure(experiment):
-        folder.set_structure(task_to_json(trainer.method.task))
-    return _Session(trainer, folder, observer).run()
+    folder = RunFolder(out or default_folder(experiment))
+    with folder.held():
+        folder.begin(experiment)
+        if finds_structure(experiment):
+            folder.set_structure(task_to_json(trainer.method.task))
+        return _Session(trainer, folder, observer).run()
 
 
 def resume(
@@ -133,6 +137,7 @@ def resume(
     minutes: float | None = None,
     until: float | None = None,
     observer: Observer | None = None,
+    trust: bool = False,
 ) -> Result:
     """Continue a run from its newest checkpoint; its curve is the one of an unbroken run.
 
@@ -142,30 +147,59 @@ def resume(
         minutes: a new total budget of minutes.
         until: a new success rate at which the run stops.
         observer: receives the progress; silent by default.
+        trust: import the module of the task that the run names, which runs its code.
 
     Raises:
-        UsageError: the folder is not a run folder, or none of its checkpoints can be read.
+        UsageError: the folder is not a run folder, none of its checkpoints can be read, or its
+            task is of a module that is not imported yet and not trusted.
         Diverged: learning diverged.
     """
     use_compilation_cache()
     folder = RunFolder.open(Path(run))
-    experiment = folder.resumable()
+    with folder.held():
+        same = steps is minutes is until is None
+        experiment = _extended(folder.resumable(), steps, minutes, until)
+        check_trusted(experiment.task, run, trust)
+        trainer = _restored(folder, experiment)
+        if same and trainer.finished(folder.last_row()):
+            more = "--steps N or --minutes M gives it a new budget"
+            warnings.warn(
+                Notice(f"{run} is finished, so only its last test is repeated; {more}"),
+                stacklevel=2,
+            )
+        return _Session(trainer, folder, observer or Observer()).run()
+
+
+def _extended(
+    experiment: AnyExperiment, steps: int | None, minutes: float | None, until: float | None
+) -> AnyExperiment:
+    """The experiment with another budget; see `resume`."""
     if steps is not None or minutes is not None:
         experiment = dataclasses.replace(experiment, steps=steps, episodes=None, minutes=minutes)
     if until is not None:
         experiment = dataclasses.replace(experiment, until=until)
     experiments.check(experiment)
+    return experiment
+
+
+def _restored(folder: RunFolder, experiment: AnyExperiment) -> Trainer:
+    """The trainer of a run as its newest checkpoint has it."""
     found = folder.structure()
     trainer = Trainer(experiment, None if found is None else Described(*task_from_json(found)))
     saved = folder.restore(trainer.saved())
     if saved is not None:
         trainer.restore(saved)
     folder.set_experiment(experiment)
-    return _Session(trainer, folder, observer or Observer()).run()
+    return trainer
 
 
 def evaluate(
-    path: str | Path, *, episodes: int = 100, seed: int = 0, threads: int = 2
+    path: str | Path,
+    *,
+    episodes: int = 100,
+    seed: int = 0,
+    threads: int = 2,
+    trust: bool = False,
 ) -> Evaluation:
     """Evaluate a saved policy without noise.
 
@@ -174,11 +208,13 @@ def evaluate(
         episodes: number of episodes.
         seed: of the episodes.
         threads: environments that run at the same time.
+        trust: import the module of the task that the policy names, which runs its code.
 
     Raises:
-        UsageError: the path has no policy, or its task is not installed or has other sizes now.
+        UsageError: the path has no policy, its task is not installed or has other sizes now, or is
+            of a module that is not imported yet and not trusted.
     """
-    policy = load(path)
+    policy = load_to_run(path, trust)
     collector = Collector(lambda: open_fitting(policy), threads)
     try:
         sequence = np.random.SeedSequence([seed, 2**16])  # distinct from the seeds of training
@@ -202,6 +238,16 @@ class _Session:
 
     def run(self) -> Result:
         """Train until the run stops; the folder can be resumed."""
+        try:
+            return self._run()
+        except OSError as error:  # of the folder: those of an environment are of an episode
+            where = error.filename or self.folder.path
+            reason = error.strerror or first_line(error)
+            raise UsageError(
+                f"{where} cannot be written: {reason}; the run stops, {self.folder.kept()}"
+            ) from error
+
+    def _run(self) -> Result:
         trainer = self.trainer
         self.observer.start(trainer, self.folder.path)
         self._tell()
@@ -217,14 +263,12 @@ class _Session:
                 self._save(repeat_evaluation=stop.reason != "interrupted")
         except TaskFailed as error:  # the cycle has changed nothing yet, but for an evaluation
             self._save(repeat_evaluation=trainer.evaluated)
+            trust = " --trust" if needs_trust(trainer.experiment.task) else ""
             raise TaskFailed(
-                f"{error}; the state before is saved: goalrelay resume {self.folder.path}"
+                f"{error}; the state before is saved: goalrelay resume {self.folder.path}{trust}"
             ) from error
         except Diverged as error:
-            raise Diverged(
-                f"learning diverged: {error}; the last good checkpoint is kept in "
-                f"{self.folder.path / 'checkpoint'}"
-            ) from None
+            raise Diverged(f"learning diverged: {error}; {self.folder.kept()}") from None
         finally:
             self.observer.close()
             self.logbook.close()
@@ -248,6 +292,8 @@ class _Session:
         is_best, means = self.trainer.take_evaluation(evaluation)
         position = {name: getattr(counters, name) for name in ("cycle", "episodes", "steps")}
         progress = position | {"updates": counters.updates}
+        if self.trainer.experiment.collect.bad_episodes == "drop":
+            progress["dropped"] = counters.dropped
         figures = evaluation._asdict()
         figures |= figures.pop("diagnosis")
         progress |= {f"eval_{name}": value for name, value in figures.items()}

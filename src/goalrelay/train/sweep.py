@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from goalrelay.errors import Diverged, UsageError
-from goalrelay.files import write_json
+from goalrelay.files import remove_unfinished, write_json
 from goalrelay.train import config as experiments
 from goalrelay.train import session
 from goalrelay.train.build import filled_in
@@ -89,6 +89,7 @@ def run(plan: Plan, out: Path, jobs: int, report: Callable[[Row], None]) -> list
         out.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise UsageError(f"--out {out} cannot be written: {error.strerror}") from error
+    remove_unfinished(out)
     finished = {key for key, row in done.items() if row.finished}
     open_runs = [p for p in plan.runs if (p.variant, p.experiment.seed) not in finished]
     if open_runs:
@@ -163,7 +164,7 @@ def _run(planned: Planned, plan: Plan, out: Path) -> Row:
         if cores:
             os.sched_setaffinity(0, cores)
         if (folder / "config.json").exists():
-            result = session.resume(folder)
+            result = session.resume(folder, trust=True)  # of the same task: see `_check_same`
         else:
             result = session.start(planned.experiment, folder, Observer())
         last = result.evaluation

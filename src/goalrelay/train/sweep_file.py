@@ -106,7 +106,7 @@ def load(path: Path) -> dict[str, Any]:
         plan = tomllib.loads(path.read_text())
     except FileNotFoundError:
         raise UsageError(f"no such file: {path}") from None
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+    except (OSError, ValueError, RecursionError) as error:  # of TOML, of UTF-8
         raise UsageError(f"cannot read {path}: {error}") from None
     for key in plan:
         if key not in KEYS:

@@ -1,0 +1,126 @@
+"""Environments in threads, that run episodes side by side; one that hangs is named.
+
+Results do not depend on the number of threads: episodes come in the order of their seeds.
+"""
+
+import threading
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future
+from concurrent.futures import wait as wait_for
+
+from goalrelay.data.rollout import Begin, Simulator, rollout
+from goalrelay.data.workers import Workers
+from goalrelay.errors import TaskFailed
+from goalrelay.types import Episode
+
+WATCH = 0.2
+"""Seconds between two looks at environments that may hang."""
+
+
+class Hangs(TaskFailed):
+    """A step of an environment takes too long; its thread cannot be used again."""
+
+
+class Collector:
+    """Environments that run episodes side by side, one a thread.
+
+    Each thread keeps its environment: what draws images with OpenGL is bound to its thread.
+
+    Args:
+        make_task: opens an environment.
+        threads: number of environments.
+        step_timeout: seconds that a step may take; None: any time.
+    """
+
+    def __init__(
+        self, make_task: Callable[[], Simulator], threads: int, step_timeout: float | None = None
+    ):
+        self._own = threading.local()
+        self._workers = Workers(threads, "collect")
+        gate, lock = threading.Barrier(threads), threading.Lock()
+
+        def open_own() -> Simulator:
+            gate.wait()  # so that no thread opens two
+            with lock:  # importing and registering is no work for several threads
+                self._own.task = make_task()
+            return self._own.task
+
+        jobs = [self._workers.start(open_own) for _ in range(threads)]
+        self._tasks = [job.result() for job in jobs]
+        self._step_timeout = step_timeout
+
+    def collect(
+        self,
+        begin: Begin,
+        seeds: Sequence[int],
+        evaluation: bool = False,
+        going: Callable[[int], bool] = lambda _: True,
+        failed: Callable[[TaskFailed], None] | None = None,
+    ) -> list[Episode]:
+        """One episode a seed, in the order of the seeds.
+
+        Args:
+            begin: who acts.
+            seeds: of the episodes.
+            evaluation: whether they are of evaluation, not of training.
+            going: called before each episode with the number of those that are done; once it is
+                false, no more begin, and there are fewer episodes than seeds.
+            failed: called for each episode that fails, in the order of the seeds, which is then
+                left out; None: the first one raises.
+
+        Raises:
+            TaskFailed: see `rollout`; or a step takes longer than it may.
+        """
+        done: list[int] = []
+
+        def run(seed: int) -> Episode | None:
+            if not going(len(done)):
+                return None
+            episode = rollout(self._own.task, begin, seed, evaluation)
+            done.append(seed)
+            return episode
+
+        jobs = [self._workers.start(lambda seed=seed: run(seed)) for seed in seeds]
+        episodes, stuck = [], True
+        try:
+            for job in jobs:
+                try:
+                    episodes.append(self._result(job))
+                except TaskFailed as error:
+                    stuck = isinstance(error, Hangs)
+                    if failed is None or stuck:
+                        raise
+                    failed(error)
+            stuck = False
+        finally:
+            for job in jobs:
+                job.cancel()
+            if not stuck:
+                wait_for(jobs)
+        return [episode for episode in episodes if episode is not None]
+
+    def _result(self, job: "Future[Episode | None]") -> Episode | None:
+        """The result of a job, when there is one.
+
+        Raises:
+            Hangs: a step of an environment takes longer than it may.
+        """
+        while self._step_timeout is not None and not wait_for([job], WATCH).done:
+            for task in self._tasks:
+                seed, step, began = task.moment
+                if began is not None and time.monotonic() - began > self._step_timeout:
+                    what = f"step {step}" if step else "the reset"
+                    raise Hangs(
+                        f"task '{task.id}' hangs: {what} of the episode with seed {seed} takes "
+                        f"longer than the {self._step_timeout:g} s of --collect.step-timeout"
+                    )
+        return job.result()
+
+    def close(self) -> None:
+        """Stop the threads and free the simulators; those that are in use are left alone."""
+        if any(task.moment.began is not None for task in self._tasks):
+            return  # after an interrupt or a hanging step: nobody can wait for it
+        self._workers.close()
+        for task in self._tasks:
+            task.close()

@@ -1,0 +1,48 @@
+"""Threads that do not keep a process alive: one that hangs in an environment does not stop its end.
+
+`concurrent.futures.ThreadPoolExecutor` waits for its threads when the interpreter ends.
+"""
+
+import queue
+import threading
+from collections.abc import Callable
+from concurrent.futures import Future
+from typing import Any
+
+
+class Workers:
+    """A few threads that do jobs in the order in which they were given."""
+
+    def __init__(self, count: int, name: str):
+        self._jobs: queue.SimpleQueue[tuple[Future[Any], Callable[[], Any]] | None] = (
+            queue.SimpleQueue()
+        )
+        self._threads = [
+            threading.Thread(target=self._work, name=f"{name}-{i}", daemon=True)
+            for i in range(count)
+        ]
+        for thread in self._threads:
+            thread.start()
+
+    def start(self, job: Callable[[], Any]) -> Future[Any]:
+        """Do a job when a thread is free."""
+        future: Future[Any] = Future()
+        self._jobs.put((future, job))
+        return future
+
+    def close(self) -> None:
+        """End the threads after the jobs that were given, and wait for them."""
+        for _ in self._threads:
+            self._jobs.put(None)
+        for thread in self._threads:
+            thread.join()
+
+    def _work(self) -> None:
+        while (given := self._jobs.get()) is not None:
+            future, job = given
+            if not future.set_running_or_notify_cancel():
+                continue
+            try:
+                future.set_result(job())
+            except BaseException as error:  # of an environment; who waits for the result gets it
+                future.set_exception(error)
