@@ -102,6 +102,24 @@ PRESETS: Mapping[str, Preset] = {
             "evaluate.ema_decay": 0.95,
         },
     ),
+    "images": Preset(
+        "For observations that are images: batches of 64, one critic, and goals as they are, so "
+        "that the policy sees what is achieved in the image alone (results/images).",
+        "ddpg",
+        {
+            "learner.hidden": (256, 256),
+            "learner.init": "glorot",
+            "learner.batch_size": 64,
+            "learner.polyak": 0.75,
+            "learner.target_interval": 0,
+            "learner.action_l2": 0.1,
+            "learner.clip_return": True,
+            "method.goal_frame": "world",
+            "collect.episodes": 2,
+            "collect.updates": 40,
+            "evaluate.ema_decay": 0.95,
+        },
+    ),
     "baselines": Preset(
         "OpenAI Baselines HER (ddpg 3x256, 40 updates of 256 a cycle, targets once a cycle); "
         "one rollout a cycle.",
