@@ -239,6 +239,8 @@ def _goal_task(name: str, options: tuple[str, ...] = ()) -> Simulator:
     task = open_task(name, options)
     if task.flat:
         raise UsageError(f"task '{name}' has no goals, and demonstrations are for tasks with goals")
+    if task.spec.image:
+        raise UsageError(f"task '{name}' shows images, which demonstrations do not hold")
     return task
 
 

@@ -72,6 +72,8 @@ def fitted(where: str, demonstration: Demonstration, task: Simulator) -> Episode
         UsageError: shapes or actions do not fit the task, or values are not finite.
     """
     spec = task.spec
+    if spec.image:
+        raise UsageError(f"task '{task.id}' shows images, which demonstrations do not hold")
     if task.calls.info:
         raise UsageError(
             f"the rewards of task '{task.id}' need info, which demonstrations do not have"

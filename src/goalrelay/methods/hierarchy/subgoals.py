@@ -104,6 +104,8 @@ def _check(config: Config, spec: Spec, columns: list[int]) -> None:
     size, is_ants = spec.observation_size, tuple(columns) == ANT_COLUMNS
     if spec.discrete:
         raise UsageError("the method hierarchy needs continuous actions")
+    if spec.image:
+        raise UsageError("the method hierarchy does not look at images; her, relay and flat do")
     if not columns:
         raise UsageError(
             "this task declares no position columns; name what sub-goals change: "
