@@ -104,7 +104,7 @@ class Single(Line):
         return float(-np.linalg.norm(achieved - desired))
 
     def compute_terminated(self, achieved: np.ndarray, desired: np.ndarray, info: Any) -> Any:
-        return bool(achieved[0] > 5)
+        return bool(achieved[0] > 0)
 
 
 class WrongAxis(Line):

@@ -83,8 +83,18 @@ def test_a_reward_of_single_goals_is_called_for_each_and_that_is_said(name: str)
 
 def test_an_end_for_single_goals_is_asked_for_each() -> None:
     task = open_task("stranger_tasks:Single-v0")
-    goals = np.array([[1.0], [6.0]], "f")
+    goals = np.array([[-1.0], [1.0]], "f")
     np.testing.assert_array_equal(task.terminal(goals, goals, np.ones(2, bool)), [False, True])
+
+
+def test_an_end_that_never_comes_is_not_asked_for() -> None:
+    class Endless(strangers.Line):
+        def compute_terminated(self, achieved: Any, desired: Any, info: Any) -> bool:
+            return False
+
+    task = opened(Endless)
+    assert task.calls.terminated is None
+    assert not task.notes
 
 
 def test_numbers_in_arrays_of_one_are_numbers() -> None:

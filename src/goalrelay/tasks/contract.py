@@ -171,6 +171,8 @@ def _terminated_call(simulator: Simulator, tried: Tried) -> tuple[Call | None, l
     single = _ask(simulator, "compute_terminated", "single", tried)
     if batch.values is not None and (single.values is None or not _disagree(batch, single)):
         return "batch", []
+    if single.values is not None and not single.values.any():
+        return None, []  # it ends nothing, not even at the goal itself (the stock robotics tasks)
     if single.values is not None:
         return "single", [_cost("compute_terminated", single)]
     return None, [f"compute_terminated {batch.complaint}; relabelled steps end where they ended"]
