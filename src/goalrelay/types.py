@@ -11,6 +11,7 @@ Shapes: L steps of an episode, B steps of a batch, O numbers of an observation, 
 action, D of a network input.
 """
 
+import math
 from collections.abc import Callable
 from typing import Any, Literal, NamedTuple, Protocol, TypeAlias
 
@@ -210,6 +211,8 @@ class Episode(NamedTuple):
     """Sum of the task's rewards, for the log only."""
     image: np.ndarray = NO_IMAGE
     """[L + 1, H, W, C] uint8; of any size 0: none"""
+    success_ever: float = math.nan
+    """1 or 0: success at any step; NaN: unknown"""
 
     @property
     def length(self) -> int:

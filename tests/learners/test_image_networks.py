@@ -1,6 +1,7 @@
 """The image encoder: by a slow reference, alike on both kinds of array, learned by each network."""
 
 import itertools
+from typing import Any
 
 import jax
 import numpy as np
@@ -89,7 +90,8 @@ def test_every_learner_changes_its_encoder(name: str) -> None:
         name, normalized = "", np.ones(2, bool)
         spec = SPEC._replace(discrete=discrete)
 
-    agent = Agent(Level(), learner, config, Imitation(), jax.random.key(0))  # type: ignore[arg-type]
+    level: Any = Level()
+    agent = Agent(level, learner, config, Imitation(), jax.random.key(0))
     rng, images = np.random.default_rng(0), some_images(32).reshape(4, 8, *SHAPE)
     numbers = rng.normal(size=(4, 8, 2)).astype(np.float32)
     action = rng.integers(3, size=(4, 8)) if discrete else rng.uniform(-1, 1, (4, 8, 3))

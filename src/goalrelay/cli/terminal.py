@@ -124,6 +124,8 @@ def describe(evaluation: Evaluation) -> str:
             f"success {evaluation.success:.2f} (95% {evaluation.low:.2f}-{evaluation.high:.2f}, "
             f"{evaluation.episodes} episodes)"
         )
+    if evaluation.success_ever > evaluation.success:
+        parts.append(f"at any step {evaluation.success_ever:.2f}")
     parts.append(f"return {evaluation.mean_return:.1f}")
     if not math.isnan(evaluation.distance):
         parts.append(f"distance {evaluation.distance:.3f}")

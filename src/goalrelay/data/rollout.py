@@ -5,6 +5,7 @@ it. So results do not depend on how many threads there are, and a resumed run co
 MuJoCo's `mj_step` releases the interpreter lock, so threads suffice.
 """
 
+import math
 import threading
 import time
 from collections.abc import Callable, Mapping
@@ -194,6 +195,13 @@ class Simulator:
             return float(reward >= self.spec.reward_range[1])
         return float("nan")
 
+    def succeeds(self, info: dict[str, Any], reward: float) -> bool:
+        """Whether a step within an episode succeeds; what it says of that may be of any type."""
+        try:
+            return self.success(info, False, reward) > 0
+        except (UsageError, TypeError, ValueError):
+            return False
+
     def reports_success(self) -> bool:
         """Whether the task says if an episode succeeded; tried on random steps of one."""
         if self._sparse and self.spec.reward_range is not None:
@@ -256,7 +264,7 @@ def rollout(task: Simulator, begin: Begin, seed: int, evaluation: bool = False) 
     rng = np.random.default_rng([seed, 1])  # not the stream the environment draws from
     steps, actions, rewards = [], [], []
     terminated = truncated = False
-    total, info = 0.0, {}
+    total, info, ever = 0.0, {}, False
     act = begin(rng)
     try:
         task.moment = Moment(seed, 0, time.monotonic())
@@ -268,6 +276,7 @@ def rollout(task: Simulator, begin: Begin, seed: int, evaluation: bool = False) 
             rewards.append(reward)
             total += reward
             steps.append(observation)
+            ever = ever or task.succeeds(info, reward)
         success = task.success(info, terminated, rewards[-1])
     except (Exception, SystemExit) as error:  # environments of users can do anything
         what = f"SystemExit: {error}" if isinstance(error, SystemExit) else error
@@ -287,4 +296,5 @@ def rollout(task: Simulator, begin: Begin, seed: int, evaluation: bool = False) 
         terminal=terminated,
         success=success,
         total_reward=total,
+        success_ever=success if math.isnan(success) else float(ever),
     )

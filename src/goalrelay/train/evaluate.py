@@ -29,6 +29,8 @@ class Evaluation(NamedTuple):
     """Mean Euclidean distance between achieved and desired goal at the last timestep."""
     diagnosis: dict[str, float]
     """See `diagnose`."""
+    success_ever: float = math.nan
+    """Fraction of episodes with success at any step."""
 
     @property
     def score(self) -> float:
@@ -87,9 +89,9 @@ def summarize(episodes: Sequence[Episode], spec: Spec) -> Evaluation:
         ]
         distance = float(np.mean(gaps))
     mean_return = float(np.mean([e.total_reward for e in episodes]))
-    return Evaluation(
-        len(episodes), success, low, high, mean_return, distance, diagnose(episodes, spec)
-    )
+    diagnosis = diagnose(episodes, spec)
+    ever = float(np.mean([e.success_ever for e in episodes]))
+    return Evaluation(len(episodes), success, low, high, mean_return, distance, diagnosis, ever)
 
 
 def evaluate(

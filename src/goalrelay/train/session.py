@@ -296,6 +296,7 @@ class _Session:
             progress["dropped"] = counters.dropped
         figures = evaluation._asdict()
         figures |= figures.pop("diagnosis")
+        del figures["success_ever"]  # the curve is of the last step
         progress |= {f"eval_{name}": value for name, value in figures.items()}
         self.logbook.write(progress | means, position | self._speeds(counters))
         if is_best:
