@@ -170,8 +170,8 @@ def q_value(critic: MLP, inputs: Array, action: Array) -> Array:
 
 def _joined(first: Array, second: Array) -> Array:
     """[..., N], [..., M] -> [..., N + M]"""
-    join = np.concatenate if isinstance(first, np.ndarray) else jnp.concatenate
-    return join([first, second], axis=-1)
+    plain = isinstance(first, np.ndarray) and isinstance(second, np.ndarray)
+    return (np if plain else jnp).concatenate([first, second], axis=-1)
 
 
 def to_numpy(tree: Array) -> Array:
