@@ -240,6 +240,8 @@ class _Session:
         """Train until the run stops; the folder can be resumed."""
         try:
             return self._run()
+        except ConnectionError:  # of a pipe that is read no more, or of a tracker
+            raise
         except OSError as error:  # of the folder: those of an environment are of an episode
             where = error.filename or self.folder.path
             reason = error.strerror or first_line(error)
