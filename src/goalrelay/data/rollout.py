@@ -185,7 +185,7 @@ class Simulator:
         ]
         return observation._replace(achieved=np.concatenate([observation.achieved, *parts]))
 
-    def success(self, info: dict[str, Any], terminated: bool, reward: float) -> float:
+    def success(self, info: dict[str, Any], reward: float) -> float:
         """1 or 0 for the last step; NaN if the task does not define success."""
         for key in SUCCESS_KEYS:
             if key in info:
@@ -268,7 +268,7 @@ def rollout(task: Simulator, begin: Begin, seed: int, evaluation: bool = False) 
             rewards.append(reward)
             total += reward
             steps.append(observation)
-        success = task.success(info, terminated, rewards[-1])
+        success = task.success(info, rewards[-1])
     except (Exception, SystemExit) as error:  # environments of users can do anything
         what = f"SystemExit: {error}" if isinstance(error, SystemExit) else error
         where = f"task '{task.id}' failed in the episode with seed {seed}, step {len(actions)}"

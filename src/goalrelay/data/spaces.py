@@ -1,10 +1,4 @@
-"""Gymnasium's spaces -> how they are converted (`interface.Interface`), or why they do not fit.
-
-Box, MultiBinary          their numbers, row by row
-Discrete, MultiDiscrete   each number one-hot; as actions, one number for each combination
-Dict                      its entries one after the other, in the order of the space
-images                    stay images, channels last; several become one with all their channels
-"""
+"""Gymnasium's spaces -> how they are converted (see `interface`), or why they do not fit."""
 
 import math
 from typing import Any
