@@ -6,6 +6,7 @@ import multiprocessing
 import os
 import shutil
 import socket
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -115,6 +116,22 @@ def test_two_processes_cannot_write_in_one_folder(tmp_path: Path) -> None:
     who = f"process {os.getpid()} on {socket.gethostname()} since 2"
     assert all(text.startswith(f"{run} is in use by {who}") for text in seen) and len(seen) == 2
     assert not (run / "lock").exists()
+
+
+def test_a_run_that_is_refused_leaves_no_environments(
+    tmp_path: Path, small_run: session.Result
+) -> None:
+    run, before = tmp_path / "r", set(threading.enumerate())
+    shutil.copytree(small_run.folder, run)
+    (run / "progress.csv").write_text("cycle\nmany\n")
+    for make in (
+        lambda: goalrelay.train("her", POINT, episodes=1, out=run, settings=SMALL),
+        lambda: session.resume(run, steps=10_000),
+    ):
+        with pytest.raises(UsageError):
+            make()
+    left = [one for one in set(threading.enumerate()) - before if one.name.startswith("collect")]
+    assert not left
 
 
 def hold_and_die(folder: Path) -> None:
