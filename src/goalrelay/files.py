@@ -30,7 +30,7 @@ def remove_unfinished(*folders: Path) -> None:
     """Remove what killed processes left half written; nobody else may write in the folders."""
     for folder in folders:
         for file in folder.glob(".*"):
-            if UNFINISHED.fullmatch(file.name):
+            if UNFINISHED.fullmatch(file.name) and file.is_file():
                 file.unlink(missing_ok=True)
 
 

@@ -315,6 +315,20 @@ def test_a_lasting_failure_is_paid_for_at_every_step_to_come() -> None:
     assert reached.reward[2] == 0
 
 
+def test_a_failure_is_not_paid_with_rewards_above_0_for_ever() -> None:
+    def alive(achieved: np.ndarray, desired: np.ndarray) -> np.ndarray:
+        return 2 + reward(achieved, desired)
+
+    buffer, task = (
+        filled([3, 2]),
+        TASK._replace(reward=alive, spec=SPEC._replace(reward_range=None)),
+    )
+    lasts = stage_objective(task, whole(SPEC), 0.9)._replace(failure_lasts=True)
+    got = relabelled(buffer, buffer.steps(), GoalRule("none", 0.0), of=lasts)
+    assert buffer.failed[got.next_row].tolist() == [False, False, True, False, False]
+    np.testing.assert_array_equal(got.reward, np.full(5, 1.0, np.float32))
+
+
 @pytest.mark.parametrize(
     ("reached", "terminal", "expected"),
     [

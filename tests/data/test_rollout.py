@@ -1,10 +1,14 @@
 """An episode is what happened: observed, done and achieved, in order, from a seed alone."""
 
+import threading
+import time
+
 import numpy as np
 import pytest
 
 from goalrelay.data.collector import Collector
-from goalrelay.data.rollout import Begin, rollout
+from goalrelay.data.rollout import Begin, Simulator, rollout
+from goalrelay.errors import TaskFailed, UsageError
 from goalrelay.methods.exploration import random_action
 from goalrelay.tasks.goal_task import open_task
 from goalrelay.types import Observation, Spec
@@ -82,3 +86,50 @@ def test_a_crash_names_the_task_and_the_episode() -> None:
 
     with pytest.raises(RuntimeError, match=r"PointReach-v0' failed .* seed 9, step 0: the arm"):
         rollout(task, lambda _: crash, seed=9)
+
+
+def test_where_one_environment_cannot_be_opened_the_others_are_freed() -> None:
+    opened: list[Simulator] = []
+    closed = threading.Event()
+
+    def make() -> Simulator:
+        if opened:
+            raise UsageError("no second licence")
+        opened.append(open_task(POINT))
+        opened[0].close = closed.set
+        return opened[0]
+
+    before = set(threading.enumerate())
+    with pytest.raises(UsageError, match="no second licence"):
+        Collector(make, 2)
+    assert closed.wait(5)
+    for thread in set(threading.enumerate()) - before:
+        thread.join(5)
+        assert not thread.is_alive()
+
+
+def test_a_failure_does_not_wait_for_an_environment_that_hangs() -> None:
+    release, hangs = threading.Event(), threading.Event()
+
+    def make() -> Simulator:
+        task = open_task(POINT)
+
+        def reset(seed: int, evaluation: bool = False) -> Observation:
+            if seed == 2:
+                hangs.set()
+                release.wait(60)
+            assert hangs.wait(60)
+            raise ValueError("the arm fell off")
+
+        task.reset = reset
+        return task
+
+    collector = Collector(make, 2, step_timeout=0.2)
+    began = time.monotonic()
+    try:
+        with pytest.raises(TaskFailed, match="seed 1, step 0: the arm fell off"):
+            collector.collect(at_random(open_task(POINT).spec), [1, 2])
+        collector.close()
+        assert time.monotonic() - began < 20
+    finally:
+        release.set()

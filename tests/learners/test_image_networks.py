@@ -1,6 +1,7 @@
 """The image encoder: by a slow reference, alike on both kinds of array, learned by each network."""
 
 import itertools
+import math
 from typing import Any
 
 import jax
@@ -35,11 +36,13 @@ def slow_features(net: MLP, image: np.ndarray) -> np.ndarray:
     x = image.astype(float) / 127.5 - 1
     for kernel, offset in zip(net.kernels, net.offsets, strict=True):
         side = kernel.shape[0]
-        rows, columns = x.shape[0] // side, x.shape[1] // side
+        rows, columns = math.ceil(x.shape[0] / side), math.ceil(x.shape[1] / side)
+        padded = np.zeros((rows * side, columns * side, x.shape[2]))
+        padded[: x.shape[0], : x.shape[1]] = x
         out = np.zeros((rows, columns, len(offset)))
         for i in range(rows):
             for j in range(columns):
-                patch = x[side * i : side * (i + 1), side * j : side * (j + 1)]
+                patch = padded[side * i : side * (i + 1), side * j : side * (j + 1)]
                 out[i, j] = np.maximum(np.tensordot(patch, kernel, 3) + offset, 0)
         x = out
     return x.reshape(-1)

@@ -12,6 +12,7 @@ import stranger_tasks as strangers
 from goalrelay.data.rollout import Simulator
 from goalrelay.errors import UsageError
 from goalrelay.tasks.goal_task import open_task
+from goalrelay.tasks.inspect.report import report
 
 
 def image_space(*shape: int) -> spaces.Box:
@@ -138,3 +139,15 @@ def test_the_point_is_where_it_is_seen() -> None:
         place = np.array([2 * columns.mean() / side - 1, 1 - 2 * rows.mean() / side])
         np.testing.assert_allclose(place, seen.achieved, atol=0.1)
     task.close()
+
+
+def test_inspect_says_that_there_is_an_image() -> None:
+    about = report(open_task("goalrelay/PointReachImage-v0"), 100, 0)
+    assert about["observation"] == [{"name": "image", "fact": "32 x 32 x 3"}]
+
+
+def test_a_small_board_is_numbers() -> None:
+    board = image_space(4, 5)
+    task = showing(board, lambda _: counted(board))
+    assert not task.spec.image
+    np.testing.assert_array_equal(task.reset(0).observation, counted(board).reshape(-1))

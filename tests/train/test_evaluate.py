@@ -93,3 +93,9 @@ def test_a_centimetre_is_movement_even_if_the_object_comes_back(
 def test_a_task_without_stages_has_no_diagnosis() -> None:
     assert diagnose([ended(0.0, [0.0], [1.0])], PLAIN) == {}
     assert diagnosed(PLAIN) == []
+
+
+def test_an_episode_that_does_not_tell_counts_as_failed_where_others_tell() -> None:
+    told, silent = ended(1.0, [0.0], [0.0]), ended(math.nan, [0.0], [0.0])
+    assert summarize([told, silent], PLAIN).success == 0.5
+    assert math.isnan(summarize([silent, silent], PLAIN).success)

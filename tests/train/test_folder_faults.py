@@ -6,6 +6,7 @@ import multiprocessing
 import os
 import shutil
 import socket
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -73,6 +74,17 @@ def test_a_folder_that_is_gone_stops_the_run_in_one_line(tmp_path: Path) -> None
     assert not run.exists()
 
 
+def test_a_broken_connection_is_no_fault_of_the_folder(tmp_path: Path) -> None:
+    def broken() -> None:
+        raise BrokenPipeError(errno.EPIPE, os.strerror(errno.EPIPE))
+
+    with pytest.raises(BrokenPipeError):
+        goalrelay.train(
+            "her", POINT, episodes=9, out=tmp_path / "r", settings=OFTEN, observer=At(3, broken)
+        )
+    assert session.resume(tmp_path / "r").episodes == 9
+
+
 def test_a_folder_that_may_not_be_written_is_refused(
     tmp_path: Path, small_run: session.Result, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -106,6 +118,22 @@ def test_two_processes_cannot_write_in_one_folder(tmp_path: Path) -> None:
     assert not (run / "lock").exists()
 
 
+def test_a_run_that_is_refused_leaves_no_environments(
+    tmp_path: Path, small_run: session.Result
+) -> None:
+    run, before = tmp_path / "r", set(threading.enumerate())
+    shutil.copytree(small_run.folder, run)
+    (run / "progress.csv").write_text("cycle\nmany\n")
+    for make in (
+        lambda: goalrelay.train("her", POINT, episodes=1, out=run, settings=SMALL),
+        lambda: session.resume(run, steps=10_000),
+    ):
+        with pytest.raises(UsageError):
+            make()
+    left = [one for one in set(threading.enumerate()) - before if one.name.startswith("collect")]
+    assert not left
+
+
 def hold_and_die(folder: Path) -> None:
     os._exit(0 if lock._taken(folder / "lock") else 1)
 
@@ -125,6 +153,21 @@ def test_a_lock_that_a_child_of_a_dead_process_has_open_is_taken_over(tmp_path: 
         (tmp_path / "lock").write_text(json.dumps({"pid": 2**22 + 1, "host": socket.gethostname()}))
         with lock.held(tmp_path):
             pass
+
+
+def test_a_lock_that_is_removed_while_it_is_taken_is_taken_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write = os.write
+
+    def removed(handle: int, text: bytes) -> int:
+        monkeypatch.undo()
+        (tmp_path / "lock").unlink()  # by another process, which has read of a dead holder
+        return write(handle, text)
+
+    monkeypatch.setattr(lock.os, "write", removed)
+    with lock.held(tmp_path):
+        assert json.loads((tmp_path / "lock").read_text())["pid"] == os.getpid()
 
 
 def test_a_lock_of_another_host_holds_where_a_file_system_has_no_locks(
@@ -154,10 +197,11 @@ def test_what_a_killed_process_left_is_removed_and_nothing_else(
     kept = [".hidden", "notes.txt", ".gitignore", ".my.csv"]
     for name in (*left, *kept):
         (run / name).write_text("half")
+    (run / ".tmpDir123").mkdir(exist_ok=False)
     with pytest.warns(Notice, match=r"is finished, so only its last test is repeated; --steps N"):
         session.resume(run)
     assert not [name for name in left if (run / name).exists()]
-    assert all((run / name).exists() for name in kept)
+    assert all((run / name).exists() for name in (*kept, ".tmpDir123"))
     assert cycles(run / "checkpoint")
 
 

@@ -14,6 +14,7 @@ from goalrelay.demos.dataset import Demonstration
 from goalrelay.demos.load import fitted
 from goalrelay.errors import UsageError
 from goalrelay.tasks.goal_task import open_task
+from goalrelay.train.policy import open_fitting
 
 TASK = "goalrelay/PointReachImage-v0"
 SETTINGS: dict[str, Any] = SMALL | {"learner.batch_size": 8, "collect.updates": 4}
@@ -46,6 +47,15 @@ def test_a_policy_acts_on_what_the_environment_shows(tmp_path: Path) -> None:
     assert not np.array_equal(policy(white), action), "it looks at the image"
     moved = {**seen, "achieved_goal": seen["achieved_goal"] + 0.5}
     np.testing.assert_array_equal(policy(moved), action)  # the preset shows it goals alone
+
+
+def test_images_of_another_size_are_refused_with_both_sizes(tmp_path: Path) -> None:
+    policy = goalrelay.load(run(tmp_path / "r", 4).folder)
+    spec = policy.spec._replace(image=(48, 32, 3))
+    task = policy.method.task._replace(spec=spec)
+    policy.method.task = task
+    with pytest.raises(UsageError, match=r"images of 48 x 32 x 3; task .* images of 32 x 32 x 3"):
+        open_fitting(policy)
 
 
 def test_a_damaged_encoder_is_refused(tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 """What is begun can be gone on with: sweeps of every kind, runs that were stopped early."""
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -8,7 +9,7 @@ import pytest
 import goalrelay
 from goalrelay.errors import UsageError
 from goalrelay.report.bands import grouped, read_runs
-from goalrelay.train import sweep, sweep_file
+from goalrelay.train import checkpoint, session, sweep, sweep_file, tensors
 from goalrelay.train.counters import Counters
 from goalrelay.train.observer import Observer
 
@@ -59,6 +60,20 @@ def test_a_run_has_a_checkpoint_before_its_first_cycle(tmp_path: Path) -> None:
             observer=Killed(),
         )
     assert goalrelay.resume(tmp_path).episodes == 2
+
+
+def test_a_run_of_a_version_that_counted_no_failures_is_resumed(
+    small_run: session.Result, tmp_path: Path
+) -> None:
+    run = tmp_path / "run"
+    shutil.copytree(small_run.folder, run)
+    for file in (run / "checkpoint").iterdir():
+        arrays = checkpoint.read(file)
+        del arrays["['buffer']['failed']"], arrays["['counters']['dropped']"]
+        about = {"format": checkpoint.FORMAT, tensors.CHECKSUM: tensors.checksum(arrays)}
+        tensors.write(file, arrays, about)
+    more = small_run.steps + 100
+    assert goalrelay.resume(run, steps=more).steps >= more
 
 
 @pytest.mark.parametrize("head", ["learner", "method", "preset", "method_name"])

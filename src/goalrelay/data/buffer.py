@@ -207,7 +207,6 @@ class ReplayBuffer:
         Raises:
             UsageError: it is of a task with other sizes.
         """
-        saved = {"failed": np.zeros(len(saved["weight"]), bool), **saved}  # older ones lack it
         for name in self._names:
             has, needs = saved[name].shape[1:], getattr(self, name).shape[1:]
             if has != needs:

@@ -3,6 +3,8 @@
 Results do not depend on the number of threads: episodes come in the order of their seeds.
 """
 
+import contextlib
+import functools
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -47,7 +49,13 @@ class Collector:
             return self._own.task
 
         jobs = [self._workers.start(open_own) for _ in range(threads)]
-        self._tasks = [job.result() for job in jobs]
+        try:
+            self._tasks = [job.result() for job in jobs]
+        except BaseException:  # nobody waits for the others, which may hang while they open
+            self._workers.end()
+            for job in jobs:
+                job.add_done_callback(_close_opened)
+            raise
         self._step_timeout = step_timeout
 
     def collect(
@@ -81,41 +89,50 @@ class Collector:
             done.append(seed)
             return episode
 
-        jobs = [self._workers.start(lambda seed=seed: run(seed)) for seed in seeds]
-        episodes, stuck = [], True
+        jobs = [self._workers.start(functools.partial(run, seed)) for seed in seeds]
         try:
-            for job in jobs:
-                try:
-                    episodes.append(self._result(job))
-                except TaskFailed as error:
-                    stuck = isinstance(error, Hangs)
-                    if failed is None or stuck:
-                        raise
-                    failed(error)
-            stuck = False
-        finally:
-            for job in jobs:
-                job.cancel()
-            if not stuck:
-                wait_for(jobs)
+            episodes = [self._result(job, failed) for job in jobs]
+        except BaseException as error:
+            running = [job for job in jobs if not job.cancel()]
+            if isinstance(error, TaskFailed) and not isinstance(error, Hangs):
+                with contextlib.suppress(Hangs):  # the first failure is told
+                    for job in running:
+                        self._wait(job)
+            raise
         return [episode for episode in episodes if episode is not None]
 
-    def _result(self, job: "Future[Episode | None]") -> Episode | None:
-        """The result of a job, when there is one.
+    def _result(
+        self, job: "Future[Episode | None]", failed: Callable[[TaskFailed], None] | None
+    ) -> Episode | None:
+        """The episode of a job; None: there is none. See `collect`."""
+        self._wait(job)
+        try:
+            return job.result()
+        except TaskFailed as error:
+            if failed is None:
+                raise
+            failed(error)
+        return None
+
+    def _wait(self, job: "Future[Episode | None]") -> None:
+        """Wait until a job is done.
 
         Raises:
             Hangs: a step of an environment takes longer than it may.
         """
-        while self._step_timeout is not None and not wait_for([job], WATCH).done:
+        most = self._step_timeout
+        if most is None:
+            wait_for([job])
+            return
+        while not wait_for([job], WATCH).done:
             for task in self._tasks:
                 seed, step, began = task.moment
-                if began is not None and time.monotonic() - began > self._step_timeout:
+                if began is not None and time.monotonic() - began > most:
                     what = f"step {step}" if step else "the reset"
                     raise Hangs(
                         f"task '{task.id}' hangs: {what} of the episode with seed {seed} takes "
-                        f"longer than the {self._step_timeout:g} s of --collect.step-timeout"
+                        f"longer than the {most:g} s of --collect.step-timeout"
                     )
-        return job.result()
 
     def close(self) -> None:
         """Stop the threads and free the simulators; those that are in use are left alone."""
@@ -124,3 +141,9 @@ class Collector:
         self._workers.close()
         for task in self._tasks:
             task.close()
+
+
+def _close_opened(job: "Future[Simulator]") -> None:
+    """Free the simulator that a job has opened."""
+    if job.exception() is None:
+        job.result().close()

@@ -244,7 +244,7 @@ def entry(raw: Any, path: tuple[str, ...]) -> Any:
     """What an observation has at these keys.
 
     Raises:
-        UsageError: nothing.
+        UsageError: it has none of them.
     """
     try:
         for key in path:

@@ -74,8 +74,9 @@ class Objective(NamedTuple):
     ends_at_goal: bool = False
     """Whether episodes end where the goal is reached, which the terminal rule does not say."""
     failure_lasts: bool = False
-    """Whether an end without success counts as if its last reward went on forever. Else a task
-    whose rewards are negative teaches to fail early, since no more of them follow."""
+    """Whether an end without success counts as if its last reward, where it is negative, went on
+    forever. Else a task whose rewards are negative teaches to fail early, since no more of them
+    follow. Rewards above 0 stop with the episode, which is loss enough."""
 
 
 def future(
@@ -163,9 +164,10 @@ def relabel(
     else:
         ended = objective.terminal(reached, next_goal, ended)
     if objective.failure_lasts:
-        lost = ended & buffer.failed[next_row]
-        lost &= ~objective.success(reached, next_goal)
-        reward = np.where(lost, reward / (1 - objective.gamma), reward).astype(np.float32)
+        lost = ended & buffer.failed[next_row] & (reward < 0)
+        if lost.any():
+            lost &= ~objective.success(reached, next_goal)
+            reward = np.where(lost, reward / (1 - objective.gamma), reward).astype(np.float32)
     discount = np.full(count, objective.gamma, np.float32) * ~ended
     return Transitions(goal, next_goal, hindsight, reward, discount, next_row)
 

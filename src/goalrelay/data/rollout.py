@@ -186,11 +186,14 @@ class Simulator:
         ]
         return observation._replace(achieved=np.concatenate([observation.achieved, *parts]))
 
-    def success(self, info: dict[str, Any], terminated: bool, reward: float) -> float:
+    def success(self, info: dict[str, Any], reward: float) -> float:
         """1 or 0 for the last step; NaN if the task does not define success."""
         for key in SUCCESS_KEYS:
             if key in info:
-                return number(info[key], key)
+                value = number(info[key], key)
+                if value < 0 or value > 1:
+                    raise UsageError(f"the environment's {key} is {value:g}, and should be 1 or 0")
+                return value
         if self._sparse and self.spec.reward_range is not None:
             return float(reward >= self.spec.reward_range[1])
         return float("nan")
@@ -198,7 +201,7 @@ class Simulator:
     def succeeds(self, info: dict[str, Any], reward: float) -> bool:
         """Whether a step within an episode succeeds; what it says of that may be of any type."""
         try:
-            return self.success(info, False, reward) > 0
+            return self.success(info, reward) > 0
         except (UsageError, TypeError, ValueError):
             return False
 
@@ -277,7 +280,7 @@ def rollout(task: Simulator, begin: Begin, seed: int, evaluation: bool = False) 
             total += reward
             steps.append(observation)
             ever = ever or task.succeeds(info, reward)
-        success = task.success(info, terminated, rewards[-1])
+        success = task.success(info, rewards[-1])
     except (Exception, SystemExit) as error:  # environments of users can do anything
         what = f"SystemExit: {error}" if isinstance(error, SystemExit) else error
         where = f"task '{task.id}' failed in the episode with seed {seed}, step {len(actions)}"

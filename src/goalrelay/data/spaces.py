@@ -1,10 +1,4 @@
-"""Gymnasium's spaces -> how they are converted (`interface.Interface`), or why they do not fit.
-
-Box, MultiBinary          their numbers, row by row
-Discrete, MultiDiscrete   each number one-hot; as actions, one number for each combination
-Dict                      its entries one after the other, in the order of the space
-images                    stay images, channels last; several become one with all their channels
-"""
+"""Gymnasium's spaces -> how they are converted (see `interface`), or why they do not fit."""
 
 import math
 from typing import Any
@@ -120,7 +114,11 @@ def layout_of(space: Any, path: tuple[str, ...]) -> Layout:
 
 
 def _is_image(space: Any) -> bool:
-    return isinstance(space, spaces.Box) and space.dtype == np.uint8 and len(space.shape) in (2, 3)
+    if not isinstance(space, spaces.Box) or space.dtype != np.uint8:
+        return False
+    if len(space.shape) == 2:  # a small board is numbers
+        return min(space.shape) >= SMALLEST
+    return len(space.shape) == 3
 
 
 def actions_of(space: Any) -> Actions:

@@ -30,10 +30,14 @@ class Workers:
         self._jobs.put((future, job))
         return future
 
-    def close(self) -> None:
-        """End the threads after the jobs that were given, and wait for them."""
+    def end(self) -> None:
+        """Let the threads end after the jobs that were given."""
         for _ in self._threads:
             self._jobs.put(None)
+
+    def close(self) -> None:
+        """End the threads after the jobs that were given, and wait for them."""
+        self.end()
         for thread in self._threads:
             thread.join()
 

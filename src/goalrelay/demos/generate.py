@@ -97,7 +97,7 @@ def play(task: Simulator, act: Controller, seed: int, stop: Stop | None = None) 
         observation, reward, terminated, truncated, info = task.env.step(action)
         timesteps.append(parts(observation))
         rewards.append(one_number(reward, "reward"))
-        success.append(task.success(info, bool(terminated), rewards[-1]))
+        success.append(task.success(info, rewards[-1]))
     return Demonstration(
         *(np.stack(part) for part in zip(*timesteps, strict=True)),
         action=np.stack(actions),

@@ -35,7 +35,7 @@ def succeeded(demonstration: Demonstration, task: Simulator) -> float:
     """1 or 0: success at the last step; NaN: the task does not report success."""
     if not np.isnan(demonstration.success[-1]):
         return float(demonstration.success[-1])
-    return task.success({}, demonstration.terminated, float(demonstration.reward[-1]))
+    return task.success({}, float(demonstration.reward[-1]))
 
 
 def fitted_all(

@@ -83,10 +83,15 @@ class MLP(NamedTuple):
 
 
 def patches(x: Array, side: int) -> Array:
-    """Patches that do not overlap: [B, H, W, C] -> [B, H // side, W // side, side * side * C]."""
+    """Patches that do not overlap, zeros beyond the edges.
+
+    [B, H, W, C] -> [B, ceil(H / side), ceil(W / side), side * side * C]
+    """
     count, height, width, channels = x.shape
-    rows, columns = height // side, width // side
-    x = x[:, : rows * side, : columns * side]
+    rows, columns = -(-height // side), -(-width // side)
+    if (rows * side, columns * side) != (height, width):
+        beyond = ((0, 0), (0, rows * side - height), (0, columns * side - width), (0, 0))
+        x = (np if isinstance(x, np.ndarray) else jnp).pad(x, beyond)
     x = x.reshape(count, rows, side, columns, side, channels).swapaxes(2, 3)
     return x.reshape(count, rows, columns, side * side * channels)
 
@@ -97,7 +102,7 @@ def features(image: tuple[int, ...]) -> int:
         return 0
     height, width = image[:2]
     for side, _ in CONVOLUTIONS:
-        height, width = height // side, width // side
+        height, width = -(-height // side), -(-width // side)
     return height * width * CONVOLUTIONS[-1][1]
 
 

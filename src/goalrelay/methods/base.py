@@ -89,7 +89,7 @@ class Method(ABC):
     priority: PriorityName = "uniform"
     """How steps are weighed when they are stored."""
     failure_lasts: bool = False
-    """Whether an end without success counts as if its last reward went on forever."""
+    """Whether an end without success lasts, see `data.relabel.Objective`."""
 
     def __init__(self, config: MethodConfig, task: Task, gamma: float):
         """Build a method.

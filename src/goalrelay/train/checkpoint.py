@@ -23,7 +23,7 @@ KEPT = 2
 """Number of checkpoints that are kept."""
 FORMAT = "goalrelay checkpoint 1"
 ENDING = ".safetensors"
-LATER = {"['counters']['dropped']"}
+LATER = {"['counters']['dropped']", "['buffer']['failed']"}
 """What checkpoints of earlier versions lack: it is as in a new run."""
 
 

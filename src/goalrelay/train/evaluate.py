@@ -79,7 +79,10 @@ def _gap(episode: Episode, stage: Stage) -> np.ndarray:
 
 def summarize(episodes: Sequence[Episode], spec: Spec) -> Evaluation:
     """The figures of finished episodes."""
-    success = float(np.mean([e.success for e in episodes]))
+    reported = np.array([e.success for e in episodes])
+    if not np.isnan(reported).all():  # an episode that does not tell counts as one that failed
+        reported = np.nan_to_num(reported)
+    success = float(reported.mean())
     low = high = distance = float("nan")
     if not math.isnan(success):
         low, high = wilson(success * len(episodes), len(episodes))

@@ -48,11 +48,12 @@ def _taken(file: Path) -> int:
             if free is False or (free is None and _holder(file)):
                 _refuse_if_alive(file)
                 file.unlink(missing_ok=True)  # a child of a dead process still has it open
-            elif _is_still(file, handle):
+            else:
                 about = {"pid": os.getpid(), "host": socket.gethostname(), "since": _now()}
                 os.ftruncate(handle, 0)
                 os.write(handle, json.dumps(about).encode())
-                return handle
+                if _is_still(file, handle):  # who still read of a dead holder may have removed it
+                    return handle
         except BaseException:
             os.close(handle)
             raise

@@ -12,8 +12,10 @@ from goalrelay.types import Episode
 
 ENDS = "episodes end where they reach their goal; so do steps that reach a hindsight goal"
 MOVING = "goals move within episodes: the goal of the last step decides about success"
-
-FAILS = "episodes can end without success; such an end counts as if its last reward went on forever"
+FAILS = (
+    "episodes can end without success; such an end counts as if its last reward, where it is "
+    "negative, went on forever"
+)
 
 
 class Notes:

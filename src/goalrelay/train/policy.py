@@ -232,6 +232,7 @@ def open_fitting(policy: Policy, render_mode: str | None = None) -> Simulator:
     then, now = (
         f"{spec.observation_size} numbers in the observation, {spec.goal_size} in the goal, "
         f"{spec.action_size} {'actions' if spec.discrete else 'in the action'}"
+        + (f", images of {' x '.join(map(str, spec.image))}" if spec.image else "")
         for spec in (policy.spec, task.spec)
     )
     if then != now:
@@ -370,7 +371,7 @@ def _symmetry(values: Any) -> Symmetry:
 
 def _stem(path: Path) -> Path:
     """Path of a policy's two files, without ending."""
-    if path.suffix in (".safetensors", ".json"):
+    if path.suffix in (".safetensors", ".json") and not path.is_dir():
         return path.with_suffix("")
     if not path.exists():
         raise UsageError(f"no such run or policy: {path}")

@@ -11,7 +11,7 @@ import threading
 import time
 import warnings
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from types import FrameType
 from typing import Any, TypedDict, Unpack
@@ -42,6 +42,9 @@ from goalrelay.train.policy import (
     task_from_json,
     task_to_json,
 )
+
+SIGNALS = [signal.SIGINT, signal.SIGTERM, *([signal.SIGHUP] if hasattr(signal, "SIGHUP") else [])]
+"""What stops a run: Ctrl-C, `kill`, and a terminal that closes (not on Windows)."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -120,14 +123,14 @@ def start(experiment: AnyExperiment, out: Path | None, observer: Observer) -> Re
     use_compilation_cache()
     if experiment.save.track != "none":
         tracker(experiment.save.track)
-    trainer = Trainer(experiment)  # before the folder is made: a refused task leaves no folder
-    experiment = trainer.experiment  # with the values that depend on the task
-    folder = RunFolder(out or default_folder(experiment))
-    with folder.held():
-        folder.begin(experiment)
-        if finds_structure(experiment):
-            folder.set_structure(task_to_json(trainer.method.task))
-        return _Session(trainer, folder, observer).run()
+    with closing(Trainer(experiment)) as trainer:  # first: a refused task leaves no folder
+        experiment = trainer.experiment  # with the values that depend on the task
+        folder = RunFolder(out or default_folder(experiment))
+        with folder.held():
+            folder.begin(experiment)
+            if finds_structure(experiment):
+                folder.set_structure(task_to_json(trainer.method.task))
+            return _Session(trainer, folder, observer).run()
 
 
 def resume(
@@ -160,14 +163,22 @@ def resume(
         same = steps is minutes is until is None
         experiment = _extended(folder.resumable(), steps, minutes, until)
         check_trusted(experiment.task, run, trust)
-        trainer = _restored(folder, experiment)
-        if same and trainer.finished(folder.last_row()):
-            more = "--steps N or --minutes M gives it a new budget"
-            warnings.warn(
-                Notice(f"{run} is finished, so only its last test is repeated; {more}"),
-                stacklevel=2,
+        if experiment.save.track != "none" and not trust:
+            raise UsageError(
+                f"{run} sends its figures to {experiment.save.track}, under your account there; "
+                "if you trust it, add --trust"
             )
-        return _Session(trainer, folder, observer or Observer()).run()
+        found = folder.structure()
+        described = None if found is None else Described(*task_from_json(found))
+        with closing(Trainer(experiment, described)) as trainer:
+            _restore(trainer, folder)
+            if same and trainer.finished(folder.last_row()):
+                more = "--steps N or --minutes M gives it a new budget"
+                warnings.warn(
+                    Notice(f"{run} is finished, so only its last test is repeated; {more}"),
+                    stacklevel=2,
+                )
+            return _Session(trainer, folder, observer or Observer()).run()
 
 
 def _extended(
@@ -182,15 +193,13 @@ def _extended(
     return experiment
 
 
-def _restored(folder: RunFolder, experiment: AnyExperiment) -> Trainer:
-    """The trainer of a run as its newest checkpoint has it."""
-    found = folder.structure()
-    trainer = Trainer(experiment, None if found is None else Described(*task_from_json(found)))
+def _restore(trainer: Trainer, folder: RunFolder) -> None:
+    """Bring a trainer to where the newest checkpoint of its run is."""
+    experiment = trainer.experiment
     saved = folder.restore(trainer.saved())
     if saved is not None:
         trainer.restore(saved)
     folder.set_experiment(experiment)
-    return trainer
 
 
 def evaluate(
@@ -240,6 +249,8 @@ class _Session:
         """Train until the run stops; the folder can be resumed."""
         try:
             return self._run()
+        except ConnectionError:  # of a pipe that is read no more, or of a tracker
+            raise
         except OSError as error:  # of the folder: those of an environment are of an episode
             where = error.filename or self.folder.path
             reason = error.strerror or first_line(error)
@@ -272,7 +283,6 @@ class _Session:
         finally:
             self.observer.close()
             self.logbook.close()
-            trainer.close()
         return self._result(stop)
 
     def _result(self, stop: Stop) -> Result:
@@ -339,7 +349,7 @@ def use_compilation_cache() -> None:
 
 @contextmanager
 def _interruptible() -> Iterator[Any]:
-    """Ctrl-C and SIGTERM stop the run after the cycle; a second one stops it at once.
+    """Ctrl-C, SIGTERM and SIGHUP stop the run after the cycle; a second one stops it at once.
 
     Yields:
         a function that returns whether the run is to stop.
@@ -354,7 +364,8 @@ def _interruptible() -> Iterator[Any]:
             raise KeyboardInterrupt
         requested.set()
 
-    before = {s: signal.signal(s, request) for s in (signal.SIGINT, signal.SIGTERM)}
+    heard = [s for s in SIGNALS if signal.getsignal(s) is not signal.SIG_IGN]  # nohup ignores one
+    before = {s: signal.signal(s, request) for s in heard}
     try:
         yield requested.is_set
     finally:

@@ -23,7 +23,7 @@ def report(simulator: Simulator, steps: int, seed: int) -> dict[str, Any]:
     return {
         "task": simulator.id,
         "contract": [line._asdict() for line in contract(simulator, seed)],
-        "observation": [line._asdict() for line in _columns(simulator, found)],
+        "observation": [line._asdict() for line in _observation(simulator, found)],
         "goal": [line._asdict() for line in _goals(simulator, found)],
         "motion": [line._asdict() for line in _motion(found)],
         "not_sure": list(found.doubts),
@@ -42,6 +42,13 @@ def text(about: dict[str, Any]) -> str:
         lines += ["", "not sure", *(f"  {doubt}" for doubt in about["not_sure"])]
     lines += ["", "to declare it, paste this into a module" if about["module"] else ADVICE]
     return "\n".join([*lines, "", about["module"]] if about["module"] else lines)
+
+
+def _observation(simulator: Simulator, found: Inspection) -> list[Line]:
+    """The image and the columns of the observation."""
+    size, image = simulator.spec.observation_size, simulator.spec.image
+    lines = [Line("image", " x ".join(map(str, image)))] * bool(image)
+    return [*lines, *_columns(simulator, found)] if size else lines
 
 
 def _columns(simulator: Simulator, found: Inspection) -> list[Line]:
