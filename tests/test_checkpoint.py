@@ -123,3 +123,19 @@ def test_a_checkpoint_of_an_older_version_is_refused_in_one_line(folder: Path) -
     with pytest.raises(UsageError, match="was saved by an older version") as error:
         restore(folder, state(0.0))
     assert len(str(error.value).splitlines()) == 1
+
+
+@pytest.mark.parametrize("kind", [MemoryError, PermissionError])
+def test_what_cannot_be_read_for_now_is_kept(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, kind: type[Exception]
+) -> None:
+    for cycle in (1, 2):
+        save(folder, cycle, state(cycle))
+
+    def refuse(*_: Any) -> None:
+        raise kind
+
+    monkeypatch.setattr(checkpoint, "read", refuse)
+    with pytest.raises(UsageError, match=r"2\.safetensors cannot be read now"):
+        restore(folder, state(0.0))
+    assert cycles(folder) == [1, 2]

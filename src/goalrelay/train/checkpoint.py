@@ -64,6 +64,8 @@ def restore(folder: Path, like: Any) -> Any | None:
         file = folder / f"{cycle}{ENDING}"
         try:
             restored = unflattened(read(file), like)
+        except (MemoryError, PermissionError) as error:  # the file may be whole
+            raise UsageError(f"{file} cannot be read now: {first_line(error)}") from error
         except Exception as error:  # of what kind depends on the damage
             reasons.append(first_line(error)[:200])
             damaged.append(file)
