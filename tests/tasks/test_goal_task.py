@@ -85,7 +85,7 @@ def test_a_users_goal_task_works_by_module_and_id() -> None:
         ("TwoSizes", "goals of one size"),
         ("Tuples", "Box, Discrete, MultiDiscrete and MultiBinary fit"),
         ("Unbounded", "unbounded actions"),
-        ("Picture", "Box spaces of one or two dimensions"),
+        ("Picture", "images from 16 x 16 to 256 x 256 fit"),
         ("NoGoal", "needs observation, achieved_goal and desired_goal"),
         ("Broken", "could not be made: no such mesh"),
         ("Endless", "has no time limit"),

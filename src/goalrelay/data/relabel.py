@@ -126,25 +126,10 @@ def relabel(
         rule: how often which kind of goal is given.
         rng: decides who is relabelled, and to what.
     """
-    stage, count = objective.stage, len(steps.row)
+    stage = objective.stage
     span = np.minimum(objective.horizon, steps.length - steps.time)  # steps in each transition
     next_row = steps.row + span
-    goal = pursued(buffer, stage, steps.row)
-    replaced = np.zeros(count, bool)
-    hindsight = np.zeros(count, bool)
-    if rule.strategy != "none":
-        hindsight = rng.random(count) < rule.ratio
-        rows = STRATEGIES[rule.strategy](buffer, steps, span, rng)
-        if steps.goal_row is not None:
-            rows = np.where(steps.goal_row >= 0, steps.goal_row, rows)
-        goal[hindsight] = achieved(buffer, stage, rows[hindsight])[:, : goal.shape[1]]
-        replaced |= hindsight
-    if rule.actual:
-        actual = rng.random(count) < rule.actual
-        others = buffer.sample(int(actual.sum()), rng).row
-        goal[actual] = pursued(buffer, stage, others)
-        hindsight &= ~actual
-        replaced |= actual
+    goal, replaced, hindsight = _given_goals(buffer, steps, stage, rule, span, rng)
 
     def goal_after(rows: np.ndarray) -> np.ndarray:
         """The goals [B, G] at later rows. A given goal stays; the task may move its own."""
@@ -168,8 +153,35 @@ def relabel(
         if lost.any():
             lost &= ~objective.success(reached, next_goal)
             reward = np.where(lost, reward / (1 - objective.gamma), reward).astype(np.float32)
-    discount = np.full(count, objective.gamma, np.float32) * ~ended
+    discount = np.full(len(ended), objective.gamma, np.float32) * ~ended
     return Transitions(goal, next_goal, hindsight, reward, discount, next_row)
+
+
+def _given_goals(
+    buffer: ReplayBuffer,
+    steps: Steps,
+    stage: Stage,
+    rule: GoalRule,
+    span: np.ndarray,
+    rng: np.random.Generator,
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Goals [B, G] of steps, which are not those that they pursued, and which are hindsight's."""
+    goal, count = pursued(buffer, stage, steps.row), len(steps.row)
+    replaced, hindsight = np.zeros(count, bool), np.zeros(count, bool)
+    if rule.strategy != "none":
+        hindsight = rng.random(count) < rule.ratio
+        rows = STRATEGIES[rule.strategy](buffer, steps, span, rng)
+        if steps.goal_row is not None:
+            rows = np.where(steps.goal_row >= 0, steps.goal_row, rows)
+        goal[hindsight] = achieved(buffer, stage, rows[hindsight])[:, : goal.shape[1]]
+        replaced |= hindsight
+    if rule.actual:
+        actual = rng.random(count) < rule.actual
+        others = buffer.sample(int(actual.sum()), rng).row
+        goal[actual] = pursued(buffer, stage, others)
+        hindsight &= ~actual
+        replaced |= actual
+    return goal, replaced, hindsight
 
 
 def whole(spec: Spec) -> Stage:

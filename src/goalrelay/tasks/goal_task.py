@@ -163,7 +163,8 @@ def open_task(
     elif name not in gymnasium.registry:
         register_stock()
     if name not in gymnasium.registry:
-        hint = "" if module else f"; a task of another package needs its module, PACKAGE:{name}"
+        known = module or name.startswith("goalrelay/")
+        hint = "" if known else f"; a task of another package needs its module, PACKAGE:{name}"
         raise UsageError(f"unknown task '{task_id}'{_suggested(module, name)}{hint}")
     arguments = _parse_options(options)
     steps = arguments.get("max_episode_steps", 1)  # Gymnasium's own, of every task
