@@ -322,3 +322,24 @@ def test_info_that_rewards_need_is_kept_with_each_step(name: str) -> None:
     np.testing.assert_allclose(again, -gaps - [1, 2, 0, 1, 2, 0], rtol=1e-5)
     # of a goal alone, whatever is asked: as if nothing had happened
     np.testing.assert_allclose(task.reward(episode.desired, episode.desired), 0, atol=1e-6)
+
+
+@pytest.mark.parametrize("part", ["reset", "symmetries"])
+def test_an_environment_that_fails_late_in_the_checks_is_one_line(part: str) -> None:
+    class Late(strangers.Line):
+        resets = 0
+
+        def reset(self, **given: Any) -> Any:
+            self.resets += 1
+            if part == "reset" and self.resets > 6:
+                raise RuntimeError("no more")
+            return super().reset(**given)
+
+        @property
+        def symmetries(self) -> Any:
+            if part == "symmetries":
+                raise RuntimeError("no more")
+            return ()
+
+    with pytest.raises(UsageError, match=r"Own-v0.*no more"):
+        opened(Late)

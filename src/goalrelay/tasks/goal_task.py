@@ -52,8 +52,19 @@ def simulator_of(env: gymnasium.Env[Any, Any], task_id: str) -> Simulator:
         task_id: for messages, and to look up a declared structure.
 
     Raises:
-        UsageError: the environment does not fit the goal contract, or its declaration is wrong.
+        UsageError: the environment fails, does not fit the goal contract, or its declaration is
+            wrong.
     """
+    try:
+        return _checked_simulator(env, task_id)
+    except UsageError:
+        raise
+    except Exception as error:  # environments of users can raise anything, anywhere
+        raise UsageError(f"task '{task_id}' cannot be run: {first_line(error)}") from error
+
+
+def _checked_simulator(env: gymnasium.Env[Any, Any], task_id: str) -> Simulator:
+    """See `simulator_of`; the environment's own errors pass."""
     spec, notes = read_spec(env, task_id)
     bare = Simulator(env, task_id, spec)
     calls, more_notes = check_contract(bare)
