@@ -251,7 +251,7 @@ def test_a_report_says_where_its_figures_come_from() -> None:
         return {line["name"]: line["fact"] for part in parts for line in about[part]}
 
     maze, two = facts("goalrelay/PointMaze-v0"), facts(TWO)
-    assert maze["success"].startswith("not told by the reward; within ")
+    assert maze["success"].startswith("the reward does not show the distance; ")
     assert maze["declared"].startswith("position columns 0, 1; a sub-goal range")
     assert two["success"] == "within 0.05, measured by the reward"
     assert two["0-2"].startswith("position of hand: the first position that follows the actions; ")

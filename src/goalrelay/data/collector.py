@@ -95,7 +95,7 @@ class Collector:
         except BaseException as error:
             running = [job for job in jobs if not job.cancel()]
             if isinstance(error, TaskFailed) and not isinstance(error, Hangs):
-                with contextlib.suppress(Hangs):  # the first failure is told
+                with contextlib.suppress(Hangs):  # the first failure is the one to report
                     for job in running:
                         self._wait(job)
             raise

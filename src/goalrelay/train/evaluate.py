@@ -80,7 +80,7 @@ def _gap(episode: Episode, stage: Stage) -> np.ndarray:
 def summarize(episodes: Sequence[Episode], spec: Spec) -> Evaluation:
     """The figures of finished episodes."""
     reported = np.array([e.success for e in episodes])
-    if not np.isnan(reported).all():  # an episode that does not tell counts as one that failed
+    if not np.isnan(reported).all():  # an episode without a report counts as failed
         reported = np.nan_to_num(reported)
     success = float(reported.mean())
     low = high = distance = float("nan")

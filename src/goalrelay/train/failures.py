@@ -16,7 +16,7 @@ class Failures:
 
     Args:
         experiment: says whether they are dropped.
-        notes: the first one that is dropped is told here.
+        notes: get a line about the first episode that is dropped.
     """
 
     def __init__(self, experiment: AnyExperiment, notes: Notes):

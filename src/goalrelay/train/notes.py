@@ -51,7 +51,7 @@ class Notes:
             self._lines.append(ENDS)
 
     def dropped(self, failure: str) -> None:
-        """An episode was thrown away; only the first one is told."""
+        """Add a line about an episode that was thrown away, if it is the first one."""
         if not self._dropped:
             self._dropped = True
             self._lines.append(f"{failure}; this episode is dropped, as later ones that fail")

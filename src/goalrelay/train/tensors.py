@@ -1,4 +1,4 @@
-"""Safetensors files, and one number that tells whether they are what was written."""
+"""Safetensors files, and a checksum that shows whether they are what was written."""
 
 import hashlib
 import json

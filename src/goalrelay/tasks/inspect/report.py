@@ -115,12 +115,12 @@ def _goals(simulator: Simulator, found: Inspection) -> list[Line]:
 
 
 def _success(simulator: Simulator, found: Inspection) -> str:
-    """At what distance from its goal the task counts as reached, and who says so."""
+    """At what distance from its goal the task counts as reached, and how that was found."""
     near, motion = found.structure.stages[-1].switch, found.motion
     achieved = simulator.reset(SEED).achieved if motion is None else motion.starts.achieved[0]
     goal = motion.objects[-1].goal if motion and motion.objects else range(len(achieved))
     if success_distance(simulator, achieved, goal) is None:
-        return f"not told by the reward; within {near:g} is assumed"
+        return f"the reward does not show the distance; {near:g} is assumed"
     return f"within {near:g}, measured by the reward"
 
 
