@@ -13,6 +13,8 @@ from goalrelay.cli import main
 from goalrelay.demos.dataset import Demonstration
 from goalrelay.demos.load import fitted
 from goalrelay.errors import UsageError
+from goalrelay.methods.relay.config import Config
+from goalrelay.methods.relay.fit import chosen_symmetries
 from goalrelay.tasks.goal_task import open_task
 from goalrelay.train.policy import open_fitting
 
@@ -79,6 +81,16 @@ def test_demonstrations_of_images_are_refused(
     words = ["demos", "generate", TASK, "--out", str(tmp_path / "d")]
     assert main.main(words) == 2
     assert "images" in capsys.readouterr().err
+
+
+def test_a_mirror_named_for_images_is_refused() -> None:
+    task = open_task("FetchReach-v4").task
+    assert len(chosen_symmetries(Config(), task)) > 0
+    seen = task._replace(spec=task.spec._replace(image=(32, 32, 3)))
+    assert not chosen_symmetries(Config(), seen)
+    named = Config(symmetry_augmentation=(task.symmetries[0].name,))
+    with pytest.raises(UsageError, match="none is used with images"):
+        chosen_symmetries(named, seen)
 
 
 def test_a_hierarchy_over_images_is_refused(tmp_path: Path) -> None:

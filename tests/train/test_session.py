@@ -372,6 +372,21 @@ def test_trackers_get_every_row(tmp_path: Path, user_module: Path) -> None:
     assert calls[-1] == "finish"
 
 
+def test_a_tracker_that_only_the_run_names_needs_trust(tmp_path: Path, user_module: Path) -> None:
+    (user_module / "trackio.py").write_text("def init(*_, **k): pass\nlog = finish = init\n")
+    run = tmp_path / "r"
+    settings = SMALL | {"save.track": "trackio"}
+    ended = goalrelay.train("her", POINT, steps=125, out=run, settings=settings)
+    assert ended.resume_needs_trust
+    del sys.modules["trackio"]
+    with pytest.raises(UsageError, match=r"figures to trackio.* --trust"):
+        goalrelay.resume(run, steps=250)
+    assert "trackio" not in sys.modules
+    goalrelay.resume(run, steps=250, trust=True)
+    assert "trackio" in sys.modules
+    del sys.modules["trackio"]
+
+
 def test_a_missing_tracker_is_named(tmp_path: Path) -> None:
     settings = SMALL | {"save.track": "wandb"}
     with pytest.raises(UsageError, match=r"goalrelay\[track\]"):

@@ -188,6 +188,7 @@ def _report(result: session.Result, quiet: bool) -> int:
             f"everything is in {folder}"
         )
         then = "resume" if interrupted else "evaluate"
-        trust = " --trust" if needs_trust(result.policy.task) else ""
+        for_task = needs_trust(result.policy.task)
+        trust = " --trust" if (result.resume_needs_trust if interrupted else for_task) else ""
         print(f"{'go on with' if interrupted else 'then'}: goalrelay {then} {folder}{trust}")
     return 130 if interrupted else 0

@@ -210,7 +210,7 @@ def check_trusted(task_id: str, named_in: object, trust: bool, how: str = "add -
         task_id: in the file.
         named_in: the file.
         trust: whether the person trusts it.
-        how: the person says so.
+        how: what the person has to do for that, in words.
 
     Raises:
         UsageError: the module is of nobody's choice, and is not imported yet.

@@ -43,8 +43,8 @@ from goalrelay.train.policy import (
     task_to_json,
 )
 
-SIGNALS = [signal.SIGINT, signal.SIGTERM, *([signal.SIGHUP] if hasattr(signal, "SIGHUP") else [])]
-"""What stops a run: Ctrl-C, `kill`, and a terminal that closes (not on Windows)."""
+SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+"""What stops a run: Ctrl-C, `kill`, and a terminal that closes."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -62,6 +62,8 @@ class Result:
     """The last evaluation."""
     policy: Policy = dataclasses.field(repr=False)
     """The newest policy; the best policy is in the folder."""
+    resume_needs_trust: bool = False
+    """Whether `resume` needs `trust`: for the module of the task, or for a tracker."""
 
 
 class Options(TypedDict, total=False):
@@ -181,6 +183,10 @@ def resume(
             return _Session(trainer, folder, observer or Observer()).run()
 
 
+def _resume_needs_trust(experiment: AnyExperiment) -> bool:
+    return needs_trust(experiment.task) or experiment.save.track != "none"
+
+
 def _extended(
     experiment: AnyExperiment, steps: int | None, minutes: float | None, until: float | None
 ) -> AnyExperiment:
@@ -274,7 +280,7 @@ class _Session:
                 self._save(repeat_evaluation=stop.reason != "interrupted")
         except TaskFailed as error:  # the cycle has changed nothing yet, but for an evaluation
             self._save(repeat_evaluation=trainer.evaluated)
-            trust = " --trust" if needs_trust(trainer.experiment.task) else ""
+            trust = " --trust" if _resume_needs_trust(trainer.experiment) else ""
             raise TaskFailed(
                 f"{error}; the state before is saved: goalrelay resume {self.folder.path}{trust}"
             ) from error
@@ -295,6 +301,7 @@ class _Session:
             counters.seconds,
             stop.evaluation,
             self.trainer.policy(),
+            _resume_needs_trust(self.trainer.experiment),
         )
 
     def _evaluated(self, policy: Policy, evaluation: Evaluation) -> None:

@@ -70,15 +70,15 @@ def chosen_symmetries(config: Config, task: Task) -> list[Symmetry]:
     Raises:
         UsageError: the task declares no such symmetry.
     """
-    if task.spec.image:  # an image is not mirrored with the numbers
-        return []
+    usable = () if task.spec.image else task.symmetries  # images are not mirrored with the numbers
     if config.symmetry_augmentation == ("all",):
-        return list(task.symmetries)
-    known = {symmetry.name: symmetry for symmetry in task.symmetries}
+        return list(usable)
+    known = {symmetry.name: symmetry for symmetry in usable}
     for name in config.symmetry_augmentation:
         if name not in known:
             declared = ", ".join(known) or "none"
             raise UsageError(
                 f"--method.symmetry-augmentation: this task declares {declared}, not {name}"
+                f"{' (none is used with images)' if task.spec.image else ''}"
             )
     return [known[name] for name in config.symmetry_augmentation]
