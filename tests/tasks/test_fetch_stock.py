@@ -1,5 +1,6 @@
 """Our Fetch tasks are the stock ones, faster: same numbers for the same seed and actions."""
 
+import importlib.metadata
 import os
 import subprocess
 import sys
@@ -244,3 +245,15 @@ def test_our_tasks_are_opened_by_their_ids() -> None:
         task = open_task(f"goalrelay/{name}-v0")
         assert task.spec.horizon == 50
         task.close()
+
+
+def test_a_mujoco_that_stock_tasks_cannot_use_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*words: object, **options: object) -> None:
+        raise AssertionError
+
+    monkeypatch.setattr(importlib.metadata, "version", lambda package: "4.0.0")
+    monkeypatch.setattr(gymnasium, "make", refuse)
+    with pytest.raises(UsageError, match=r"does not work with mujoco 4.0.0: pip install"):
+        open_task("FetchReach-v4")
+    with pytest.raises(UsageError, match=r"could not be made: AssertionError$"):
+        open_task("goalrelay/FetchReach-v0")

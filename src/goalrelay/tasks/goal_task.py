@@ -31,7 +31,7 @@ from goalrelay.tasks import column_kinds, differences, fetch_stages, stock
 from goalrelay.tasks.contract import check_contract, reward_range
 from goalrelay.tasks.reward_trial import tried
 from goalrelay.tasks.specification import read_spec
-from goalrelay.tasks.stock import register_stock
+from goalrelay.tasks.stock import register_stock, too_new_for_stock
 from goalrelay.tasks.structure import TaskStructure, find_structure
 from goalrelay.tasks.structure_checks import check_structure
 from goalrelay.types import Observation, Spec, Symmetry
@@ -193,6 +193,7 @@ def open_task(
         reason, hint = first_line(error), ""
         if render_mode is not None and "render_mode" in reason:
             hint = f"; to be filmed it must take render_mode='{render_mode}'"
+        hint = hint or too_new_for_stock(str(gymnasium.spec(name).entry_point))
         raise UsageError(f"task '{task_id}' could not be made: {reason}{hint}") from error
     return simulator_of(env, task_id)
 

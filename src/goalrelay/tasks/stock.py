@@ -2,6 +2,7 @@
 
 import contextlib
 import importlib
+import importlib.metadata
 import io
 import os
 import warnings
@@ -25,6 +26,9 @@ FAMILIES = {
 }
 """First part of an id -> description, for `goalrelay tasks`."""
 
+NEWEST = (3, 11)
+"""MuJoCo's newest version with which gymnasium-robotics 1.4.2 builds its Fetch and hand tasks."""
+
 
 def about(task_id: str) -> str | None:
     """The description of a stock task, or None for an id of no known family."""
@@ -45,6 +49,22 @@ def register_stock() -> None:
         with contextlib.redirect_stderr(io.StringIO()):  # prints a notice about other tasks
             gymnasium_robotics = _import_robotics()
         gymnasium.register_envs(gymnasium_robotics)
+
+
+def too_new_for_stock(entry_point: str) -> str:
+    """A hint for a stock task that could not be made with a MuJoCo beyond `NEWEST`; else nothing.
+
+    Args:
+        entry_point: of the task, `package.module:Class`.
+    """
+    installed = importlib.metadata.version("mujoco")
+    version = tuple(int(part) for part in installed.split(".")[:2])
+    if not entry_point.startswith("gymnasium_robotics") or version <= NEWEST:
+        return ""
+    return (
+        f"; gymnasium-robotics does not work with mujoco {installed}: "
+        "pip install 'mujoco<3.10' (tasks of goalrelay/ work with both)"
+    )
 
 
 def _import_robotics() -> Any:
