@@ -22,7 +22,7 @@ RUNS: dict[str, tuple[str, str, int]] = {
     "hierarchy": ("hierarchy", CORRIDOR, 50),
 }
 """Method, task, and steps of an episode."""
-EPISODES, KILLS = 60, 10
+EPISODES, KILLS = 60, 34
 CHILD = """
 import sys
 sys.path.insert(0, sys.argv[1])
