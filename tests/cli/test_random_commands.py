@@ -64,7 +64,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     small = {name: value for name, value in SMALL.items() if name != "save.tensorboard"}
     session.train("her", TASKS[0], episodes=2, out="run", settings=small)
     (inside / "sweep.toml").write_text(f'method = "her"\ntask = "{TASKS[0]}"\nseeds = [0]\n')
-    monkeypatch.setattr(session, "run_loop", lambda *parts: Stop("budget", None))
+    monkeypatch.setattr(session, "run_loop", lambda *_: Stop("budget", None))
     return inside
 
 

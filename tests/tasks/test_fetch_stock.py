@@ -251,7 +251,7 @@ def test_a_mujoco_that_stock_tasks_cannot_use_is_named(monkeypatch: pytest.Monke
     def refuse(*words: object, **options: object) -> None:
         raise AssertionError
 
-    monkeypatch.setattr(importlib.metadata, "version", lambda package: "4.0.0")
+    monkeypatch.setattr(importlib.metadata, "version", lambda _: "4.0.0")
     monkeypatch.setattr(gymnasium, "make", refuse)
     with pytest.raises(UsageError, match=r"does not work with mujoco 4.0.0: pip install"):
         open_task("FetchReach-v4")
