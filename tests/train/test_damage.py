@@ -16,7 +16,7 @@ from goalrelay.errors import UsageError
 from goalrelay.report import curves
 from goalrelay.train import session
 
-CUTS, FLIPS = 20, 20
+CUTS, FLIPS = 50, 20
 Damage = tuple[str, str, bytes]
 """A file, what happened to it, and its content then."""
 WITHOUT_CHECKSUM = ("config.json", "progress.csv", "timing.csv")
