@@ -103,8 +103,17 @@ class Agent:
         state, metrics = run_cycle(rule, state, self.moments(), batches, key)
         return state, {self._name + name: value for name, value in metrics.items()}
 
-    def blend(self, decay: float) -> None:
-        """Update the running mean of the policy's weights: decay * mean + (1 - decay) * new."""
+    def blend(self, decay: float, blended: int) -> None:
+        """Update the running mean of the policy's weights: decay * mean + (1 - decay) * new.
+
+        At first the mean is shorter, so that it forgets the initial weights: the decay is at most
+        (1 + n) / (10 + n), as in TensorFlow's ExponentialMovingAverage.
+
+        Args:
+            decay: fraction of the old mean that is kept.
+            blended: n, updates of the mean before this one.
+        """
+        decay = min(decay, (1 + blended) / (10 + blended))
         self.average = jax.tree.map(
             lambda mean, new: (decay * mean + (1 - decay) * new).astype(np.float32),
             self.average,

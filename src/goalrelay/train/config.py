@@ -87,7 +87,8 @@ class Evaluate:
     episodes must reach it too. The last one is reported."""
     ema_decay: float = number(0.0, 0, below=1)
     """The evaluated and exported policy is a running mean of the weights (EMA). This fraction of
-    the old mean is kept in each cycle; 0: the newest weights. Collection always uses the newest."""
+    the old mean is kept in each cycle, and less in the first cycles; 0: the newest weights.
+    Collection always uses the newest."""
 
 
 @dataclass(frozen=True)

@@ -229,7 +229,7 @@ class Trainer:
             agent.state = state
             self._watch({name: float(value) for name, value in metrics.items()})
         for agent in self.agents:
-            agent.blend(self.experiment.evaluate.ema_decay)
+            agent.blend(self.experiment.evaluate.ema_decay, self.counters.cycle)
         self.notes.look(episodes)
         self._observe(self.buffer, store(self.buffer, self.method, episodes))
         self._count(episodes, scans * scan, dropped)
