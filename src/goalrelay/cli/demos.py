@@ -1,5 +1,6 @@
 """The commands `goalrelay demos COMMAND ...`."""
 
+import shlex
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -140,7 +141,7 @@ def teleop(arguments: Sequence[str]) -> int:
     task.close()
     if not kept:
         raise UsageError(f"no episode was kept, so {command.out} is not written")
-    print(f"{command.out}: {kept} episodes by a person")
+    print(f"{printable(command.out)}: {kept} episodes by a person")
     return 0
 
 
@@ -230,7 +231,7 @@ def _named(command: Import, stored: str | None) -> str:
     if command.task is None and stored is None:
         raise UsageError(f"--task must say of which task the episodes in {command.source} are")
     if command.task is None and stored is not None:
-        check_trusted(stored, command.source, False, f"say --task {stored}")
+        check_trusted(stored, command.source, False, f"say --task {shlex.quote(stored)}")
     return command.task or stored or ""
 
 

@@ -17,7 +17,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from goalrelay.errors import UsageError
+from goalrelay.errors import UsageError, shell_word
 from goalrelay.files import read_json, remove_unfinished, write_json
 from goalrelay.train import checkpoint, lock
 from goalrelay.train import config as experiments
@@ -69,8 +69,8 @@ class RunFolder:
         """
         if (self.path / "config.json").exists():
             raise UsageError(
-                f"{self.path} holds a run already; `goalrelay resume {self.path}` goes on with it, "
-                "--out names another folder"
+                f"{self.path} holds a run already; `goalrelay resume {shell_word(self.path)}` goes "
+                "on with it, --out names another folder"
             )
         try:
             write_json(self.path / "config.json", experiments.to_json(experiment) | _provenance())

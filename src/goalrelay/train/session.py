@@ -20,7 +20,14 @@ import jax
 import numpy as np
 
 from goalrelay.data.collector import Collector
-from goalrelay.errors import Diverged, Notice, TaskFailed, UsageError, first_line
+from goalrelay.errors import (
+    Diverged,
+    Notice,
+    TaskFailed,
+    UsageError,
+    first_line,
+    shell_word,
+)
 from goalrelay.settings import suggest
 from goalrelay.tasks.goal_task import check_trusted, needs_trust
 from goalrelay.train import config as experiments
@@ -282,7 +289,8 @@ class _Session:
             self._save(repeat_evaluation=trainer.evaluated)
             trust = " --trust" if _resume_needs_trust(trainer.experiment) else ""
             raise TaskFailed(
-                f"{error}; the state before is saved: goalrelay resume {self.folder.path}{trust}"
+                f"{error}; the state before is saved: goalrelay resume "
+                f"{shell_word(self.folder.path)}{trust}"
             ) from error
         except Diverged as error:
             raise Diverged(f"learning diverged: {error}; {self.folder.kept()}") from None
