@@ -9,6 +9,7 @@ checkpoint/          state from which the run can be resumed; see `checkpoint`
 lock                 which process writes here; see `lock`
 """
 
+import functools
 import importlib.metadata
 import platform
 import subprocess
@@ -23,6 +24,7 @@ from goalrelay.train import checkpoint, lock
 from goalrelay.train import config as experiments
 from goalrelay.train.config import AnyExperiment
 from goalrelay.train.logbook import read_table
+from goalrelay.train.same_run import other_option
 
 PACKAGES = ("goalrelay", "jax", "mujoco", "gymnasium", "gymnasium-robotics", "numpy", "optax")
 CHECKPOINT = "checkpoint"
@@ -164,13 +166,19 @@ class RunFolder:
         """Write a checkpoint of arrays; see `checkpoint.save`."""
         checkpoint.save(self.path / CHECKPOINT, cycle, state)
 
-    def restore(self, like: dict[str, Any]) -> dict[str, Any] | None:
+    def restore(self, like: dict[str, Any], learner: str) -> dict[str, Any] | None:
         """The newest readable checkpoint in the structure of `like`; see `checkpoint.restore`.
 
+        Args:
+            like: the state of a new run with the options in `config.json`.
+            learner: name of its learner.
+
         Raises:
-            UsageError: none of the checkpoints can be read.
+            UsageError: none of the checkpoints can be read, or an option was changed since that
+                decides which arrays there are.
         """
-        return checkpoint.restore(self.path / CHECKPOINT, like)
+        differs = functools.partial(other_option, learner=learner)
+        return checkpoint.restore(self.path / CHECKPOINT, like, differs)
 
 
 def default_folder(experiment: AnyExperiment) -> Path:
