@@ -20,6 +20,9 @@ from goalrelay.tasks.symmetry_data import check_symmetries
 from goalrelay.train.config import DEFAULT_STEPS, AnyExperiment
 from goalrelay.types import Episode, Spec, Steps, Symmetry
 
+SIZES = Spec._fields.index("reward_range")
+"""The first fields of `Spec`, which no structure changes."""
+
 
 class Described(NamedTuple):
     """A task's description that was found instead of declared."""
@@ -97,6 +100,10 @@ def _opened(experiment: AnyExperiment, found: Described | None = None) -> tuple[
     if not finds_structure(experiment) or simulator.flat:
         return simulator, ""
     if found is not None:
+        if found.spec[:SIZES] != simulator.spec[:SIZES]:
+            raise UsageError(
+                f"what the run found is of a task with other sizes than '{simulator.id}'"
+            )
         return described(simulator, *found), ""
     inspected = inspect_task(simulator)
     staged = _option(experiment, "stages") == "auto"

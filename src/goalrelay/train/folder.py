@@ -23,6 +23,7 @@ from goalrelay.files import read_json, remove_unfinished, write_json
 from goalrelay.train import checkpoint, lock
 from goalrelay.train import config as experiments
 from goalrelay.train.config import AnyExperiment
+from goalrelay.train.description import TaskAbout, task_from_json
 from goalrelay.train.logbook import read_table
 from goalrelay.train.same_run import other_option
 
@@ -125,10 +126,20 @@ class RunFolder:
         """Keep what was found about the task, for when the run is resumed."""
         write_json(self.path / STRUCTURE, about)
 
-    def structure(self) -> dict[str, Any] | None:
-        """What was found about the task; None: nothing was."""
+    def structure(self) -> TaskAbout | None:
+        """What was found about the task; None: nothing was.
+
+        Raises:
+            UsageError: the file is damaged.
+        """
         file = self.path / STRUCTURE
-        return read_json(file) if file.exists() else None
+        if not file.exists():
+            return None
+        try:
+            return task_from_json(read_json(file))
+        except UsageError as error:
+            where = "" if str(file) in str(error) else f"{file}: "
+            raise UsageError(f"{where}{error}") from None
 
     def has_checkpoint(self) -> bool:
         """Whether there is a checkpoint, whole or not."""
