@@ -15,6 +15,7 @@ import pytest
 from safetensors.numpy import load_file, save_file
 
 import goalrelay
+import stranger_tasks as strangers
 from conftest import SMALL
 from goalrelay.cli import main as cli
 from goalrelay.data.rollout import Simulator
@@ -388,6 +389,49 @@ def test_a_policy_of_another_version_is_refused(
     (tmp_path / "policy.json").write_text(json.dumps(about | {"format": version}))
     with pytest.raises(UsageError, match="not a goalrelay policy of this version"):
         goalrelay.load(tmp_path)
+
+
+class Changed(strangers.Nested):
+    """The nested task, of which a test changes something after a policy was trained."""
+
+    key, most = "joint", 2.0
+
+    def __init__(self, render_mode: str | None = None):
+        super().__init__()
+        self.action_space = gymnasium.spaces.Box(-self.most, self.most, (1,), np.float32)
+        one: dict[str, Any] = dict.fromkeys(strangers.KEYS, strangers.BOX)
+        inner = gymnasium.spaces.Dict({self.key: strangers.BOX})
+        self.observation_space = gymnasium.spaces.Dict(one | {"observation": inner})
+
+    def look(self) -> Any:
+        seen = strangers.Line.look(self)
+        return seen | {"observation": {self.key: seen["observation"]}}
+
+
+@pytest.mark.parametrize(
+    ("attribute", "value", "complaint"),
+    [
+        (
+            "key",
+            "angle",
+            r"trained with observation\['observation'\]\['joint'\] of shape \(1,\); task "
+            r"'Changed-v0' has observation\['observation'\]\['angle'\] of shape \(1,\)",
+        ),
+        ("most", 4.0, r"with action\[0\] from -2.0 to 2.0; task 'Changed-v0' has .* -4.0 to 4.0"),
+    ],
+)
+def test_a_task_that_shows_or_does_something_else_now_is_refused(
+    attribute: str, value: Any, complaint: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gymnasium.register("Changed-v0", Changed, max_episode_steps=6)
+    try:
+        run = goalrelay.train("her", "Changed-v0", episodes=1, out=tmp_path / "r", settings=SMALL)
+        assert goalrelay.evaluate(run.folder, episodes=1, threads=1).episodes == 1
+        monkeypatch.setattr(Changed, attribute, value)
+        with pytest.raises(UsageError, match=complaint):
+            goalrelay.evaluate(run.folder, episodes=1, threads=1)
+    finally:
+        gymnasium.registry.pop("Changed-v0")
 
 
 def test_a_policy_without_all_its_settings_is_refused(small_run: Result, tmp_path: Path) -> None:

@@ -23,6 +23,7 @@ from goalrelay.demos.teleop.steering import Hand, Keys
 from goalrelay.errors import UsageError, printable
 from goalrelay.settings import number, suggest, validate
 from goalrelay.tasks.goal_task import check_trusted, open_task
+from goalrelay.train.description import difference
 from goalrelay.train.evaluate import wilson
 from goalrelay.train.policy import load as load_policy
 
@@ -215,13 +216,11 @@ def _demonstrator(command: Generate, task: Simulator) -> tuple[Begin, str]:
     if command.policy is None:
         return expert_of(task), "its scripted expert"
     policy = load_policy(command.policy)
-    acts = policy.interface.actions
-    sizes = [(s.observation_size, s.goal_size, s.action_size) for s in (task.spec, policy.spec)]
-    actions = [(s.shape, s.choices, s.first) for s in (task.interface.actions, acts)]
-    if sizes[0] != sizes[1] or actions[0] != actions[1]:
+    other = difference(policy.interface, task.interface)
+    if other is not None:
         raise UsageError(
-            f"--policy {command.policy} was trained on '{policy.task}', which does not fit "
-            f"'{task.id}'"
+            f"--policy {command.policy} was trained on '{policy.task}' with {other[0]}; it does "
+            f"not fit '{task.id}', which has {other[1]}"
         )
     return policy.episode, f"a policy trained with {policy.method_name}"
 

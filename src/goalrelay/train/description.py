@@ -8,7 +8,15 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from goalrelay import learners
-from goalrelay.data.interface import GOAL_KEYS, Actions, ImagePart, Interface, Layout, Part
+from goalrelay.data.interface import (
+    GOAL_KEYS,
+    Actions,
+    ImagePart,
+    Interface,
+    Layout,
+    Part,
+    name_of,
+)
 from goalrelay.errors import UsageError
 from goalrelay.train.typed import typed
 from goalrelay.types import Columns, SignedPermutation, Spec, Symmetry, Task
@@ -176,3 +184,24 @@ def _check_consistent(about: About, tensors: Mapping[str, np.ndarray]) -> None:
     if spec.discrete == learners.find(about.learner).CONTINUOUS:
         kind = "discrete" if spec.discrete else "continuous"
         raise UsageError(f"'learner' is {about.learner}, which is not for {kind} actions")
+
+
+def difference(then: Interface, now: Interface) -> tuple[str, str] | None:
+    """The first part of observations and actions that differs, in words; None: none does."""
+    pairs = itertools.zip_longest(_in_words(then), _in_words(now), fillvalue="nothing more")
+    return next(((before, after) for before, after in pairs if before != after), None)
+
+
+def _in_words(interface: Interface) -> Iterator[str]:
+    """Every part of observations and actions, with what decides how it is converted."""
+    for part in itertools.chain.from_iterable(interface.layouts):
+        categories = f", categories {part.choices} from {part.first}" if part.choices else ""
+        yield f"{part.name} of shape {part.shape}{categories}"
+    for image in interface.images:
+        yield f"{name_of(image.path)}, an image of shape {image.shape}"
+    actions = interface.actions
+    choices = f", choices {actions.choices} from {actions.first}" if actions.choices else ""
+    yield f"actions of shape {actions.shape}{choices}"
+    bounds = zip(actions.low.tolist(), actions.high.tolist(), strict=True)
+    for column, (low, high) in enumerate(bounds):
+        yield f"action[{column}] from {low} to {high}"

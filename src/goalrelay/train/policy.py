@@ -26,7 +26,7 @@ from goalrelay.methods.base import Act, Method
 from goalrelay.settings import from_dict, to_dict
 from goalrelay.tasks.goal_task import check_trusted, open_task
 from goalrelay.train import description
-from goalrelay.train.description import About, task_to_json
+from goalrelay.train.description import About, difference, task_to_json
 from goalrelay.train.tensors import CHECKSUM, checksum
 from goalrelay.train.tensors import read as read_tensors
 from goalrelay.train.tensors import write as write_tensors
@@ -217,7 +217,8 @@ def open_fitting(policy: Policy, render_mode: str | None = None) -> Simulator:
         render_mode: Gymnasium's, for recording.
 
     Raises:
-        UsageError: it is not installed, or its sizes are not those that the policy was trained on.
+        UsageError: it is not installed, or its observations or actions are not those that the
+            policy was trained on.
     """
     task = open_task(policy.task, policy.task_options, render_mode)
     then, now = (
@@ -226,6 +227,8 @@ def open_fitting(policy: Policy, render_mode: str | None = None) -> Simulator:
         + (f", images of {' x '.join(map(str, spec.image))}" if spec.image else "")
         for spec in (policy.spec, task.spec)
     )
+    if then == now:
+        then, now = difference(policy.interface, task.interface) or ("", "")
     if then != now:
         task.close()
         raise UsageError(f"the policy was trained with {then}; task '{task.id}' has {now}")
