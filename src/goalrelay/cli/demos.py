@@ -178,7 +178,7 @@ def show(arguments: Sequence[str]) -> int:
     print(_rate([float(one.success[-1]) for one in read.demonstrations]))
     for i, one in enumerate(read.demonstrations):
         if not_finite(one):
-            print(f"episode {i} has values that are not finite: {not_finite(one)}")
+            print(f"episode {i} has {not_finite(one)}")
     out = command.out or command.data / "trajectories.png"
     trajectories.draw(read.demonstrations, out)
     print(printable(out))

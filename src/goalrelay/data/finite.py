@@ -17,6 +17,11 @@ NUMBERS = "fiub"
 """NumPy's letters for kinds of numbers: with a point, with a sign, without, and true or false."""
 
 
+def bad(numbers: np.ndarray) -> np.ndarray:
+    """Which of the numbers are NaN, infinite or above LARGEST: bool of the same shape."""
+    return ~(np.abs(numbers) <= LARGEST)
+
+
 def first_bad(
     fields: Sequence[np.ndarray], rewards: Sequence[float], spec: Spec
 ) -> tuple[str, int]:
@@ -31,7 +36,7 @@ def first_bad(
         the number in words, empty if there is none; and its step.
     """
     for name, field in zip(GOAL_KEYS, fields, strict=True):
-        broken = np.argwhere(~(np.abs(field) <= LARGEST))
+        broken = np.argwhere(bad(field))
         if len(broken):
             step, column = broken[0]
             what = f"{name}[{column}]"
@@ -79,5 +84,5 @@ def _bad_numbers(interface: Interface, raw: Any) -> Iterator[str]:
     for layout in interface.layouts:
         for part in layout:
             numbers = np.asarray(entry(raw, part.path), float).reshape(-1)
-            for column in np.flatnonzero(~(np.abs(numbers) <= LARGEST)):
+            for column in np.flatnonzero(bad(numbers)):
                 yield f"{part.name}[{column}] is {numbers[column]:g}"
