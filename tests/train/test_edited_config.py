@@ -7,6 +7,8 @@ from typing import Any
 
 import pytest
 
+import goalrelay
+from conftest import SMALL
 from goalrelay.cli import main as cli
 from goalrelay.report.bands import read_runs
 from goalrelay.train import session
@@ -84,3 +86,23 @@ def test_a_run_with_odd_keys_is_not_plotted(small_run: session.Result, tmp_path:
     (tmp_path / "r/config.json").write_text(json.dumps(values))
     with pytest.raises(session.UsageError, match="'removed' is \"x\", and should be an object"):
         read_runs([tmp_path / "r"])
+
+
+def test_an_edited_structure_is_refused_in_one_line(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    settings = SMALL | {"method.structure": "auto"}
+    task = "goalrelay/PointReach-v0"
+    run = goalrelay.train("her", task, episodes=1, out=tmp_path / "r", settings=settings).folder
+    whole = json.loads((run / "structure.json").read_text())
+    for name, value, complaint in (
+        ("observation_size", 10**12, f"is of a task with other sizes than '{task}'"),
+        ("position_columns", [99], "'spec' names column 99 of observation, which is not there"),
+        ("stages", [["a"]], "'spec.stages[0].achieved' is missing"),
+        ("discrete", "no", "'spec.discrete' is 'no', and should be true or false"),
+    ):
+        edited = whole | {"spec": whole["spec"] | {name: value}}
+        (run / "structure.json").write_text(json.dumps(edited))
+        assert cli.main(["resume", str(run), "--steps", "50", "--quiet"]) == 2
+        (line,) = capsys.readouterr().err.splitlines()
+        assert "structure.json" in line and complaint in line, line

@@ -106,10 +106,10 @@ def _opened(experiment: AnyExperiment, found: Described | None = None) -> tuple[
     if not finds_structure(experiment) or simulator.flat:
         return simulator, ""
     if found is not None:
-        if found.spec[:SIZES] != simulator.spec[:SIZES]:
-            raise UsageError(
-                f"what the run found is of a task with other sizes than '{simulator.id}'"
-            )
+        then, now = ((*spec[:SIZES], spec.image) for spec in (found.spec, simulator.spec))
+        if then != now:
+            what = "structure.json of the run is of a task with other sizes"
+            raise UsageError(f"{what} than '{simulator.id}'")
         return described(simulator, *found), ""
     inspected = inspect_task(simulator)
     staged = _option(experiment, "stages") == "auto"

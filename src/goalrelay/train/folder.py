@@ -177,18 +177,17 @@ class RunFolder:
         """Write a checkpoint of arrays; see `checkpoint.save`."""
         checkpoint.save(self.path / CHECKPOINT, cycle, state)
 
-    def restore(self, like: dict[str, Any], learner: str) -> dict[str, Any] | None:
+    def restore(self, like: dict[str, Any]) -> dict[str, Any] | None:
         """The newest readable checkpoint in the structure of `like`; see `checkpoint.restore`.
 
         Args:
             like: the state of a new run with the options in `config.json`.
-            learner: name of its learner.
 
         Raises:
             UsageError: none of the checkpoints can be read, or an option was changed since that
                 decides which arrays there are.
         """
-        differs = functools.partial(other_option, learner=learner)
+        differs = functools.partial(other_option, learner=self.experiment().learner_name)
         return checkpoint.restore(self.path / CHECKPOINT, like, differs)
 
 

@@ -202,7 +202,7 @@ def _extended(
 def _restore(trainer: Trainer, folder: RunFolder) -> None:
     """Bring a trainer to where the newest checkpoint of its run is."""
     experiment = trainer.experiment
-    saved = folder.restore(trainer.saved(), experiment.learner_name)
+    saved = folder.restore(trainer.saved())
     if saved is not None:
         trainer.restore(saved)
     folder.set_experiment(experiment)
