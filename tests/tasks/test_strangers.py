@@ -212,6 +212,9 @@ def test_actions_that_cannot_be_learned_are_refused(space: Any, complaint: str) 
         opened(with_actions(space))
 
 
+NUMBERED: Any = {1: strangers.BOX}
+
+
 @pytest.mark.parametrize(
     "space",
     [
@@ -219,7 +222,7 @@ def test_actions_that_cannot_be_learned_are_refused(space: Any, complaint: str) 
         spaces.Discrete(5000),
         spaces.Text(3),
         spaces.Dict(),
-        spaces.Dict({1: strangers.BOX}),
+        spaces.Dict(NUMBERED),
     ],
 )
 def test_observations_that_cannot_be_laid_out_are_refused(space: Any) -> None:
@@ -272,7 +275,7 @@ def test_a_time_limit_can_be_given() -> None:
 
 
 def test_numbers_in_another_order_than_in_the_space_are_refused() -> None:
-    grid = spaces.Box(-9, 9, (2, 3), np.float32)
+    grid: Any = spaces.Box(-9, 9, (2, 3), np.float32)
 
     def of(shape: tuple[int, ...]) -> type[strangers.Line]:
         class Grid(strangers.Line):

@@ -400,8 +400,9 @@ class Changed(strangers.Nested):
         super().__init__()
         self.action_space = gymnasium.spaces.Box(-self.most, self.most, (1,), np.float32)
         one: dict[str, Any] = dict.fromkeys(strangers.KEYS, strangers.BOX)
-        inner = gymnasium.spaces.Dict({self.key: strangers.BOX})
-        self.observation_space = gymnasium.spaces.Dict(one | {"observation": inner})
+        inner: dict[str, Any] = {self.key: strangers.BOX}
+        one |= {"observation": gymnasium.spaces.Dict(inner)}
+        self.observation_space = gymnasium.spaces.Dict(one)
 
     def look(self) -> Any:
         seen = strangers.Line.look(self)
@@ -423,7 +424,8 @@ class Changed(strangers.Nested):
 def test_a_task_that_shows_or_does_something_else_now_is_refused(
     attribute: str, value: Any, complaint: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    gymnasium.register("Changed-v0", Changed, max_episode_steps=6)
+    entry: Any = Changed
+    gymnasium.register("Changed-v0", entry, max_episode_steps=6)
     try:
         run = goalrelay.train("her", "Changed-v0", episodes=1, out=tmp_path / "r", settings=SMALL)
         assert goalrelay.evaluate(run.folder, episodes=1, threads=1).episodes == 1
