@@ -35,7 +35,7 @@ def resumed(run: Path, name: str, value: Any, capsys: pytest.CaptureFixture[str]
         ("learner.hidden", [16, 32], "option 'learner.hidden' is [16, 32], and was [32, 32] when"),
         ("learner.hidden", [32], "option 'learner.hidden' is [32], and was [32, 32] when"),
         ("learner.layer_norm", True, "option 'learner.layer_norm' is True, and was False when"),
-        ("task", "FetchReach-v4", "the task or the method is not that of the checkpoint"),
+        ("task", "FetchReach-v4", "the checkpoint is of a task with other sizes: its achieved has"),
         ("format", "3", "'format' is \"3\", and should be a whole number"),
         ("format", True, "'format' is true, and should be a whole number"),
         ("removed", 5, "'removed' is 5, and should be an object"),

@@ -9,6 +9,8 @@ import numpy as np
 Arrays = Mapping[str, np.ndarray]
 COMPARED = ("['agents']", "['metrics']", "['reached']")
 """Beginnings of the names of what task, method and learner decide."""
+STORED = "['buffer']['"
+"""Beginning of the names of what the replay buffer holds: rows of the sizes of the task."""
 NETWORK = re.escape("['agents'][0]['average']")
 """Beginning of the names of the first level's policy network."""
 STATE = re.escape("['agents'][0]['state']")
@@ -32,6 +34,12 @@ def other_option(saved: Arrays, now: Arrays, learner: str) -> str:
     parts, parts_now = (set(_indices(rf"{STATE}\.(\w+)", of)) for of in (then_shapes, shapes))
     if parts != parts_now:
         return f"option 'learner_name' is {learner}, and the checkpoint is of another learner"
+    for name in sorted(now.keys() & saved.keys()):
+        if name.startswith(STORED) and saved[name].shape[1:] != now[name].shape[1:]:
+            return (
+                f"the checkpoint is of a task with other sizes: its {name[len(STORED) : -2]} has "
+                f"shape {saved[name].shape[1:]}, the task's now has {now[name].shape[1:]}"
+            )
     return "the task or the method is not that of the checkpoint: their options were changed"
 
 
