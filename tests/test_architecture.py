@@ -27,7 +27,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "tasks": {"types", "errors", "settings", "data.interface", "data.rollout", "data.spaces"},
     "learners": {"types", "errors", "settings"},
     "methods": {"types", "errors", "settings", "data", "tasks.symmetry"},
-    "demos": {"types", "errors", "settings", "data.rollout", "tasks"},
+    "demos": {"types", "errors", "settings", "data.finite", "data.rollout", "tasks"},
     "train": {
         "types",
         "errors",

@@ -76,6 +76,15 @@ def test_a_file_means_every_variant_with_every_value_and_every_seed(tmp_path: Pa
         ("seeds", 'folder = "{seed}"\nseeds', "two runs would be 3"),
         ("seeds", 'others = "all"\nseeds', "'others' must be a number"),
         ('"method.strategy" = "final"', '"save.track" = "{a}"', "nothing is prepared as 'a'"),
+        ("seeds", 'folder = "../up-{seed}"\nseeds', "'folder' must be a path below --out"),
+        ("seeds", 'folder = "/up-{seed}"\nseeds', "'folder' must be a path below --out"),
+        ("seeds", 'folder = "a/../../{seed}"\nseeds', "'folder' must be a path below --out"),
+        ("seeds", 'folder = "."\nseeds', "'folder' must be a path below --out"),
+        ("seeds", 'folder = "{seed.real.x}"\nseeds', "'folder' may name {variant}, {task} and"),
+        ("[grid]", "[prepare]\na = 'demos \"x'\n[grid]", "prepare 'a' cannot be read: No closing"),
+        ("[grid]", "[prepare]\na = 5\n[grid]", "prepare 'a' must be a text"),
+        ("[grid]", "[prepare]\na = ['demos']\n[grid]", "prepare 'a' must be a text"),
+        ("[grid]", "[prepare]\n'../a' = 'demos'\n[grid]", "cannot be the name of a folder"),
     ],
 )
 def test_what_cannot_work_is_refused_before_anything_runs(
@@ -136,8 +145,10 @@ def test_variants_are_combined_with_tasks_and_either_may_have_its_own_seeds(tmp_
         "final/Bits-2",
     ]
     assert runs[-1].variant == "final/Bits" and runs[-1].experiment.learner_name == "dqn"
-    without = sweep_file.read(written(tmp_path, TASKS.replace("[variants.f", "[prepare.f"))).runs
-    assert {planned.variant for planned in without} == {"Reach", "Bits"}
+    without = re.sub(r"\[variants.*(?=\[tasks.Reach)", "", TASKS, flags=re.DOTALL)
+    runs = sweep_file.read(written(tmp_path, without)).runs
+    assert [planned.variant for planned in runs] == ["Reach", "Bits", "Bits"]
+    assert [planned.name for planned in runs] == ["Reach-0", "Bits-1", "Bits-2"]
 
 
 def test_seeds_tasks_and_variants_are_chosen_on_the_command_line(
@@ -234,6 +245,11 @@ def test_the_summary_is_means_with_the_range_of_the_seeds() -> None:
         "| 10,000 (5,000 to 15,000) | 90 (60 to 120) |",
         "| b | 1 |  | 1,234.5 | 10 | 1,000 | 9 |",
     ]
+
+
+def test_the_summary_is_printable() -> None:
+    shown = sweep.summary([Row("red\x1b[31m", 0, "until", 1.0, -10, 60, 3000, 5.0)])
+    assert "\x1b" not in shown and r"| red\x1b[31m | 1 |" in shown
 
 
 def test_a_damaged_table_is_named(tmp_path: Path) -> None:

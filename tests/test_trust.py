@@ -94,6 +94,7 @@ def test_names_are_printed_on_one_line_and_without_codes(
     assert cli.main(["resume", str(run), "--steps", "525"]) == 0
     printed = capsys.readouterr().out
     assert "\x1b" not in printed
-    assert printed.count("[red]a\\n\\x1b[31mb") == 3
+    assert printed.count("[red]a\\n\\x1b[31mb") == 2
+    assert "[red]a\\x0a\\x1b[31mb'" in printed, "a shell reads this as the name"
     values = read_json(run / "config.json")
     assert values["task"] == "goalrelay/PointReach-v0"

@@ -1,5 +1,9 @@
 """Errors that are not bugs: unusable input, and learning that diverged. Texts of one line."""
 
+import os
+import shlex
+from pathlib import Path
+
 
 class UsageError(Exception):
     """Unusable input. The message is one line that names the option or the file.
@@ -31,3 +35,19 @@ def printable(text: object) -> str:
         c if c.isprintable() else c.encode("unicode_escape", "backslashreplace").decode()
         for c in str(text)
     )
+
+
+def shell_word(path: str | Path) -> str:
+    """A path as one word of a command line that a person can copy, on one printable line."""
+    text = str(path)
+    if text.startswith(("~", "-")):  # the home folder, an option
+        text = f"./{text}"
+    if text.isprintable():
+        return shlex.quote(text)
+    escaped = (
+        c.replace("\\", "\\\\").replace("'", "\\'")
+        if c.isprintable()
+        else "".join(f"\\x{byte:02x}" for byte in os.fsencode(c))
+        for c in text
+    )
+    return f"$'{''.join(escaped)}'"

@@ -1,37 +1,48 @@
 """Atomic writing of files: a file appears whole or not at all."""
 
 import json
-import os
 import re
+import shutil
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from goalrelay.errors import UsageError
 
-UNFINISHED = re.compile(r"\..+\.\d+\.(json|csv|safetensors)|\.tmp\w{6}")
-"""Names of temporary files: those of `write_atomically`, and of safetensors."""
+OURS = ".goalrelay-"
+"""Beginning of the names of the folders in which files are written before they are renamed."""
+UNFINISHED = re.compile(rf"{re.escape(OURS)}\w{{8}}")
+EARLIER = re.compile(
+    r"\.(config|structure|progress|timing|table|others|policy|policy-last|\d+)"
+    r"\.\d+\.(json|csv|safetensors)"
+)
+"""Names of temporary files of earlier versions."""
 
 
 def write_atomically(path: Path, write: Callable[[Path], None]) -> None:
-    """Let `write` fill a temporary file in the same folder, then rename it to the path.
+    """Let `write` fill a file in a folder of its own beside the path, then rename it to the path.
 
-    The temporary file has the same ending, since some writers choose their format by it.
+    The file has the same ending, since some writers choose their format by it. They may write
+    temporary files of their own beside it.
     """
-    temporary = path.with_name(f".{path.stem}.{os.getpid()}{path.suffix}")
+    folder = Path(tempfile.mkdtemp(prefix=OURS, dir=path.parent))
+    unfinished = folder / f"new{path.suffix}"  # not a name that is looked for in folders
     try:
-        write(temporary)
-        temporary.replace(path)
+        write(unfinished)
+        unfinished.replace(path)
     finally:
-        temporary.unlink(missing_ok=True)
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def remove_unfinished(*folders: Path) -> None:
     """Remove what killed processes left half written; nobody else may write in the folders."""
     for folder in folders:
-        for file in folder.glob(".*"):
-            if UNFINISHED.fullmatch(file.name) and file.is_file():
-                file.unlink(missing_ok=True)
+        for path in folder.glob(".*"):
+            if UNFINISHED.fullmatch(path.name) and path.is_dir() and not path.is_symlink():
+                shutil.rmtree(path, ignore_errors=True)
+            elif EARLIER.fullmatch(path.name) and path.is_file():
+                path.unlink(missing_ok=True)
 
 
 def write_text(path: Path, text: str) -> None:

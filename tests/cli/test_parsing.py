@@ -1,6 +1,8 @@
 """Words become dataclasses; what is wrong is one line; groups called `variant` are folded away."""
 
 import dataclasses
+import shutil
+import subprocess
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
@@ -9,7 +11,7 @@ import pytest
 
 from goalrelay.cli.parsing import PositionalPath, PositionalWord, parse
 from goalrelay.cli.train import show_help
-from goalrelay.errors import UsageError
+from goalrelay.errors import UsageError, shell_word
 from goalrelay.train import config as experiments
 
 
@@ -67,6 +69,43 @@ def test_a_tilde_is_the_home_folder_also_behind_an_equals_sign(
     monkeypatch.setenv("HOME", str(tmp_path))
     given = parse(Command, ["push", "~/from", "--out=~/to"], "do")
     assert (given.source, given.out) == (tmp_path / "from", tmp_path / "to")
+
+
+def test_a_tilde_behind_a_dot_is_a_name_like_any_other() -> None:
+    given = parse(Command, ["push", "./~/from", "--out=./~to"], "do")
+    assert (given.source, given.out) == (Path("~/from"), Path("~to"))
+
+
+@pytest.mark.parametrize(
+    ("words", "complaint"),
+    [
+        (["push", "a", "--out", ""], "--out must not be empty ('.' is the current folder)"),
+        (["push", "a", "--out="], "--out must not be empty ('.' is the current folder)"),
+        (["push", "", "--out", "b"], "SOURCE must not be empty ('.' is the current folder)"),
+        (
+            ["push", "a", "--out", "~nosuchuser/x"],
+            "--out '~nosuchuser/x': there is no home folder '~nosuchuser'; './~nosuchuser/x' is a "
+            "path with that name in it",
+        ),
+    ],
+)
+def test_a_word_that_is_no_path_is_refused_by_name(words: list[str], complaint: str) -> None:
+    with pytest.raises(UsageError) as error:
+        parse(Command, words, "do")
+    assert str(error.value) == complaint
+
+
+@pytest.mark.skipif(shutil.which("bash") is None, reason="no bash")
+@pytest.mark.parametrize(
+    "name",
+    ["plain", "a b", "it's", "$HOME", "~", "~root/x", "-dash", "a;b", "x\ny", "\x1b[1m'\\", "ü"],
+)
+def test_a_shell_reads_a_printed_path_as_the_path(name: str) -> None:
+    word = shell_word(Path(name))
+    assert word.isprintable()
+    script = f"printf '%s\\0' {word}"
+    read = subprocess.run(["bash", "-c", script], capture_output=True, check=True).stdout
+    assert parse(Command, ["push", read.decode()[:-1], "--out", "b"], "do").source == Path(name)
 
 
 @pytest.mark.parametrize(

@@ -210,3 +210,7 @@ def test_demonstrations_of_another_task_are_refused(task: Simulator) -> None:
     lost = one._replace(observation=one.observation * np.inf)
     with pytest.raises(UsageError, match="not finite"):
         fitted("there", lost, task)
+    for name in ("observation", "achieved_goal", "desired_goal", "action", "reward"):
+        huge = one._replace(**{name: np.full_like(getattr(one, name), -1e16)})
+        with pytest.raises(UsageError, match=rf"there has .* above 1e\+15: {name}.* at step 0"):
+            fitted("there", huge, task)

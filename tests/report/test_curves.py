@@ -383,3 +383,14 @@ def test_without_matplotlib_plotting_says_what_to_install(
     monkeypatch.setitem(sys.modules, "matplotlib", None)
     with pytest.raises(UsageError, match=r"pip install 'goalrelay\[viz\]'"):
         plot([run], tmp_path / "out.png")
+
+
+def test_names_of_any_letters_are_drawn_without_a_word(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, recwarn: pytest.WarningsRecorder
+) -> None:
+    names = ["esc\x1b[1m", "x\ny", "$a$b\\x$", "\u4f60\u597d", "\U0001f916"]
+    runs = [f"{name}={write_run(tmp_path / str(i), [0.1, 0.2])}" for i, name in enumerate(names)]
+    shown = words(drawn(monkeypatch, lambda: plot(runs, tmp_path / "a.png")))
+    assert [word for word in shown if word.startswith((r"esc\x1b[1m (n=1)", r"x\ny (n=1)"))]
+    assert "$a$b\\x$ (n=1)" in shown
+    assert not recwarn.list

@@ -12,7 +12,7 @@ import stranger_tasks as strangers
 from goalrelay.data.rollout import Simulator
 from goalrelay.errors import UsageError
 from goalrelay.tasks.goal_task import open_task
-from goalrelay.tasks.inspect.report import report
+from goalrelay.tasks.inspect.report import report, text
 
 
 def image_space(*shape: int) -> spaces.Box:
@@ -79,11 +79,18 @@ def test_several_images_become_one_beside_the_numbers() -> None:
         (spaces.Dict({"a": image_space(16, 16, 3), "b": image_space(32, 16, 3)}), "same size"),
         (spaces.Box(0, 1, (32, 32, 3), np.float32), "uint8"),
         (image_space(2, 16, 16, 3), "uint8"),
+        (image_space(20, 32, 32), "channels may be first or last; an image has fewer than 16 chan"),
     ],
 )
 def test_images_that_do_not_fit_are_refused_in_one_line(space: Any, complaint: str) -> None:
     with pytest.raises(UsageError, match=complaint):
         showing(space, lambda _: _)
+
+
+def test_frames_that_are_stacked_are_channels_first_or_last() -> None:
+    for shape in ((9, 24, 16), (24, 16, 9)):
+        space = image_space(*shape)
+        assert showing(space, lambda _, space=space: counted(space)).spec.image == (24, 16, 9)
 
 
 def test_goals_that_are_images_are_refused() -> None:
@@ -144,6 +151,8 @@ def test_the_point_is_where_it_is_seen() -> None:
 def test_inspect_says_that_there_is_an_image() -> None:
     about = report(open_task("goalrelay/PointReachImage-v0"), 100, 0)
     assert about["observation"] == [{"name": "image", "fact": "32 x 32 x 3"}]
+    assert not about["module"] and "use her, with --preset images" in text(about)
+    assert "hierarchy" not in text(about)
 
 
 def test_a_small_board_is_numbers() -> None:

@@ -204,11 +204,15 @@ def test_actions_are_members_of_the_action_space(space: Any) -> None:
         (spaces.Box(-1e300, 1e300, (2,), np.float64), "give the Box a bounded range"),
         (spaces.MultiDiscrete([20, 20, 20]), "8,000 combinations; at most 1,000 fit"),
         (spaces.Text(3), "Box, Discrete, MultiDiscrete and MultiBinary fit"),
+        (spaces.Discrete(10**9), "has 1,000,000,000 discrete actions; at most 1,000,000 fit"),
     ],
 )
 def test_actions_that_cannot_be_learned_are_refused(space: Any, complaint: str) -> None:
     with pytest.raises(UsageError, match=complaint):
         opened(with_actions(space))
+
+
+NUMBERED: Any = {1: strangers.BOX}
 
 
 @pytest.mark.parametrize(
@@ -218,6 +222,7 @@ def test_actions_that_cannot_be_learned_are_refused(space: Any, complaint: str) 
         spaces.Discrete(5000),
         spaces.Text(3),
         spaces.Dict(),
+        spaces.Dict(NUMBERED),
     ],
 )
 def test_observations_that_cannot_be_laid_out_are_refused(space: Any) -> None:
@@ -267,6 +272,27 @@ def test_a_time_limit_can_be_given() -> None:
     for wrong in ("0", "-1", "many", "1.5"):
         with pytest.raises(UsageError, match="max_episode_steps must be 1 or more"):
             open_task("stranger_tasks:Line-v0", [f"max_episode_steps={wrong}"])
+
+
+def test_numbers_in_another_order_than_in_the_space_are_refused() -> None:
+    grid: Any = spaces.Box(-9, 9, (2, 3), np.float32)
+
+    def of(shape: tuple[int, ...]) -> type[strangers.Line]:
+        class Grid(strangers.Line):
+            def __init__(self, render_mode: str | None = None):
+                one: dict[str, Any] = dict.fromkeys(strangers.KEYS, strangers.BOX)
+                self.observation_space = spaces.Dict(one | {"observation": grid})
+
+            def look(self) -> Any:
+                return super().look() | {"observation": np.zeros(shape, "f")}
+
+        return Grid
+
+    for shape in ((2, 3), (6,)):
+        assert opened(of(shape)).reset(0).observation.shape == (6,)
+    for shape in ((3, 2), (1, 6), (1, 2, 3)):
+        with pytest.raises(UsageError, match=r"its space has \(2, 3\)"):
+            opened(of(shape))
 
 
 def test_sizes_that_change_within_an_episode_are_one_line() -> None:

@@ -184,6 +184,26 @@ def test_a_lock_of_another_host_holds_where_a_file_system_has_no_locks(
         pass
 
 
+def test_one_process_holds_a_folder_where_a_file_system_has_no_locks(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def unsupported(*_: Any) -> None:
+        raise OSError(errno.ENOTSUP, os.strerror(errno.ENOTSUP))
+
+    monkeypatch.setattr(lock.fcntl, "flock", unsupported)
+    with lock.held(tmp_path):
+        with pytest.raises(UsageError, match=r"in use by process"), lock.held(tmp_path):
+            pass
+        (tmp_path / "lock").write_text("")  # as before its holder has written in it
+        with pytest.raises(UsageError, match=r"in use by another process"), lock.held(tmp_path):
+            pass
+        assert (tmp_path / "lock").exists(), "who was refused does not free it"
+    assert not (tmp_path / "lock").exists()
+    (tmp_path / "lock").write_text(json.dumps({"pid": 2**22 + 1, "host": socket.gethostname()}))
+    with lock.held(tmp_path):  # its process has ended
+        assert json.loads((tmp_path / "lock").read_text())["pid"] == os.getpid()
+
+
 def test_what_a_killed_process_left_is_removed_and_nothing_else(
     tmp_path: Path, small_run: session.Result
 ) -> None:
@@ -191,11 +211,14 @@ def test_what_a_killed_process_left_is_removed_and_nothing_else(
     shutil.copytree(small_run.folder, run)
     left = [
         *(".config.77.json", ".progress.77.csv", ".timing.1.csv", ".others.7.json"),
-        *(".policy.77.json", ".policy-last.123456.safetensors", ".tmpDuwe8Y"),
-        *("checkpoint/.21.77.safetensors", "checkpoint/.tmp0aB_Zx"),
+        *(".policy.77.json", ".policy-last.123456.safetensors"),
+        *("checkpoint/.21.77.safetensors", "checkpoint/.goalrelay-0ab_zx12/.tmp0aB_Zx"),
+        *(".goalrelay-a1b2c3d4/policy.json", ".goalrelay-a1b2c3d5/.tmpDuwe8Y"),
     ]
-    kept = [".hidden", "notes.txt", ".gitignore", ".my.csv"]
+    kept = [".hidden", "notes.txt", ".gitignore", ".my.csv", ".tmpDuwe8Y", ".mine.77.json"]
+    kept += [".goalrelay-notes", ".goalrelay-a1b2c3d6"]
     for name in (*left, *kept):
+        (run / name).parent.mkdir(exist_ok=True)
         (run / name).write_text("half")
     (run / ".tmpDir123").mkdir(exist_ok=False)
     with pytest.warns(Notice, match=r"is finished, so only its last test is repeated; --steps N"):

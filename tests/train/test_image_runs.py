@@ -12,7 +12,7 @@ from conftest import SMALL
 from goalrelay.cli import main
 from goalrelay.demos.dataset import Demonstration
 from goalrelay.demos.load import fitted
-from goalrelay.errors import UsageError
+from goalrelay.errors import Notice, UsageError
 from goalrelay.methods.relay.config import Config
 from goalrelay.methods.relay.fit import chosen_symmetries
 from goalrelay.tasks.goal_task import open_task
@@ -49,6 +49,19 @@ def test_a_policy_acts_on_what_the_environment_shows(tmp_path: Path) -> None:
     assert not np.array_equal(policy(white), action), "it looks at the image"
     moved = {**seen, "achieved_goal": seen["achieved_goal"] + 0.5}
     np.testing.assert_array_equal(policy(moved), action)  # the preset shows it goals alone
+
+
+def test_the_preset_for_images_says_so_where_there_are_none(tmp_path: Path) -> None:
+    said = r"^--preset images is for observations that are images; task '.*PointReach-v0' has none$"
+    with pytest.warns(Notice, match=said):
+        goalrelay.train(
+            "her",
+            "goalrelay/PointReach-v0",
+            preset="images",
+            episodes=2,
+            out=tmp_path / "r",
+            settings=SETTINGS,
+        )
 
 
 def test_images_of_another_size_are_refused_with_both_sizes(tmp_path: Path) -> None:

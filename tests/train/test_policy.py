@@ -15,6 +15,7 @@ import pytest
 from safetensors.numpy import load_file, save_file
 
 import goalrelay
+import stranger_tasks as strangers
 from conftest import SMALL
 from goalrelay.cli import main as cli
 from goalrelay.data.rollout import Simulator
@@ -275,9 +276,109 @@ def test_a_pickle_in_place_of_the_tensors_is_refused_and_not_run(
 def test_layers_that_do_not_fit_the_task_are_refused(small_run: Result, tmp_path: Path) -> None:
     about = without_checksum(small_run.folder, tmp_path)
     about["spec"]["observation_size"] += 1
+    about["layouts"][0][0][1] = [3]
     (tmp_path / "policy.json").write_text(json.dumps(about))
     with pytest.raises(UsageError, match="do not fit its task"):
         goalrelay.load(tmp_path)
+
+
+HUGE = 10**12
+
+
+@pytest.mark.parametrize(
+    ("where", "value", "complaint"),
+    [
+        ("spec.observation_size", HUGE, "'spec.observation_size' is 1000000000000, and the file"),
+        ("spec.goal_size", -1, "'spec.goal_size' is -1, and the file has"),
+        ("spec.action_size", True, "'spec.action_size' is True, and should be a whole number"),
+        ("spec.image", [HUGE, 1, 3], "'spec.image' is 1000000000000, and the file has"),
+        ("spec.image", [16, 16, 3], "'images' of () do not fit 'spec.image' (16, 16, 3)"),
+        ("spec.stages", "abc", "'spec.stages' is 'abc', and should be a list"),
+        ("spec.stages", [[1]], "'spec.stages[0].achieved' is missing"),
+        ("spec.reward_range", 5, "'spec.reward_range' is 5, and should be a list"),
+        (
+            "spec.position_columns",
+            [99],
+            "'spec' names column 99 of observation, which is",
+        ),
+        ("spec.extra", 1, "'spec.extra' is unknown"),
+        ("spec.discrete", True, "'actions' do not fit 'spec.action_size' 2"),
+        ("spec", [], "'spec.observation_size' is missing"),
+        ("symmetries", [["m", [1], [2], [3]]], "'symmetries[0].observation.sign' is missing"),
+        ("task", 5, "'task' is 5, and should be a text"),
+        ("task_options", [5], "'task_options[0]' is 5, and should be a text"),
+        ("method", ["her"], "'method' is ['her'], and should be a text"),
+        ("settings", [], "'settings' is [], and should be an object"),
+        ("learner", None, "'learner' is None, and should be a text"),
+        ("learner", "dqn", "'learner' is dqn, which is not for continuous actions"),
+        ("learner", "sac", "the policy cannot act: its network gives actions of shape (1,)"),
+        ("layers", [10**8], "the tensor '0.weights.3' is missing"),
+        ("layers", [3, 3], "'layers' and 'layer_norm' must be of 1 networks"),
+        ("layer_norm", [True], "the tensor '0.gains.0' is missing"),
+        ("actions", [[HUGE], [], []], "'actions' is 1000000000000, and the file has"),
+        ("actions", [[], [3], [0]], "'actions' do not fit 'spec.action_size' 2"),
+        ("layouts", 5, "'layouts' is 5, and should be a list"),
+        ("layouts", [[[["observation"], [99], "float32", [], []]]], "'layouts' of [99] numbers do"),
+        ("images", [[["observation"], [16, 16, 3], False]], "'images' of (16, 16, 3) do not fit"),
+    ],
+)
+def test_a_description_that_cannot_be_is_refused_in_one_line(
+    where: str, value: Any, complaint: str, small_run: Result, tmp_path: Path
+) -> None:
+    about = inner = without_checksum(small_run.folder, tmp_path)
+    *groups, last = where.split(".")
+    for group in groups:
+        inner = inner[group]
+    inner[last] = value
+    (tmp_path / "policy.json").write_text(json.dumps(about))
+    with pytest.raises(UsageError) as error:
+        goalrelay.load(tmp_path)
+    line = str(error.value)
+    assert line.startswith(f"{tmp_path / 'policy.json'}: {complaint}") and "\n" not in line
+
+
+@pytest.mark.parametrize(
+    ("name", "shape"),
+    [("0.biases.0", ()), ("0.moments.mean", (1,)), ("action_low", ()), ("action_high", (3,))],
+)
+def test_a_tensor_of_another_shape_is_refused(
+    name: str, shape: tuple[int, ...], small_run: Result, tmp_path: Path
+) -> None:
+    about = without_checksum(small_run.folder, tmp_path)
+    (tmp_path / "policy.json").write_text(json.dumps(about))
+    tensors = load_file(tmp_path / "policy.safetensors") | {name: np.zeros(shape, np.float32)}
+    save_file(tensors, tmp_path / "policy.safetensors")
+    with pytest.raises(UsageError, match=r"should be a vector|do not fit") as error:
+        goalrelay.load(tmp_path)
+    assert str(tmp_path) in str(error.value)
+
+
+BAD_PARTS: dict[str, tuple[Any, str]] = {
+    "nan": (np.array([0, np.nan]), r"observation\['desired_goal'\]\[1\] is nan"),
+    "infinite": (np.array([np.inf, 0]), r"observation\['desired_goal'\]\[0\] is inf"),
+    "huge": (np.array([1e16, 0]), r"observation\['desired_goal'\]\[0\] is 1e\+16"),
+    "none": (None, r"observation\['desired_goal'\] is None, and should be numbers"),
+    "text": ("1.5", r"observation\['desired_goal'\] is '1.5', and should be numbers"),
+    "nones": ([None, 1.0], r"observation\['desired_goal'\] is \[None, 1.0\], and should be"),
+    "ragged": ([[1.0], [1.0, 2.0]], r"observation\['desired_goal'\] is .*, and should be numbers"),
+    "shape": (np.zeros(3), r"observation\['desired_goal'\] has shape \(3,\)"),
+}
+
+
+@pytest.mark.parametrize("kind", BAD_PARTS)
+def test_an_observation_that_is_no_numbers_is_refused_by_its_part(
+    kind: str, small_run: Result
+) -> None:
+    value, complaint = BAD_PARTS[kind]
+    seen = observations(1)[0]
+    with pytest.raises(UsageError, match=complaint):
+        small_run.policy(seen | {"desired_goal": value})
+    with pytest.raises(UsageError, match=complaint):
+        small_run.policy.episode()(seen | {"desired_goal": value})
+    listed = {key: value.tolist() for key, value in seen.items()}
+    np.testing.assert_array_equal(small_run.policy(listed), small_run.policy(seen))
+    with pytest.raises(UsageError, match=r"observation\['observation'\] is missing"):
+        small_run.policy(None)
 
 
 @pytest.mark.parametrize("version", [4, 7, None, "6"])
@@ -288,6 +389,51 @@ def test_a_policy_of_another_version_is_refused(
     (tmp_path / "policy.json").write_text(json.dumps(about | {"format": version}))
     with pytest.raises(UsageError, match="not a goalrelay policy of this version"):
         goalrelay.load(tmp_path)
+
+
+class Changed(strangers.Nested):
+    """The nested task, of which a test changes something after a policy was trained."""
+
+    key, most = "joint", 2.0
+
+    def __init__(self, render_mode: str | None = None):
+        super().__init__()
+        self.action_space = gymnasium.spaces.Box(-self.most, self.most, (1,), np.float32)
+        one: dict[str, Any] = dict.fromkeys(strangers.KEYS, strangers.BOX)
+        inner: dict[str, Any] = {self.key: strangers.BOX}
+        one |= {"observation": gymnasium.spaces.Dict(inner)}
+        self.observation_space = gymnasium.spaces.Dict(one)
+
+    def look(self) -> Any:
+        seen = strangers.Line.look(self)
+        return seen | {"observation": {self.key: seen["observation"]}}
+
+
+@pytest.mark.parametrize(
+    ("attribute", "value", "complaint"),
+    [
+        (
+            "key",
+            "angle",
+            r"trained with observation\['observation'\]\['joint'\] of shape \(1,\); task "
+            r"'Changed-v0' has observation\['observation'\]\['angle'\] of shape \(1,\)",
+        ),
+        ("most", 4.0, r"with action\[0\] from -2.0 to 2.0; task 'Changed-v0' has .* -4.0 to 4.0"),
+    ],
+)
+def test_a_task_that_shows_or_does_something_else_now_is_refused(
+    attribute: str, value: Any, complaint: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    entry: Any = Changed
+    gymnasium.register("Changed-v0", entry, max_episode_steps=6)
+    try:
+        run = goalrelay.train("her", "Changed-v0", episodes=1, out=tmp_path / "r", settings=SMALL)
+        assert goalrelay.evaluate(run.folder, episodes=1, threads=1).episodes == 1
+        monkeypatch.setattr(Changed, attribute, value)
+        with pytest.raises(UsageError, match=complaint):
+            goalrelay.evaluate(run.folder, episodes=1, threads=1)
+    finally:
+        gymnasium.registry.pop("Changed-v0")
 
 
 def test_a_policy_without_all_its_settings_is_refused(small_run: Result, tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 """The commands `goalrelay demos COMMAND ...`."""
 
+import shlex
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -22,6 +23,7 @@ from goalrelay.demos.teleop.steering import Hand, Keys
 from goalrelay.errors import UsageError, printable
 from goalrelay.settings import number, suggest, validate
 from goalrelay.tasks.goal_task import check_trusted, open_task
+from goalrelay.train.description import difference
 from goalrelay.train.evaluate import wilson
 from goalrelay.train.policy import load as load_policy
 
@@ -140,7 +142,7 @@ def teleop(arguments: Sequence[str]) -> int:
     task.close()
     if not kept:
         raise UsageError(f"no episode was kept, so {command.out} is not written")
-    print(f"{command.out}: {kept} episodes by a person")
+    print(f"{printable(command.out)}: {kept} episodes by a person")
     return 0
 
 
@@ -176,7 +178,7 @@ def show(arguments: Sequence[str]) -> int:
     print(_rate([float(one.success[-1]) for one in read.demonstrations]))
     for i, one in enumerate(read.demonstrations):
         if not_finite(one):
-            print(f"episode {i} has values that are not finite: {not_finite(one)}")
+            print(f"episode {i} has {not_finite(one)}")
     out = command.out or command.data / "trajectories.png"
     trajectories.draw(read.demonstrations, out)
     print(printable(out))
@@ -214,13 +216,11 @@ def _demonstrator(command: Generate, task: Simulator) -> tuple[Begin, str]:
     if command.policy is None:
         return expert_of(task), "its scripted expert"
     policy = load_policy(command.policy)
-    acts = policy.interface.actions
-    sizes = [(s.observation_size, s.goal_size, s.action_size) for s in (task.spec, policy.spec)]
-    actions = [(s.shape, s.choices, s.first) for s in (task.interface.actions, acts)]
-    if sizes[0] != sizes[1] or actions[0] != actions[1]:
+    other = difference(policy.interface, task.interface)
+    if other is not None:
         raise UsageError(
-            f"--policy {command.policy} was trained on '{policy.task}', which does not fit "
-            f"'{task.id}'"
+            f"--policy {command.policy} was trained on '{policy.task}' with {other[0]}; it does "
+            f"not fit '{task.id}', which has {other[1]}"
         )
     return policy.episode, f"a policy trained with {policy.method_name}"
 
@@ -230,7 +230,7 @@ def _named(command: Import, stored: str | None) -> str:
     if command.task is None and stored is None:
         raise UsageError(f"--task must say of which task the episodes in {command.source} are")
     if command.task is None and stored is not None:
-        check_trusted(stored, command.source, False, f"say --task {stored}")
+        check_trusted(stored, command.source, False, f"say --task {shlex.quote(stored)}")
     return command.task or stored or ""
 
 

@@ -175,7 +175,7 @@ def sweep(arguments: Sequence[str]) -> int:
     validate(command)
     out = command.out or Path("runs") / command.file.stem
     plan = sweep_file.read(command.file, command.seeds, command.tasks, command.variants)
-    print(f"{len(plan.runs)} runs in {out}, {command.jobs} at a time", flush=True)
+    print(f"{len(plan.runs)} runs in {printable(out)}, {command.jobs} at a time", flush=True)
 
     def report(row: sweeps.Row) -> None:
         success = "not measured" if row.success != row.success else f"{row.success:.2f}"

@@ -44,15 +44,37 @@ class Option(typing.NamedTuple):
     required: bool
 
 
+class _BadPath(Exception):
+    """A word that is no path, and the reason."""
+
+
+def _path(word: str) -> Path:
+    """The path of a word. A leading `~` is the home folder: in `--out=~/runs` no shell expands it.
+
+    Raises:
+        _BadPath: there is no such path.
+    """
+    if not word:
+        raise _BadPath(word, "must not be empty ('.' is the current folder)")
+    if not word.startswith("~"):  # behind `./` it is a name like any other
+        return Path(word)
+    try:
+        return Path(word).expanduser()
+    except RuntimeError:
+        user = Path(word).parts[0]
+        hint = f"'./{word}' is a path with that name in it"
+        raise _BadPath(word, f"'{word}': there is no home folder '{user}'; {hint}") from None
+
+
 @REGISTRY.primitive_rule
-def _home_expanded(info: tyro.constructors.PrimitiveTypeInfo) -> Any:
-    """Paths with `~` for the home folder, which the shell does not expand in `--out=~/runs`."""
+def _paths(info: tyro.constructors.PrimitiveTypeInfo) -> Any:
+    """How tyro reads paths."""
     if info.type is not Path:
         return None
     return tyro.constructors.PrimitiveConstructorSpec(
         nargs=1,
         metavar="PATH",
-        instance_from_str=lambda words: Path(words[0]).expanduser(),
+        instance_from_str=lambda words: _path(words[0]),
         is_instance=lambda value: isinstance(value, Path),
         str_from_instance=lambda path: [str(path)],
     )
@@ -95,6 +117,10 @@ def parse(
         if others_follow:
             words = _only(existing, words)
         raise UsageError(_complaint(existing, words, command)) from None
+    except _BadPath as error:
+        word, reason = error.args
+        name = _option_of_path(list(options(kind, default)), words, word)
+        raise UsageError(f"{name} {reason}") from None
     if unknown and not others_follow:
         raise UsageError(_complaint(list(options(kind, default)), words, command, unknown[0]))
     return parsed
@@ -188,6 +214,14 @@ def _grouped(words: Sequence[str]) -> dict[str, list[str]]:
         else:
             values.append(word)
     return given
+
+
+def _option_of_path(existing: Sequence[Option], words: Sequence[str], word: str) -> str:
+    """The name of the option, or of the positional argument, that has this word as its path."""
+    of_paths = [one for one in existing if one.kind is Path or Path in typing.get_args(one.kind)]
+    given = _grouped(words)
+    named = [one.name for one in of_paths if given.get(one.name, [])[:1] == [word]]
+    return [*named, *(one.name for one in of_paths if one.positional)][0]
 
 
 def _only(existing: Sequence[Option], words: Sequence[str]) -> list[str]:

@@ -15,7 +15,7 @@ from rich.console import Console
 
 from goalrelay.cli.parsing import HELP, PositionalPath, folded, has_folded, parse
 from goalrelay.cli.terminal import Lines, Terminal, describe
-from goalrelay.errors import UsageError, printable
+from goalrelay.errors import UsageError, printable, shell_word
 from goalrelay.tasks.goal_task import needs_trust
 from goalrelay.train import config as experiments
 from goalrelay.train import session
@@ -180,15 +180,15 @@ def _report(result: session.Result, quiet: bool) -> int:
     """Print the end of a run; returns the exit code."""
     interrupted = result.reason == "interrupted"
     if not quiet:
-        folder = printable(result.folder)
         if result.evaluation is not None:
             print(f"{'stopped' if interrupted else 'done'}: {describe(result.evaluation)}")
         print(
             f"{result.episodes:,} episodes, {result.steps:,} steps, {result.seconds:.1f} s; "
-            f"everything is in {folder}"
+            f"everything is in {printable(result.folder)}"
         )
         then = "resume" if interrupted else "evaluate"
         for_task = needs_trust(result.policy.task)
         trust = " --trust" if (result.resume_needs_trust if interrupted else for_task) else ""
-        print(f"{'go on with' if interrupted else 'then'}: goalrelay {then} {folder}{trust}")
+        command = f"goalrelay {then} {shell_word(result.folder)}{trust}"
+        print(f"{'go on with' if interrupted else 'then'}: {command}")
     return 130 if interrupted else 0

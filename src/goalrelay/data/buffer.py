@@ -38,7 +38,7 @@ class ReplayBuffer:
         rows = capacity + -(-capacity // spec.horizon)  # one extra row an episode
         action_shape = () if spec.discrete else (spec.action_size + extra_action_size,)
         self.demonstrated = demonstrated
-        self._action_size = spec.action_size
+        self._capacity, self._action_size = capacity, spec.action_size
         try:  # zeros take memory only when written to
             self.observation = np.zeros((rows, spec.observation_size), np.float32)
             self.achieved = np.zeros((rows, spec.achieved_size), np.float32)
@@ -205,7 +205,7 @@ class ReplayBuffer:
         """Take over a saved state.
 
         Raises:
-            UsageError: it is of a task with other sizes.
+            UsageError: it is of a task with other sizes, or has more than fits.
         """
         for name in self._names:
             has, needs = saved[name].shape[1:], getattr(self, name).shape[1:]
@@ -213,6 +213,12 @@ class ReplayBuffer:
                 raise UsageError(
                     f"the checkpoint is of a task with other sizes: its {name} has shape {has}, "
                     f"the task's now has {needs}"
+                )
+            if len(saved[name]) > len(getattr(self, name)):
+                raise UsageError(
+                    f"--replay.capacity {self._capacity} is too small for the checkpoint, which "
+                    f"holds {saved['length'].sum():,} transitions in {len(saved['length']):,} "
+                    "episodes"
                 )
             getattr(self, name)[: len(saved[name])] = saved[name]
         self._start = np.asarray(saved["start"])

@@ -41,15 +41,22 @@ class Part(NamedTuple):
             UsageError: the observation is not what the space says.
         """
         array = np.array(entry(raw, self.path), np.int64 if self.choices else kind)
-        # one number may come alone or in an array; a flat task's array may have any shape
-        if array.shape != self.shape and not (
-            array.size == math.prod(self.shape)
-            and (array.ndim <= max(1, len(self.shape)) or not self.path)
-        ):
+        if array.shape != self.shape and not self._is_reshaped(array):
             raise UsageError(
                 f"the environment's {self.name} has shape {array.shape}, its space has {self.shape}"
             )
         return self._one_hot(array.reshape(-1)) if self.choices else array.reshape(-1)
+
+    def _is_reshaped(self, array: np.ndarray) -> bool:
+        """Whether an array has the numbers in the order of the space, in another shape.
+
+        One number may come alone or in an array, and numbers in one row. A flat task's array may
+        have further dimensions of size 1.
+        """
+        has, needs = ([n for n in shape if n != 1] for shape in (array.shape, self.shape))
+        if has != needs and (array.ndim != 1 or array.size != math.prod(self.shape)):
+            return False
+        return array.ndim <= max(1, len(self.shape)) or not self.path
 
     def _one_hot(self, numbers: np.ndarray) -> np.ndarray:
         category = numbers - np.array(self.first)

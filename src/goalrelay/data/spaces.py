@@ -1,6 +1,7 @@
 """Gymnasium's spaces -> how they are converted (see `interface`), or why they do not fit."""
 
 import math
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -19,6 +20,8 @@ from goalrelay.errors import UsageError
 
 MOST_CHOICES = 1000
 """Most combinations of discrete actions, and most categories of a discrete observation."""
+MOST_ACTIONS = 1_000_000
+"""Most actions of a discrete space of one dimension; a network has an output for each."""
 SMALLEST, LARGEST = 16, 256
 """Fewest and most rows and columns of an image."""
 WIDEST = 1e9
@@ -58,9 +61,7 @@ def images_of(space: Any, path: tuple[str, ...]) -> tuple[ImagePart, ...]:
     """
     if isinstance(space, spaces.Dict):
         found = tuple(
-            part
-            for key, inner in space.spaces.items()
-            for part in images_of(inner, (*path, str(key)))
+            part for key, inner in _entries(space, path) for part in images_of(inner, (*path, key))
         )
         if len({part.size[:2] for part in found}) > 1:
             sizes = " and ".join(f"{part.size[0]} x {part.size[1]}" for part in found)
@@ -68,6 +69,11 @@ def images_of(space: Any, path: tuple[str, ...]) -> tuple[ImagePart, ...]:
         return found
     if not _is_image(space):
         return ()
+    if len(space.shape) == 3 and min(space.shape) >= SMALLEST:
+        raise UsageError(
+            f"has the image {name_of(path)} of shape {space.shape}, whose channels may be first "
+            f"or last; an image has fewer than {SMALLEST} channels, usually 1, 3 or 4"
+        )
     first = len(space.shape) == 3 and space.shape[0] < min(space.shape[1:])
     part = ImagePart(path, space.shape, first)
     if not all(SMALLEST <= side <= LARGEST for side in part.size[:2]):
@@ -87,9 +93,7 @@ def layout_of(space: Any, path: tuple[str, ...]) -> Layout:
     """
     if isinstance(space, spaces.Dict):
         return tuple(
-            part
-            for key, inner in space.spaces.items()
-            for part in layout_of(inner, (*path, str(key)))
+            part for key, inner in _entries(space, path) for part in layout_of(inner, (*path, key))
         )
     if _is_image(space):
         return ()
@@ -113,6 +117,18 @@ def layout_of(space: Any, path: tuple[str, ...]) -> Layout:
     return (part,)
 
 
+def _entries(space: spaces.Dict, path: tuple[str, ...]) -> Iterator[tuple[str, Any]]:
+    """The keys and the spaces in a dictionary.
+
+    Raises:
+        UsageError: a key is no text.
+    """
+    for key, inner in space.spaces.items():
+        if not isinstance(key, str):
+            raise UsageError(f"has the key {key!r} in {name_of(path)}; keys must be texts")
+        yield key, inner
+
+
 def _is_image(space: Any) -> bool:
     if not isinstance(space, spaces.Box) or space.dtype != np.uint8:
         return False
@@ -129,6 +145,8 @@ def actions_of(space: Any) -> Actions:
     """
     nothing = np.zeros(0, np.float32)
     if isinstance(space, spaces.Discrete):
+        if space.n > MOST_ACTIONS:
+            raise UsageError(f"has {space.n:,} discrete actions; at most {MOST_ACTIONS:,} fit")
         return Actions(nothing, nothing, (), (int(space.n),), (int(space.start),))
     if isinstance(space, spaces.MultiDiscrete | spaces.MultiBinary):
         counts, first = _counts(space)

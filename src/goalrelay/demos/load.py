@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
+from goalrelay.data.finite import LARGEST, bad
 from goalrelay.data.rollout import Simulator
 from goalrelay.demos.dataset import Demonstration, read
 from goalrelay.errors import Notice, UsageError
@@ -50,13 +51,14 @@ def fitted_all(
 
 
 def not_finite(demonstration: Demonstration) -> str:
-    """The first number that is NaN or infinite, such as `observation[3] at step 7`; else empty."""
-    for name, part in zip(Demonstration._fields[:4], demonstration, strict=False):
+    """The first number that is NaN, infinite or above LARGEST, in words; else empty."""
+    for name, part in zip(Demonstration._fields[:5], demonstration, strict=False):
         array = np.asarray(part)
-        broken = np.argwhere(~np.isfinite(array.reshape(len(array), -1)))
+        broken = np.argwhere(bad(array.reshape(len(array), -1)))
         if len(broken):
             step, column = broken[0]
-            return f"{name}{f'[{column}]' if array.ndim > 1 else ''} at step {step}"
+            number = f"{name}{f'[{column}]' if array.ndim > 1 else ''} at step {step}"
+            return f"values that are not finite or above {LARGEST:g}: {number}"
     return ""
 
 
@@ -88,7 +90,7 @@ def fitted(where: str, demonstration: Demonstration, task: Simulator) -> Episode
         )
     broken = not_finite(demonstration)
     if broken:
-        raise UsageError(f"{where} has values that are not finite: {broken}")
+        raise UsageError(f"{where} has {broken}")
     action = actions.normalized(demonstration.action)
     if spec.discrete and not ((action >= 0) & (action < spec.action_size)).all():
         raise UsageError(

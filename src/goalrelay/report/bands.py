@@ -125,11 +125,11 @@ def read_runs(folders: Sequence[Path | str]) -> list[Run]:
 
 def _read(path: Path, label: str) -> Run:
     folder = RunFolder.open(path)
-    table = _table(path / "progress.csv")
+    experiment, table = folder.experiment(), _table(path / "progress.csv")
     removed = folder.removed()
     if folder.note():  # other code: never averaged with what has the same options
         removed["note"] = folder.note()
-    return Run(path, folder.experiment(), table, label, removed)
+    return Run(path, experiment, table, label, removed)
 
 
 def grouped(runs: Sequence[Run]) -> dict[str, dict[str, list[Run]]]:

@@ -7,13 +7,14 @@ interval. Only matplotlib's figure objects are used, so a session's own plots do
 
 import math
 import textwrap
+import warnings
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from goalrelay.errors import UsageError
+from goalrelay.errors import UsageError, printable
 from goalrelay.report.bands import ENOUGH_RUNS, Band, X, Y, aggregate, curve, grouped, read_runs
 from goalrelay.report.bands import shown as shown_by
 from goalrelay.report.target import write_target
@@ -67,6 +68,7 @@ STYLE: Any = {
     "savefig.dpi": 200,
     "pdf.fonttype": 42,
     "svg.hashsalt": "goalrelay",
+    "text.parse_math": False,  # a name may have dollar signs
 }
 
 
@@ -103,10 +105,12 @@ def plot(
     panels: dict[str, Panel] = {}
     for title, groups in grouped(read_runs(runs)).items():
         shown: Y = shown_by([r for group in groups.values() for r in group]) if y == "auto" else y
-        panels[title] = (
+        panels[printable(title)] = (
             shown,
             {
-                label: aggregate([curve(run, x, shown) for run in group], rate=shown == "success")
+                printable(label): aggregate(
+                    [curve(run, x, shown) for run in group], rate=shown == "success"
+                )
                 for label, group in groups.items()
             },
         )
@@ -122,7 +126,8 @@ def _save(panels: dict[str, Panel], path: Path, x: X) -> None:
     except ImportError:
         raise UsageError("plotting needs matplotlib: pip install 'goalrelay[viz]'") from None
     undated = {".svg": {"Date": None}, ".pdf": {"CreationDate": None}}  # no date in the file
-    with matplotlib.rc_context(STYLE):
+    with matplotlib.rc_context(STYLE), warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Glyph")  # of letters that the font does not have
         figure = Figure(layout="constrained")
         FigureCanvasAgg(figure)
         _draw(figure, panels, x)

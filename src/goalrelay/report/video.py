@@ -19,7 +19,7 @@ import gymnasium
 import numpy as np
 
 from goalrelay.data.rollout import Simulator, rollout
-from goalrelay.errors import UsageError
+from goalrelay.errors import UsageError, shell_word
 from goalrelay.report.target import write_target
 from goalrelay.report.viewer import Watched, aim, check_display, open_viewer, simulation
 from goalrelay.tasks import opengl
@@ -104,7 +104,7 @@ def play(path: Path, episodes: int | None = None, seed: int = 0, trust: bool = F
     _check_numbers(episodes, seed)
     policy = load_to_run(path, trust)
     task = open_fitting(policy)
-    film = f"`goalrelay record {path} --out film.mp4`"
+    film = f"`goalrelay record {shell_word(path)} --out film.mp4`"
     try:
         model_and_data = simulation(task.env)
         if model_and_data is None:

@@ -1,6 +1,7 @@
 """Construction of a run from an experiment: simulator, method, agents, buffers."""
 
 import dataclasses
+import warnings
 from typing import NamedTuple
 
 from goalrelay import learners, methods
@@ -10,7 +11,7 @@ from goalrelay.data.priority import WEIGHTS
 from goalrelay.data.relabel import stage_objective, whole
 from goalrelay.data.rollout import Simulator
 from goalrelay.demos.load import load
-from goalrelay.errors import UsageError
+from goalrelay.errors import Notice, UsageError
 from goalrelay.learners.agent import Agent, start_keys
 from goalrelay.learners.imitation import Imitation
 from goalrelay.methods.base import Method
@@ -19,6 +20,11 @@ from goalrelay.tasks.inspect.found import inspect_task
 from goalrelay.tasks.symmetry_data import check_symmetries
 from goalrelay.train.config import DEFAULT_STEPS, AnyExperiment
 from goalrelay.types import Episode, Spec, Steps, Symmetry
+
+FOR_IMAGES = "images"
+"""Name of the preset for tasks with images."""
+SIZES = Spec._fields.index("reward_range")
+"""The first fields of `Spec`, which no structure changes."""
 
 
 class Described(NamedTuple):
@@ -58,6 +64,9 @@ def build(experiment: AnyExperiment, found: Described | None = None) -> Parts:
     simulator, remark = _opened(experiment, found)
     _check_fit(experiment, simulator)
     check_symmetries(simulator)
+    if experiment.preset == FOR_IMAGES and not simulator.spec.image:
+        about = f"--preset {FOR_IMAGES} is for observations that are images"
+        warnings.warn(Notice(f"{about}; task '{simulator.id}' has none"), stacklevel=2)
     cls = methods.find(experiment.method_name)
     method = cls(experiment.method, simulator.task, experiment.learner.gamma)
     experiment = _filled_in(experiment, method)
@@ -97,6 +106,10 @@ def _opened(experiment: AnyExperiment, found: Described | None = None) -> tuple[
     if not finds_structure(experiment) or simulator.flat:
         return simulator, ""
     if found is not None:
+        then, now = ((*spec[:SIZES], spec.image) for spec in (found.spec, simulator.spec))
+        if then != now:
+            what = "structure.json of the run is of a task with other sizes"
+            raise UsageError(f"{what} than '{simulator.id}'")
         return described(simulator, *found), ""
     inspected = inspect_task(simulator)
     staged = _option(experiment, "stages") == "auto"

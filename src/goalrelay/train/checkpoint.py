@@ -7,7 +7,7 @@ detects a damaged file; then the checkpoint before it is read instead.
 """
 
 import warnings
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,7 @@ from goalrelay.files import remove_unfinished
 from goalrelay.train import tensors
 from goalrelay.train.tensors import CHECKSUM, checksum
 
+Arrays = Mapping[str, np.ndarray]
 KEPT = 2
 """Number of checkpoints that are kept."""
 FORMAT = "goalrelay checkpoint 1"
@@ -46,30 +47,38 @@ def save(folder: Path, cycle: int, state: Any) -> None:
         (folder / f"{old}{ENDING}").unlink()
 
 
-def restore(folder: Path, like: Any) -> Any | None:
+def restore(
+    folder: Path, like: Any, differs: Callable[[Arrays, Arrays], str] = lambda *_: ""
+) -> Any | None:
     """The newest checkpoint that can be read; damaged newer ones are deleted, with a `Notice`.
 
     Args:
         folder: of the checkpoints.
         like: a tree of the same structure; the sizes of its arrays may differ.
+        differs: called with the arrays of a checkpoint that is whole, and with those of `like`;
+            why they are not of one run, in words, or nothing.
 
     Returns:
         the saved tree; None if the folder has no checkpoint.
 
     Raises:
-        UsageError: none of the checkpoints can be read.
+        UsageError: none of the checkpoints can be read, or they are of another run.
     """
     reasons, damaged = [], []
     for cycle in reversed(cycles(folder)):
         file = folder / f"{cycle}{ENDING}"
         try:
-            restored = unflattened(read(file), like)
+            arrays = read(file)
+            other = differs(arrays, flattened(like))
+            restored = None if other else unflattened(arrays, like)
         except (MemoryError, PermissionError) as error:  # the file may be whole
             raise UsageError(f"{file} cannot be read now: {first_line(error)}") from error
         except Exception as error:  # of what kind depends on the damage
             reasons.append(first_line(error)[:200])
             damaged.append(file)
             continue
+        if other:
+            raise UsageError(f"{folder.parent / 'config.json'}: {other}")
         for file in damaged:  # `save` would not write their cycle again
             file.unlink()
         if damaged:

@@ -4,6 +4,7 @@
 replace single options. `config.json` in the run folder is its JSON.
 """
 
+import json
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -22,9 +23,10 @@ ALIASES = {"hiro": ("hierarchy", "hiro")}
 """Short name -> method and preset."""
 GONE = {"demos": "demonstrations are options of every method: relay TASK --demos.data FOLDER"}
 """Method of an earlier version -> its replacement."""
-NOT_OPTIONS = ("versions", "commit", "resumed_at", "note", "removed")
-"""Further keys of `config.json`: versions and commit of the run, commits at which it was resumed, a
-remark, and values of options that only an earlier version has."""
+NOT_OPTIONS = {"versions": dict, "commit": str, "resumed_at": list, "note": str, "removed": dict}
+"""Further keys of `config.json`, and their types: versions and commit of the run, commits at which
+it was resumed, a remark, and values of options that only an earlier version has."""
+_JSON = {dict: "an object", str: "a text", list: "a list"}
 
 
 @dataclass(frozen=True)
@@ -231,14 +233,19 @@ def restore(values: Mapping[str, Any]) -> AnyExperiment:
     Raises:
         UsageError: the format is another, or an option is absent or unknown.
     """
-    values = upgraded(values)
     found = values.get("format")
-    if found != FORMAT:
+    if type(found) is not int and found is not None:
+        raise UsageError(f"'format' is {json.dumps(found)}, and should be a whole number")
+    values = upgraded(values)
+    if values.get("format") != FORMAT:
         which = "no format number" if found is None else f"format {found}"
         raise UsageError(
             f"it has {which}, this version reads format {FORMAT}; options have changed since, so "
             "use the version of goalrelay that wrote it"
         )
+    for name, kind in NOT_OPTIONS.items():
+        if not isinstance(values.get(name, kind()), kind):
+            raise UsageError(f"'{name}' is {json.dumps(values[name])}, and should be {_JSON[kind]}")
     heads = ("method_name", "task", "learner_name", "preset")
     absent = [name for name in heads if name not in values]
     if absent:

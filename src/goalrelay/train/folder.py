@@ -9,6 +9,7 @@ checkpoint/          state from which the run can be resumed; see `checkpoint`
 lock                 which process writes here; see `lock`
 """
 
+import functools
 import importlib.metadata
 import platform
 import subprocess
@@ -17,12 +18,14 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from goalrelay.errors import UsageError
+from goalrelay.errors import UsageError, shell_word
 from goalrelay.files import read_json, remove_unfinished, write_json
 from goalrelay.train import checkpoint, lock
 from goalrelay.train import config as experiments
 from goalrelay.train.config import AnyExperiment
+from goalrelay.train.description import TaskAbout, task_from_json
 from goalrelay.train.logbook import read_table
+from goalrelay.train.same_run import other_option
 
 PACKAGES = ("goalrelay", "jax", "mujoco", "gymnasium", "gymnasium-robotics", "numpy", "optax")
 CHECKPOINT = "checkpoint"
@@ -69,8 +72,8 @@ class RunFolder:
         """
         if (self.path / "config.json").exists():
             raise UsageError(
-                f"{self.path} holds a run already; `goalrelay resume {self.path}` goes on with it, "
-                "--out names another folder"
+                f"{self.path} holds a run already; `goalrelay resume {shell_word(self.path)}` goes "
+                "on with it, --out names another folder"
             )
         try:
             write_json(self.path / "config.json", experiments.to_json(experiment) | _provenance())
@@ -123,10 +126,20 @@ class RunFolder:
         """Keep what was found about the task, for when the run is resumed."""
         write_json(self.path / STRUCTURE, about)
 
-    def structure(self) -> dict[str, Any] | None:
-        """What was found about the task; None: nothing was."""
+    def structure(self) -> TaskAbout | None:
+        """What was found about the task; None: nothing was.
+
+        Raises:
+            UsageError: the file is damaged.
+        """
         file = self.path / STRUCTURE
-        return read_json(file) if file.exists() else None
+        if not file.exists():
+            return None
+        try:
+            return task_from_json(read_json(file))
+        except UsageError as error:
+            where = "" if str(file) in str(error) else f"{file}: "
+            raise UsageError(f"{where}{error}") from None
 
     def has_checkpoint(self) -> bool:
         """Whether there is a checkpoint, whole or not."""
@@ -167,10 +180,15 @@ class RunFolder:
     def restore(self, like: dict[str, Any]) -> dict[str, Any] | None:
         """The newest readable checkpoint in the structure of `like`; see `checkpoint.restore`.
 
+        Args:
+            like: the state of a new run with the options in `config.json`.
+
         Raises:
-            UsageError: none of the checkpoints can be read.
+            UsageError: none of the checkpoints can be read, or an option was changed since that
+                decides which arrays there are.
         """
-        return checkpoint.restore(self.path / CHECKPOINT, like)
+        differs = functools.partial(other_option, learner=self.experiment().learner_name)
+        return checkpoint.restore(self.path / CHECKPOINT, like, differs)
 
 
 def default_folder(experiment: AnyExperiment) -> Path:

@@ -1,6 +1,7 @@
 """One process at a time writes in a run folder: the file `lock` in it says which.
 
-The operating system frees the lock of a process that ends, however it ends.
+The operating system frees the lock of a process that ends, however it ends. Where a file system has
+no locks, who made the file holds the folder.
 """
 
 import contextlib
@@ -35,19 +36,21 @@ def held(folder: Path) -> Iterator[None]:
         yield
     finally:
         with contextlib.suppress(OSError):  # the folder may be gone
-            file.unlink()
+            if _is_still(file, handle):
+                file.unlink()
         os.close(handle)
 
 
 def _taken(file: Path) -> int:
     """The open file, after its lock was taken."""
     while True:
-        handle = os.open(file, os.O_RDWR | os.O_CREAT, 0o644)
+        handle, made = _opened(file)
         try:
             free = _try(handle)
-            if free is False or (free is None and _holder(file)):
+            if not (made if free is None else free):
                 _refuse_if_alive(file)
-                file.unlink(missing_ok=True)  # a child of a dead process still has it open
+                if _is_still(file, handle):  # a child of a dead process still has it open
+                    file.unlink(missing_ok=True)
             else:
                 about = {"pid": os.getpid(), "host": socket.gethostname(), "since": _now()}
                 os.ftruncate(handle, 0)
@@ -58,6 +61,15 @@ def _taken(file: Path) -> int:
             os.close(handle)
             raise
         os.close(handle)  # it was removed in between
+
+
+def _opened(file: Path) -> tuple[int, bool]:
+    """The open file, and whether it was made by this call: of several processes, by one only."""
+    while True:
+        with contextlib.suppress(FileExistsError):
+            return os.open(file, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o644), True
+        with contextlib.suppress(FileNotFoundError):  # removed in between
+            return os.open(file, os.O_RDWR), False
 
 
 def _is_still(file: Path, handle: int) -> bool:

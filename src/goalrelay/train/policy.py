@@ -10,12 +10,13 @@ import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 
 from goalrelay import learners, methods
-from goalrelay.data.interface import GOAL_KEYS, Actions, ImagePart, Interface, Part
+from goalrelay.data.finite import observed
+from goalrelay.data.interface import Interface
 from goalrelay.data.rollout import Simulator
 from goalrelay.errors import Notice, UsageError, first_line
 from goalrelay.files import read_json, write_json
@@ -24,24 +25,12 @@ from goalrelay.learners.normalizer import Moments, normalize
 from goalrelay.methods.base import Act, Method
 from goalrelay.settings import from_dict, to_dict
 from goalrelay.tasks.goal_task import check_trusted, open_task
+from goalrelay.train import description
+from goalrelay.train.description import About, difference, task_to_json
 from goalrelay.train.tensors import CHECKSUM, checksum
 from goalrelay.train.tensors import read as read_tensors
 from goalrelay.train.tensors import write as write_tensors
-from goalrelay.types import (
-    Array,
-    BodyFrame,
-    Columns,
-    Difference,
-    GoalConstraint,
-    Network,
-    Observation,
-    SignedPermutation,
-    Snapshot,
-    Spec,
-    Stage,
-    Symmetry,
-    Task,
-)
+from goalrelay.types import NO_IMAGE, Array, Network, Observation, Snapshot, Spec, Task
 
 FORMAT, WITHOUT_CHECKSUM = 6, 5
 """Formats that are read; the files of the second one may lack a checksum."""
@@ -73,7 +62,7 @@ class Policy:
 
         Raises:
             UsageError: a hierarchy, which keeps its sub-goal between steps (see `episode`), or an
-                observation of another size, such as a batch.
+                observation of another size, such as a batch, or with numbers that are not finite.
         """
         if len(self.actors) > 1:
             raise UsageError("a hierarchical policy acts by policy.episode()(observation)")
@@ -83,7 +72,7 @@ class Policy:
         """A policy for one episode: Gymnasium observation -> Gymnasium action."""
         act, interface = self.act(), self.interface
         native = interface.actions.native
-        return lambda observation: native(act(interface.observation(observation)))
+        return lambda observation: native(act(observed(interface, observation)))
 
     def act(self) -> Act:
         """A policy for one episode without noise: `Observation` -> action in [-1, 1]."""
@@ -164,22 +153,24 @@ def load(path: str | Path) -> Policy:
     stem = _stem(Path(path))
     about_file = stem.with_name(f"{stem.name}.json")
     tensor_file = stem.with_name(f"{stem.name}.safetensors")
-    about = read_json(about_file)
-    if about.get("format") not in (FORMAT, WITHOUT_CHECKSUM):
+    values = read_json(about_file)
+    if values.get("format") not in (FORMAT, WITHOUT_CHECKSUM):
         raise UsageError(f"{about_file} is not a goalrelay policy of this version")
     try:
-        tensors = _checked(tensor_file, about)
-        learners.find(about["learner"])
+        tensors = _Tensors(_checked(tensor_file, values))
+        about = description.read(values, tensors, tensor_file.stat().st_size)
         method = _method(about)
-        return Policy(
-            about["task"],
-            tuple(about["task_options"]),
-            about["method"],
+        policy = Policy(
+            about.task,
+            about.task_options,
+            about.method,
             method,
-            about["learner"],
-            _interface(about, tensors),
-            *_networks(tensors, method, (about["layers"], about["layer_norm"]), tensor_file),
+            about.learner,
+            description.interface_of(about, tensors),
+            *_networks(tensors, method, about, tensor_file),
         )
+        _try(policy)
+        return policy
     except UsageError as error:
         where = "" if str(tensor_file) in str(error) else f"{about_file}: "
         raise UsageError(f"{where}{error}") from None
@@ -226,7 +217,8 @@ def open_fitting(policy: Policy, render_mode: str | None = None) -> Simulator:
         render_mode: Gymnasium's, for recording.
 
     Raises:
-        UsageError: it is not installed, or its sizes are not those that the policy was trained on.
+        UsageError: it is not installed, or its observations or actions are not those that the
+            policy was trained on.
     """
     task = open_task(policy.task, policy.task_options, render_mode)
     then, now = (
@@ -235,50 +227,49 @@ def open_fitting(policy: Policy, render_mode: str | None = None) -> Simulator:
         + (f", images of {' x '.join(map(str, spec.image))}" if spec.image else "")
         for spec in (policy.spec, task.spec)
     )
+    if then == now:
+        then, now = difference(policy.interface, task.interface) or ("", "")
     if then != now:
         task.close()
         raise UsageError(f"the policy was trained with {then}; task '{task.id}' has {now}")
     return task
 
 
-def task_to_json(task: Task) -> dict[str, Any]:
-    """The description of a task for JSON: `spec` and `symmetries`."""
-    return {"spec": task.spec._asdict(), "symmetries": task.symmetries}
-
-
-def task_from_json(about: dict[str, Any]) -> tuple[Spec, tuple[Symmetry, ...]]:
-    """What `task_to_json` gave, with tuples instead of lists."""
-    return _spec(about["spec"]), tuple(_symmetry(values) for values in about["symmetries"])
-
-
-def _method(about: dict[str, Any]) -> Method:
+def _method(about: About) -> Method:
     """The method of a saved policy, without reward and discount: it only acts."""
-    kind = methods.find(about["method"])
-    spec, symmetries = task_from_json(about)
-    task = Task(spec, _no_reward, _no_reward, symmetries)
-    return kind(from_dict(kind.Config(), about["settings"]), task, 0.0)
+    kind = methods.find(about.method)
+    task = Task(about.spec, _no_reward, _no_reward, about.symmetries)
+    return kind(from_dict(kind.Config(), about.settings), task, 0.0)
 
 
-def _interface(about: dict[str, Any], tensors: dict[str, np.ndarray]) -> Interface:
-    """The interface of a saved policy."""
-    if "layouts" not in about:  # written when all spaces were of one dimension
-        spec = _spec(about["spec"])
-        sizes = (spec.observation_size, spec.achieved_size, spec.goal_size)
-        paths = [()] if about["flat"] else [(key,) for key in GOAL_KEYS]
-        plain = tuple((Part(p, (n,), "float32"),) for p, n in zip(paths, sizes, strict=False))
-        choices = [[], [spec.action_size], [about["first_action"]]] if spec.discrete else None
-        shape = [len(tensors["action_low"])]
-        about = about | {"layouts": plain, "actions": choices or [shape, [], []]}
-    shape, choices, first = map(tuple, about["actions"])
-    low, high = tensors["action_low"], tensors["action_high"]
-    layouts = tuple(tuple(map(_part, layout)) for layout in about["layouts"])
-    images = tuple(ImagePart(tuple(p), tuple(s), first) for p, s, first in about.get("images", []))
-    return Interface(Actions(low, high, shape, choices, first), layouts, images)
+class _Tensors(dict[str, np.ndarray]):
+    """The tensors of a policy by name."""
+
+    def __missing__(self, name: str) -> np.ndarray:
+        raise UsageError(f"the tensor '{name}' is missing from the .safetensors file beside it")
 
 
-def _part(values: Any) -> Part:
-    path, shape, dtype, choices, first = values
-    return Part(tuple(path), tuple(shape), dtype, tuple(choices), tuple(first))
+def _try(policy: Policy) -> None:
+    """Let a policy act once, on zeros.
+
+    Raises:
+        UsageError: it cannot.
+    """
+    spec = policy.spec
+    sizes = (spec.observation_size, spec.achieved_size, spec.goal_size)
+    image = np.zeros(spec.image, np.uint8) if spec.image else NO_IMAGE
+    observation, achieved, desired = (np.zeros(size, np.float32) for size in sizes)
+    zeros = Observation(observation, achieved, desired, image)
+    try:
+        with np.errstate(all="ignore"):
+            for network, level in zip(policy.networks, policy.method.levels, strict=True):
+                inputs = np.zeros(level.normalized.shape, np.float32)
+                shape = network(inputs, None, image).shape
+                if shape != (() if level.spec.discrete else (level.spec.action_size,)):
+                    raise UsageError(f"its network gives actions of shape {shape}")
+            policy.interface.actions.native(policy.act()(zeros))
+    except Exception as error:  # of a wrong column, of a wrong shape
+        raise UsageError(f"the policy cannot act: {first_line(error)}") from error
 
 
 def _no_reward(*_: np.ndarray) -> np.ndarray:
@@ -288,7 +279,7 @@ def _no_reward(*_: np.ndarray) -> np.ndarray:
 def _networks(
     tensors: dict[str, np.ndarray],
     method: Method,
-    layers: tuple[list[int], list[bool]],
+    about: About,
     file: Path,
 ) -> tuple[tuple[MLP, ...], tuple[Moments, ...]]:
     """The networks and input statistics of each level.
@@ -296,14 +287,19 @@ def _networks(
     Args:
         tensors: by name.
         method: says which inputs a network has.
-        layers: of each level, the number of layers, and whether the hidden ones are normalised.
+        about: says how many layers a network has.
         file: for messages.
 
     Raises:
         UsageError: their sizes do not fit the task.
     """
-    actors, moments = [], []
-    for n, (level, count, layer_norm) in enumerate(zip(method.levels, *layers, strict=True)):
+    actors, moments, levels = [], [], len(method.levels)
+    layers, norms_of = about.layers, about.layer_norm
+    if [len(layers), len(norms_of)] != [levels, levels] or min(layers) < 1:
+        raise UsageError(f"'layers' and 'layer_norm' must be of {levels} networks")
+    for n, (level, count, layer_norm) in enumerate(
+        zip(method.levels, layers, norms_of, strict=True)
+    ):
         hidden = count - 1 if layer_norm else 0
         image = level.spec.image
         counts = {"weights": count, "biases": count, "gains": hidden, "shifts": hidden}
@@ -311,6 +307,8 @@ def _networks(
         weights, biases, gains, shifts, kernels, offsets = (
             tuple(tensors[f"{n}.{kind}.{i}"] for i in range(each)) for kind, each in counts.items()
         )
+        if any(vector.ndim != 1 for vector in (*biases, *gains, *shifts, *offsets)):
+            raise UsageError(f"{file}: a tensor that should be a vector is none")
         sizes = [features(image) + len(level.normalized), *(len(bias) for bias in biases)]
         shapes = [weight.shape for weight in weights]
         norms = [len(array) for array in (*gains, *shifts)]
@@ -320,53 +318,10 @@ def _networks(
             raise UsageError(f"{file}: its image encoder does not fit its task")
         actors.append(MLP(weights, biases, gains, shifts, kernels, offsets))
         moments.append(Moments(**{k: tensors[f"{n}.moments.{k}"] for k in Moments._fields}))
+        mean, std, clip = moments[-1]
+        if {mean.shape, std.shape} != {level.normalized.shape} or clip.size != 1:
+            raise UsageError(f"{file}: its statistics of the inputs do not fit its task")
     return tuple(actors), tuple(moments)
-
-
-def _spec(about: dict[str, Any]) -> Spec:
-    """The spec from JSON, with tuples instead of lists."""
-    spec = Spec(**about)
-    body = spec.body
-    if body is not None:
-        rotation, vectors, images = cast(Any, body)
-        body = BodyFrame(tuple(rotation), tuple(map(tuple, vectors)), tuple(map(_symmetry, images)))
-    return spec._replace(
-        reward_range=None if spec.reward_range is None else tuple(spec.reward_range),
-        image=tuple(spec.image),
-        stages=tuple(_stage(values) for values in spec.stages),
-        position_columns=tuple(spec.position_columns),
-        subgoal_range=tuple(spec.subgoal_range),
-        goal_position_columns=tuple(spec.goal_position_columns),
-        body=body,
-        differences=tuple(Difference(*map(_columns, pair)) for pair in spec.differences),
-    )
-
-
-def _stage(values: Any) -> Stage:
-    stage = Stage(*values)
-    first, *maintained = (
-        GoalConstraint(*map(_columns, pair))
-        for pair in ((stage.achieved, stage.desired), *stage.maintained)
-    )
-    permutation = stage.object_permutation and _symmetry(stage.object_permutation)
-    return stage._replace(
-        achieved=first.achieved,
-        desired=first.desired,
-        maintained=tuple(maintained),
-        object_permutation=permutation,
-    )
-
-
-def _columns(values: Any) -> Columns:
-    source, columns = values
-    return Columns(source, tuple(columns))
-
-
-def _symmetry(values: Any) -> Symmetry:
-    name, *changes = values
-    return Symmetry(
-        name, *(SignedPermutation(*(tuple(field) for field in change)) for change in changes)
-    )
 
 
 def _stem(path: Path) -> Path:

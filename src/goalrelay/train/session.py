@@ -20,28 +20,28 @@ import jax
 import numpy as np
 
 from goalrelay.data.collector import Collector
-from goalrelay.errors import Diverged, Notice, TaskFailed, UsageError, first_line
+from goalrelay.errors import (
+    Diverged,
+    Notice,
+    TaskFailed,
+    UsageError,
+    first_line,
+    shell_word,
+)
 from goalrelay.settings import suggest
 from goalrelay.tasks.goal_task import check_trusted, needs_trust
 from goalrelay.train import config as experiments
 from goalrelay.train.build import Described, finds_structure
 from goalrelay.train.config import AnyExperiment
 from goalrelay.train.counters import Counters
+from goalrelay.train.description import task_to_json
 from goalrelay.train.evaluate import Evaluation
 from goalrelay.train.evaluate import evaluate as evaluate_policy
 from goalrelay.train.folder import RunFolder, default_folder
 from goalrelay.train.logbook import Logbook, tracker
 from goalrelay.train.loop import Stop, Trainer, run_loop
 from goalrelay.train.observer import Observer
-from goalrelay.train.policy import (
-    BEST,
-    LAST,
-    Policy,
-    load_to_run,
-    open_fitting,
-    task_from_json,
-    task_to_json,
-)
+from goalrelay.train.policy import BEST, LAST, Policy, load_to_run, open_fitting
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 """What stops a run: Ctrl-C, `kill`, and a terminal that closes."""
@@ -171,7 +171,7 @@ def resume(
                 "if you trust it, add --trust"
             )
         found = folder.structure()
-        described = None if found is None else Described(*task_from_json(found))
+        described = None if found is None else Described(*found)
         with closing(Trainer(experiment, described)) as trainer:
             _restore(trainer, folder)
             if same and trainer.finished(folder.last_row()):
@@ -282,7 +282,8 @@ class _Session:
             self._save(repeat_evaluation=trainer.evaluated)
             trust = " --trust" if _resume_needs_trust(trainer.experiment) else ""
             raise TaskFailed(
-                f"{error}; the state before is saved: goalrelay resume {self.folder.path}{trust}"
+                f"{error}; the state before is saved: goalrelay resume "
+                f"{shell_word(self.folder.path)}{trust}"
             ) from error
         except Diverged as error:
             raise Diverged(f"learning diverged: {error}; {self.folder.kept()}") from None

@@ -17,7 +17,7 @@ from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wai
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from goalrelay.errors import Diverged, UsageError
+from goalrelay.errors import Diverged, UsageError, printable
 from goalrelay.files import remove_unfinished, write_json
 from goalrelay.train import config as experiments
 from goalrelay.train import session
@@ -215,7 +215,7 @@ def summary(rows: Sequence[Row]) -> str:
     for variant in dict.fromkeys(row.variant for row in rows):
         group = [row for row in rows if row.variant == variant and row.finished]
         if group:
-            cells = [variant, str(len(group))]
+            cells = [printable(variant), str(len(group))]
             for name, style in SHOWN.items():
                 cells.append(_mean_and_range([getattr(row, name) for row in group], style))
             lines.append("| " + " | ".join(cells) + " |")

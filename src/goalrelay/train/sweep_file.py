@@ -23,6 +23,7 @@ The runs are the product: variants x grid x tasks x seeds. docs/sweeps.md descri
 
 import itertools
 import re
+import shlex
 import tomllib
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -33,6 +34,8 @@ from goalrelay.settings import suggest
 from goalrelay.train import config as experiments
 from goalrelay.train.config import AnyExperiment
 
+NAME = r"[\w-]+"
+"""Of a step of `prepare`, which is the name of a folder."""
 HEAD = ("method", "task", "learner", "preset")
 TABLES = ("options", "grid", "variants", "tasks", "prepare")
 TEXTS = ("about", "notes", "published")
@@ -86,6 +89,8 @@ def read(
         for key, chosen in (("tasks", tasks), ("variants", variants)):
             plan[key] = {name: _entry(plan, key, name) for name in chosen or plan[key]}
         runs = list(_planned(plan, seeds))
+        for name, command in plan["prepare"].items():
+            _check_step(plan["prepare"], name, command)
         names = [planned.name for planned in runs]
         twice = [name for name in names if names.count(name) > 1]
         if twice:
@@ -121,6 +126,18 @@ def load(path: Path) -> dict[str, Any]:
     return plan
 
 
+def _check_step(prepare: Mapping[str, Any], name: str, command: Any) -> None:
+    """Refuse a step of `prepare` that cannot be started."""
+    if not re.fullmatch(NAME, name):
+        raise UsageError(f"prepare '{name}' cannot be the name of a folder")
+    if not isinstance(command, str) or not command.strip():
+        raise UsageError(f"prepare '{name}' must be a text: the words of a goalrelay command")
+    try:
+        shlex.split(filled(command, prepare))
+    except ValueError as error:  # of quotes that are not closed
+        raise UsageError(f"prepare '{name}' cannot be read: {error}: {command}") from None
+
+
 def _entry(plan: dict[str, Any], key: str, name: str) -> dict[str, Any]:
     """The options that one variant or task changes."""
     kind = key.removesuffix("s")
@@ -145,11 +162,20 @@ def _planned(plan: dict[str, Any], only: Sequence[int]) -> Iterator[Planned]:
         if not isinstance(seeds, list) or not seeds or any(type(seed) is not int for seed in seeds):
             raise UsageError("'seeds' must be a list of whole numbers")
         for seed in only or seeds:
-            try:
-                name = plan["folder"].format(variant=word, task=task, label=label, seed=seed)
-            except (KeyError, IndexError, ValueError):
-                raise UsageError("'folder' may name {variant}, {task} and {seed}") from None
+            name = _folder(plan["folder"], variant=word, task=task, label=label, seed=seed)
             yield Planned(label, name, _experiment(plan, point | change, seed))
+
+
+def _folder(template: str, **values: str | int) -> str:
+    """The folder of a run, below that of the sweep."""
+    try:
+        text = template.format(**values)
+    except (LookupError, AttributeError, TypeError, ValueError):
+        raise UsageError("'folder' may name {variant}, {task} and {seed}") from None
+    folder = Path(text if template.startswith("/") else text.lstrip("/"))  # {variant} may be empty
+    if folder.is_absolute() or ".." in folder.parts or not folder.parts or "\0" in str(folder):
+        raise UsageError(f"'folder' must be a path below --out, not '{folder}'")
+    return str(folder)
 
 
 def _word(name: str, value: Any) -> str:
@@ -196,4 +222,4 @@ def filled(text: str, prepare: Mapping[str, str]) -> str:
             raise UsageError(f"nothing is prepared as '{match[1]}'{suggest(match[1], prepare)}")
         return str(PREPARED / match[1])
 
-    return re.sub(r"\{([\w-]+)\}", folder, text)
+    return re.sub(rf"\{{({NAME})\}}", folder, text)

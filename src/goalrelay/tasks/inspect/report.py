@@ -12,9 +12,9 @@ from goalrelay.tasks.inspect.kinds import names
 from goalrelay.tasks.inspect.play import Play
 from goalrelay.tasks.inspect.relations import relations, varied
 from goalrelay.tasks.symmetry_data import name as column_name
-from goalrelay.types import Columns, Stage
+from goalrelay.types import Columns, Spec, Stage
 
-ADVICE = "relay has nothing to relay here: use her, or hierarchy where the way to the goal is long"
+ADVICE = "relay has nothing to relay here: use her"
 
 
 def report(simulator: Simulator, steps: int, seed: int) -> dict[str, Any]:
@@ -27,8 +27,17 @@ def report(simulator: Simulator, steps: int, seed: int) -> dict[str, Any]:
         "goal": [line._asdict() for line in _goals(simulator, found)],
         "motion": [line._asdict() for line in _motion(found)],
         "not_sure": list(found.doubts),
+        "advice": advice(simulator.spec),
         "module": module(simulator.id, found),
     }
+
+
+def advice(spec: Spec) -> str:
+    """Which method to use for a task without stages, one that takes such a task."""
+    options = [" --preset images"] * bool(spec.image) + [" --learner dqn"] * spec.discrete
+    if options:  # the hierarchy takes neither images nor discrete actions
+        return f"{ADVICE}, with{''.join(options)}"
+    return f"{ADVICE}, or hierarchy where the way to the goal is long"
 
 
 def text(about: dict[str, Any]) -> str:
@@ -40,7 +49,7 @@ def text(about: dict[str, Any]) -> str:
         lines += [f"  {line['name']:{width}}  {line['fact']}" for line in about[title]]
     if about["not_sure"]:
         lines += ["", "not sure", *(f"  {doubt}" for doubt in about["not_sure"])]
-    lines += ["", "to declare it, paste this into a module" if about["module"] else ADVICE]
+    lines += ["", "to declare it, paste this into a module" if about["module"] else about["advice"]]
     return "\n".join([*lines, "", about["module"]] if about["module"] else lines)
 
 
