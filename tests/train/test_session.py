@@ -84,6 +84,14 @@ def test_a_run_of_relay_logs_its_diagnosis(tmp_path: Path) -> None:
         assert 0 < float(row["innr"]) <= 1
 
 
+def test_the_mean_of_weights_is_as_long_as_asked_for_later() -> None:
+    agent = Trainer(experiments.make("her", POINT)).agents[0]
+    before, new = agent.average, agent.actor()
+    agent.blend(0.75, 26)  # 27 / 36 is 0.75
+    for old, now, mean in zip(*map(jax.tree.leaves, (before, new, agent.average)), strict=True):
+        np.testing.assert_allclose(mean, 0.75 * old + 0.25 * now, rtol=1e-5, atol=1e-7)
+
+
 def test_what_is_evaluated_and_exported_is_a_running_mean_of_the_weights() -> None:
     settings = SMALL | {"evaluate.ema_decay": 0.75}
     experiment = experiments.make("her", POINT)
@@ -91,10 +99,10 @@ def test_what_is_evaluated_and_exported_is_a_running_mean_of_the_weights() -> No
         experiment = replace_at(experiment, name, value)
     trainer = Trainer(experiment)
     mean = new = trainer.agents[0].actor()
-    for _ in range(3):
+    for kept in (1 / 10, 2 / 11, 3 / 12, 4 / 13):  # at first shorter: (1 + n) / (10 + n)
         trainer.cycle()
         new = trainer.agents[0].actor()
-        mean = jax.tree.map(lambda old, now: 0.75 * old + 0.25 * now, mean, new)
+        mean = jax.tree.map(lambda old, now, k=kept: k * old + (1 - k) * now, mean, new)
     evaluated = jax.tree.leaves(trainer.policy().actors[0])
     for shown, expected in zip(evaluated, jax.tree.leaves(mean), strict=True):
         np.testing.assert_allclose(shown, expected, rtol=1e-5, atol=1e-7)
