@@ -1,7 +1,8 @@
 """The command line: `goalrelay COMMAND ...`.
 
-Options come from frozen dataclasses, with tyro. Exit codes: 2 for unusable input, after one line on
-standard error; 1 for a run that diverged; 130 for an interrupted run.
+Options come from frozen dataclasses, with tyro. Exit codes: 2 for unusable input, such as an
+environment that fails, after one line on standard error; 1 for a run that diverged; 130 for a
+command that Ctrl-C ended.
 """
 
 import json
@@ -20,7 +21,7 @@ from goalrelay.cli.inspect import inspect
 from goalrelay.cli.parsing import PositionalPath, parse
 from goalrelay.cli.terminal import describe
 from goalrelay.cli.train import resume, train
-from goalrelay.errors import Diverged, Notice, UsageError, printable
+from goalrelay.errors import Diverged, Notice, TaskFailed, UsageError, printable
 from goalrelay.settings import number, suggest, validate
 from goalrelay.tasks.goal_task import known_tasks
 from goalrelay.train import session
@@ -235,7 +236,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command; returns the exit code."""
     words = list(sys.argv[1:] if arguments is None else arguments)
     with warnings.catch_warnings():
-        warnings.simplefilter("always", Notice)
+        warnings.simplefilter("default", Notice)  # the same text once
         shown = warnings.showwarning
 
         def show(message: Warning | str, category: type[Warning], *where: Any) -> None:
@@ -261,7 +262,7 @@ def _run(words: list[str]) -> int:
             near = suggest(words[0], COMMANDS)
             raise UsageError(f"unknown command '{words[0]}'{near or '; see goalrelay --help'}")
         return COMMANDS[words[0]](words[1:])
-    except UsageError as error:
+    except (UsageError, TaskFailed) as error:
         _say(error)
         return 2
     except (Diverged, RuntimeError) as error:

@@ -40,7 +40,8 @@ class Part(NamedTuple):
         Raises:
             UsageError: the observation is not what the space says.
         """
-        array = np.array(entry(raw, self.path), np.int64 if self.choices else kind)
+        given = real(entry(raw, self.path), self.name)
+        array = np.array(given, np.int64 if self.choices else kind)
         # one number may come alone or in an array; a flat task's array may have any shape
         if array.shape != self.shape and not (
             array.size == math.prod(self.shape)
@@ -252,6 +253,17 @@ def entry(raw: Any, path: tuple[str, ...]) -> Any:
     except (KeyError, IndexError, TypeError):
         raise UsageError(f"the environment's {name_of(path)} is missing") from None
     return raw
+
+
+def real(value: Any, name: str) -> Any:
+    """A value that is no complex number, nor an array of them.
+
+    Raises:
+        UsageError: it is.
+    """
+    if np.iscomplexobj(value):
+        raise UsageError(f"the environment's {name} is complex, and should be real")
+    return value
 
 
 def name_of(path: tuple[str, ...]) -> str:

@@ -7,6 +7,7 @@ import queue
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future
+from concurrent.futures import wait as wait_for
 from typing import Any
 
 
@@ -50,3 +51,19 @@ class Workers:
                 future.set_result(job())
             except BaseException as error:  # of an environment; who waits for the result gets it
                 future.set_exception(error)
+
+
+def within(seconds: float | None, job: Callable[[], Any]) -> Any:
+    """The result of a job that may take so long; None: any time, in this thread.
+
+    Raises:
+        TimeoutError: it takes longer. Its thread is left alone.
+    """
+    if seconds is None:
+        return job()
+    worker = Workers(1, "within")
+    future = worker.start(job)
+    worker.end()
+    if not wait_for([future], seconds).done:
+        raise TimeoutError(f"no end after {seconds:g} s")
+    return future.result()
