@@ -39,6 +39,8 @@ class Evaluate:
     """Seed of the evaluation episodes."""
     threads: int = 2
     """Environments that run at the same time."""
+    bad_episodes: Literal["stop", "drop"] = "stop"
+    """An episode that the environment breaks off: `stop`, or `drop` it and count it as failed."""
     trust: bool = False
     """Import the module of the task that the policy names, which runs its code."""
     json: bool = False
@@ -125,6 +127,7 @@ def evaluate(arguments: Sequence[str]) -> int:
         seed=command.seed,
         threads=command.threads,
         trust=command.trust,
+        bad_episodes=command.bad_episodes,
     )
     if command.json:
         figures = {k: None if v != v else v for k, v in result._asdict().items()}  # no NaN in JSON

@@ -72,7 +72,7 @@ class Collector:
             begin: who acts.
             seeds: of the episodes.
             evaluation: whether they are of evaluation, not of training.
-            going: called before each episode with the number of those that are done; once it is
+            going: called before each episode with the number of those that are over; once it is
                 false, no more begin, and there are fewer episodes than seeds.
             failed: called for each episode that fails, in the order of the seeds, which is then
                 left out; None: the first one raises.
@@ -85,9 +85,10 @@ class Collector:
         def run(seed: int) -> Episode | None:
             if not going(len(done)):
                 return None
-            episode = rollout(self._own.task, begin, seed, evaluation)
-            done.append(seed)
-            return episode
+            try:
+                return rollout(self._own.task, begin, seed, evaluation)
+            finally:
+                done.append(seed)
 
         jobs = [self._workers.start(functools.partial(run, seed)) for seed in seeds]
         try:
