@@ -16,7 +16,7 @@ from typing import Annotated, Any, Literal
 import tyro
 
 import goalrelay
-from goalrelay import methods
+from goalrelay import interrupts, methods
 from goalrelay.cli.inspect import inspect
 from goalrelay.cli.parsing import PositionalPath, parse
 from goalrelay.cli.terminal import describe
@@ -236,8 +236,24 @@ COMMANDS: dict[str, Callable[[Sequence[str]], int]] = {
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run a command; returns the exit code."""
-    words = list(sys.argv[1:] if arguments is None else arguments)
+    """Run a command; returns the exit code.
+
+    Args:
+        arguments: words behind `goalrelay`; None: those of this process, which ends then.
+    """
+    if arguments is not None:
+        return _noted(list(arguments))
+    interrupts.interrupt_once()
+    try:
+        code = _noted(sys.argv[1:])
+    except KeyboardInterrupt:  # one more, on the way out
+        code = interrupts.INTERRUPTED
+    interrupts.leave(code)
+    return code
+
+
+def _noted(words: list[str]) -> int:
+    """Run a command; notices are lines."""
     with warnings.catch_warnings():
         warnings.simplefilter("default", Notice)  # the same text once
         shown = warnings.showwarning
@@ -264,7 +280,9 @@ def _run(words: list[str]) -> int:
         if words[0] not in COMMANDS:
             near = suggest(words[0], COMMANDS)
             raise UsageError(f"unknown command '{words[0]}'{near or '; see goalrelay --help'}")
-        return COMMANDS[words[0]](words[1:])
+        code = COMMANDS[words[0]](words[1:])
+        sys.stdout.flush()  # here, where a closed pipe or a full disk is handled
+        return code
     except (UsageError, TaskFailed) as error:
         _say(error)
         return 2
@@ -272,7 +290,7 @@ def _run(words: list[str]) -> int:
         _say(error)
         return 1
     except KeyboardInterrupt:
-        return 130
+        return interrupts.INTERRUPTED
     except BrokenPipeError:
         sys.stderr.close()  # the reading end of a pipe is closed
         return 0

@@ -14,7 +14,7 @@ from concurrent.futures import wait as wait_for
 from goalrelay.data.rollout import Begin, Simulator, rollout
 from goalrelay.data.workers import Workers
 from goalrelay.errors import TaskFailed
-from goalrelay.types import Episode
+from goalrelay.types import Episode, Observation
 
 WATCH = 0.2
 """Seconds between two looks at environments that may hang."""
@@ -101,6 +101,10 @@ class Collector:
                         self._wait(job)
             raise
         return [episode for episode in episodes if episode is not None]
+
+    def reset(self, seed: int) -> Observation:
+        """Reset an environment, outside of an episode."""
+        return self._workers.start(lambda: self._own.task.reset(seed)).result()
 
     def _result(
         self, job: "Future[Episode | None]", failed: Callable[[TaskFailed], None] | None

@@ -201,7 +201,7 @@ class Simulator:
             return np.array(found, kind).reshape(goals[0].shape[:-1])
 
         with self.calling(name), self._reward_lock:
-            return within(self.limit, ask)
+            return within(self.limit, ask, " of --collect.step-timeout")
 
     def given(self, achieved: np.ndarray, desired: np.ndarray) -> tuple[Any, Any, dict[str, Any]]:
         """What the task's functions take, copied: goals in its own form, and info by key [B, .]."""

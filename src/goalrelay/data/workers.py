@@ -53,11 +53,16 @@ class Workers:
                 future.set_exception(error)
 
 
-def within(seconds: float | None, job: Callable[[], Any]) -> Any:
+def within(seconds: float | None, job: Callable[[], Any], of: str = "") -> Any:
     """The result of a job that may take so long; None: any time, in this thread.
 
+    Args:
+        seconds: that it may take.
+        job: it runs in a thread of its own, which is left alone where it takes longer.
+        of: who sets the seconds, for the message.
+
     Raises:
-        TimeoutError: it takes longer. Its thread is left alone.
+        TimeoutError: it takes longer.
     """
     if seconds is None:
         return job()
@@ -65,5 +70,5 @@ def within(seconds: float | None, job: Callable[[], Any]) -> Any:
     future = worker.start(job)
     worker.end()
     if not wait_for([future], seconds).done:
-        raise TimeoutError(f"no end after {seconds:g} s")
+        raise TimeoutError(f"it takes longer than {seconds:g} s{of}")
     return future.result()

@@ -27,7 +27,7 @@ from goalrelay.data.interface import GOAL_KEYS
 from goalrelay.data.rollout import Attributes, Simulator
 from goalrelay.errors import Blamed, TaskFailed, UsageError, with_kind
 from goalrelay.settings import nearest
-from goalrelay.tasks import column_kinds, differences, fetch_stages, stock
+from goalrelay.tasks import column_kinds, differences, fetch_stages, opengl, stock
 from goalrelay.tasks.contract import check_contract, reward_range
 from goalrelay.tasks.reward_trial import tried
 from goalrelay.tasks.specification import read_spec
@@ -184,6 +184,11 @@ def open_task(
         raise UsageError(f"--task-options max_episode_steps must be 1 or more, got {steps}")
     if render_mode is not None:  # a user's environment may not have this argument
         arguments["render_mode"] = render_mode
+    if arguments.get("render_mode") == "human" and not opengl.has_display():
+        raise UsageError(
+            f"task '{task_id}': --task-options render_mode=human opens a window, and there is no "
+            "display (DISPLAY and WAYLAND_DISPLAY are not set)"
+        )
     try:
         with Blamed(lambda: f"task '{task_id}' could not be made"), warnings.catch_warnings():
             warnings.simplefilter("ignore")
