@@ -145,7 +145,8 @@ class Collector:
             return  # after an interrupt or a hanging step: nobody can wait for it
         self._workers.close()
         for task in self._tasks:
-            task.close()
+            if not task.close():
+                return  # the others would take as long
 
 
 def _close_opened(job: "Future[Simulator]") -> None:

@@ -263,17 +263,21 @@ class Simulator:
             return np.asarray(rng.integers(self.spec.action_size), np.int32)
         return rng.uniform(-1, 1, self.spec.action_size).astype(np.float32)
 
-    def close(self) -> None:
-        """Free the simulator. An error in that, or no end within CLOSING seconds, is a notice."""
+    def close(self) -> bool:
+        """Free the simulator. An error in that, or no end within CLOSING seconds, is a notice.
+
+        Returns:
+            whether it ended.
+        """
         try:
             within(CLOSING, self.env.close)
         except KeyboardInterrupt:
             raise
         except BaseException as error:  # what was done is done
-            warnings.warn(
-                Notice(f"task '{self.id}': close failed ({first_line(error)}); nothing is lost"),
-                stacklevel=1,
-            )
+            told = f"task '{self.id}': close failed ({first_line(error)}); nothing is lost"
+            warnings.warn(Notice(told), stacklevel=1)
+            return not isinstance(error, TimeoutError)
+        return True
 
 
 def answers(

@@ -45,7 +45,7 @@ def expert_of(task: Simulator) -> Begin:
     Raises:
         UsageError: the task has no expert.
     """
-    with task.calling("expert"):
+    with task.calling("its expert"):
         own = getattr(Attributes(task.env), "expert", None)
     if own is not None:
         return own
@@ -76,7 +76,7 @@ def generate(
     for i, seed in enumerate(seeds):
         rng = np.random.default_rng([seed, 2])  # distinct from environment and training
         is_random = int((i + 1) * fraction) > int(i * fraction)  # spread evenly
-        with task.calling("expert"):
+        with task.calling("its expert"):
             act = _random(task, rng) if is_random else begin()
         yield play(task, _noisy(task, act, disturbance.noise, rng), seed)
 

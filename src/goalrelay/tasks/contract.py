@@ -204,7 +204,7 @@ def _ask(simulator: Simulator, name: str, call: Call, tried: Tried) -> Answers:
                 return Answers(answer.reshape(count).astype(float))
     except TaskFailed as error:
         cause = error.__cause__ or error
-        return Answers(None, f"fails on a batch ({first_line(cause)}); {_needs(cause)}")
+        return Answers(None, f"fails on a batch ({first_line(cause)}){_needs(cause)}")
     return Answers(
         None,
         f"gave shape {answer.shape} for a batch of {count}; it must be vectorised, "
@@ -213,9 +213,11 @@ def _ask(simulator: Simulator, name: str, call: Call, tried: Tried) -> Answers:
 
 
 def _needs(error: BaseException) -> str:
+    if isinstance(error, UsageError):  # it says all
+        return ""
     if isinstance(error, KeyError):
-        return "it may need numbers of info that each step has"
-    return "it must accept arrays [B, goal], or single goals, and need no info but numbers"
+        return "; it may need numbers of info that each step has"
+    return "; it must accept arrays [B, goal], or single goals, and need no info but numbers"
 
 
 def _fits(answers: Answers, tried: Tried) -> bool:

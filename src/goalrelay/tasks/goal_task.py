@@ -56,7 +56,8 @@ def simulator_of(env: gymnasium.Env[Any, Any], task_id: str) -> Simulator:
             wrong.
     """
     try:
-        with Blamed(lambda: f"task '{task_id}' cannot be run"):
+        with Blamed(lambda: f"task '{task_id}' cannot be run"), warnings.catch_warnings():
+            warnings.simplefilter("ignore", np.exceptions.ComplexWarning)  # they are refused
             return _checked_simulator(env, task_id)
     except TaskFailed as error:
         if isinstance(error.__cause__, UsageError):  # what does not fit, in the user's words
