@@ -139,14 +139,16 @@ class Collector:
                         f"longer than the {most:g} s of --collect.step-timeout"
                     )
 
-    def close(self) -> None:
-        """Stop the threads and free the simulators; those that are in use are left alone."""
+    def close(self) -> bool:
+        """Stop the threads and free the simulators; those that are in use are left alone.
+
+        Returns:
+            whether that ended; where one takes too long (`Simulator.close`), the others would too.
+        """
         if any(task.moment.began is not None for task in self._tasks):
-            return  # after an interrupt or a hanging step: nobody can wait for it
+            return True  # after an interrupt or a hanging step: nobody can wait for it
         self._workers.close()
-        for task in self._tasks:
-            if not task.close():
-                return  # the others would take as long
+        return all(task.close() for task in self._tasks)
 
 
 def _close_opened(job: "Future[Simulator]") -> None:

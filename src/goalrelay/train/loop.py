@@ -149,8 +149,8 @@ class Trainer:
 
     def close(self) -> None:
         """Free simulators and threads."""
-        self.collector.close()
-        self.simulator.close()
+        if self.collector.close():
+            self.simulator.close()
 
     def policy(self) -> Policy:
         """The policy for evaluation and export: a running mean of the weights."""
