@@ -275,8 +275,8 @@ def test_complex_numbers_are_refused() -> None:
     class Wave(strangers.Line):
         """Its `step` gives real rewards, with a warning."""
 
-        def compute_reward(self, *given: Any) -> Any:
-            return super().compute_reward(*given) + 0j
+        def compute_reward(self, achieved: np.ndarray, desired: np.ndarray, info: Any) -> Any:
+            return super().compute_reward(achieved, desired, info) + 0j
 
         def step(self, action: Any) -> Any:
             seen, reward, *rest = super().step(action)

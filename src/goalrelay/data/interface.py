@@ -261,7 +261,8 @@ def real(value: Any, name: str) -> Any:
     Raises:
         UsageError: it is.
     """
-    if np.iscomplexobj(value):
+    is_array = isinstance(value, np.ndarray | np.generic)  # asked first: that is fast
+    if value.dtype.kind == "c" if is_array else np.iscomplexobj(value):
         raise UsageError(f"the environment's {name} is complex, and should be real")
     return value
 

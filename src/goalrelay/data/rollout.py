@@ -266,11 +266,14 @@ class Simulator:
     def close(self) -> bool:
         """Free the simulator. An error in that, or no end within CLOSING seconds, is a notice.
 
+        One that draws is waited for: OpenGL is bound to this thread, so it is closed here.
+
         Returns:
             whether it ended.
         """
         try:
-            within(CLOSING, self.env.close)
+            draws = self.spec.image or self.env.render_mode is not None
+            within(None if draws else CLOSING, self.env.close)
         except KeyboardInterrupt:
             raise
         except BaseException as error:  # what was done is done
