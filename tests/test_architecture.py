@@ -20,6 +20,7 @@ SOURCE = Path(goalrelay.__file__).parent
 MAY_IMPORT: dict[str, set[str]] = {
     "types": set(),
     "errors": set(),
+    "interrupts": set(),
     "renamed": set(),
     "settings": {"errors", "renamed"},
     "files": {"errors"},
@@ -54,6 +55,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "__init__": {
         "types",
         "errors",
+        "interrupts",
         "tasks",
         "tasks.column_kinds",
         "tasks.structure",
@@ -63,6 +65,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "cli": {
         "__init__",
         "errors",
+        "interrupts",
         "renamed",
         "settings",
         "data.rollout",

@@ -5,6 +5,7 @@ goalrelay.resume("runs/FetchReach-v4/her/seed-0")      go on after a stop
 goalrelay.load("runs/FetchReach-v4/her/seed-0")        the policy: observation -> action
 """
 
+from goalrelay import interrupts as interrupts  # first: other imports take seconds
 from goalrelay.errors import Diverged, UsageError
 from goalrelay.tasks import register as _register
 from goalrelay.tasks.column_kinds import ColumnKinds

@@ -2,7 +2,9 @@
 
 import os
 import shlex
+from collections.abc import Callable
 from pathlib import Path
+from types import TracebackType
 
 
 class UsageError(Exception):
@@ -13,7 +15,7 @@ class UsageError(Exception):
 
 
 class TaskFailed(RuntimeError):
-    """An environment failed in an episode. The message names the task, the seed and the step."""
+    """An environment failed. The message names the task; in an episode, also its seed and step."""
 
 
 class Diverged(Exception):
@@ -24,9 +26,46 @@ class Notice(UserWarning):
     """Something was passed over or replaced; the command line prints it as one line."""
 
 
+class Blamed:
+    """A block of code of an environment: whatever it raises, but for Ctrl-C, is a `TaskFailed`.
+
+    Args:
+        where: gives the start of the message; called when something was raised.
+    """
+
+    def __init__(self, where: Callable[[], str]):
+        self._where = where
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if error is not None and not isinstance(error, TaskFailed | KeyboardInterrupt):
+            raise TaskFailed(f"{self._where()}: {first_line(error)}") from error
+
+
 def first_line(error: BaseException) -> str:
-    """The first line of an error's message, or the name of its kind."""
-    return (str(error).strip() or type(error).__name__).splitlines()[0]
+    """The first line of an error's message. Its kind comes first where the text says little."""
+    plain = isinstance(error, Exception) and not isinstance(error, KeyError)
+    return (plain and _first_line(error)) or with_kind(error)
+
+
+def with_kind(error: BaseException) -> str:
+    """`ValueError: the first line of its message`, or the kind alone."""
+    kind, text = type(error).__name__, _first_line(error)
+    return f"{kind}: {text}" if text else kind
+
+
+def _first_line(error: BaseException) -> str:
+    try:
+        return str(error).strip().splitlines()[0]
+    except BaseException:  # no text, or an error of an environment whose text fails too
+        return ""
 
 
 def printable(text: object) -> str:

@@ -11,6 +11,7 @@ from gymnasium import spaces
 import stranger_tasks as strangers
 from goalrelay.data.rollout import Simulator
 from goalrelay.errors import UsageError
+from goalrelay.tasks.fetch import reach, reach_image
 from goalrelay.tasks.goal_task import open_task
 from goalrelay.tasks.inspect.report import report, text
 
@@ -160,3 +161,17 @@ def test_a_small_board_is_numbers() -> None:
     task = showing(board, lambda _: counted(board))
     assert not task.spec.image
     np.testing.assert_array_equal(task.reset(0).observation, counted(board).reshape(-1))
+
+
+def test_a_camera_is_freed_while_nobody_draws(monkeypatch: pytest.MonkeyPatch) -> None:
+    freed: list[bool] = []
+
+    class Camera:
+        def close(self) -> None:
+            freed.append(reach_image.DRAWING.locked())
+
+    env: Any = reach_image.Environment.__new__(reach_image.Environment)
+    env._camera = Camera()
+    monkeypatch.setattr(reach.Environment, "close", lambda _: None)
+    env.close()
+    assert freed == [True] and not reach_image.DRAWING.locked()

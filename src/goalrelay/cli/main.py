@@ -1,7 +1,8 @@
 """The command line: `goalrelay COMMAND ...`.
 
-Options come from frozen dataclasses, with tyro. Exit codes: 2 for unusable input, after one line on
-standard error; 1 for a run that diverged; 130 for an interrupted run.
+Options come from frozen dataclasses, with tyro. Exit codes: 2 for unusable input, such as an
+environment that fails, after one line on standard error; 1 for a run that diverged; 130 for a
+command that Ctrl-C ended.
 """
 
 import json
@@ -15,12 +16,12 @@ from typing import Annotated, Any, Literal
 import tyro
 
 import goalrelay
-from goalrelay import methods
+from goalrelay import interrupts, methods
 from goalrelay.cli.inspect import inspect
 from goalrelay.cli.parsing import PositionalPath, parse
 from goalrelay.cli.terminal import describe
 from goalrelay.cli.train import resume, train
-from goalrelay.errors import Diverged, Notice, UsageError, printable
+from goalrelay.errors import Diverged, Notice, TaskFailed, UsageError, printable
 from goalrelay.settings import number, suggest, validate
 from goalrelay.tasks.goal_task import known_tasks
 from goalrelay.train import session
@@ -38,6 +39,8 @@ class Evaluate:
     """Seed of the evaluation episodes."""
     threads: int = 2
     """Environments that run at the same time."""
+    bad_episodes: Literal["stop", "drop"] = "stop"
+    """An episode that the environment breaks off: `stop`, or `drop` it and count it as failed."""
     trust: bool = False
     """Import the module of the task that the policy names, which runs its code."""
     json: bool = False
@@ -124,6 +127,7 @@ def evaluate(arguments: Sequence[str]) -> int:
         seed=command.seed,
         threads=command.threads,
         trust=command.trust,
+        bad_episodes=command.bad_episodes,
     )
     if command.json:
         figures = {k: None if v != v else v for k, v in result._asdict().items()}  # no NaN in JSON
@@ -232,10 +236,26 @@ COMMANDS: dict[str, Callable[[Sequence[str]], int]] = {
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run a command; returns the exit code."""
-    words = list(sys.argv[1:] if arguments is None else arguments)
+    """Run a command; returns the exit code.
+
+    Args:
+        arguments: words behind `goalrelay`; None: those of this process, which ends then.
+    """
+    if arguments is not None:
+        return _noted(list(arguments))
+    interrupts.interrupt_once()
+    try:
+        code = _noted(sys.argv[1:])
+    except KeyboardInterrupt:  # one more, on the way out
+        code = interrupts.INTERRUPTED
+    interrupts.leave(code)
+    return code
+
+
+def _noted(words: list[str]) -> int:
+    """Run a command; notices are lines."""
     with warnings.catch_warnings():
-        warnings.simplefilter("always", Notice)
+        warnings.simplefilter("default", Notice)  # the same text once
         shown = warnings.showwarning
 
         def show(message: Warning | str, category: type[Warning], *where: Any) -> None:
@@ -260,15 +280,17 @@ def _run(words: list[str]) -> int:
         if words[0] not in COMMANDS:
             near = suggest(words[0], COMMANDS)
             raise UsageError(f"unknown command '{words[0]}'{near or '; see goalrelay --help'}")
-        return COMMANDS[words[0]](words[1:])
-    except UsageError as error:
+        code = COMMANDS[words[0]](words[1:])
+        sys.stdout.flush()  # here, where a closed pipe or a full disk is handled
+        return code
+    except (UsageError, TaskFailed) as error:
         _say(error)
         return 2
     except (Diverged, RuntimeError) as error:
         _say(error)
         return 1
     except KeyboardInterrupt:
-        return 130
+        return interrupts.INTERRUPTED
     except BrokenPipeError:
         sys.stderr.close()  # the reading end of a pipe is closed
         return 0

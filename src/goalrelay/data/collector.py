@@ -14,7 +14,7 @@ from concurrent.futures import wait as wait_for
 from goalrelay.data.rollout import Begin, Simulator, rollout
 from goalrelay.data.workers import Workers
 from goalrelay.errors import TaskFailed
-from goalrelay.types import Episode
+from goalrelay.types import Episode, Observation
 
 WATCH = 0.2
 """Seconds between two looks at environments that may hang."""
@@ -72,7 +72,7 @@ class Collector:
             begin: who acts.
             seeds: of the episodes.
             evaluation: whether they are of evaluation, not of training.
-            going: called before each episode with the number of those that are done; once it is
+            going: called before each episode with the number of those that are over; once it is
                 false, no more begin, and there are fewer episodes than seeds.
             failed: called for each episode that fails, in the order of the seeds, which is then
                 left out; None: the first one raises.
@@ -85,9 +85,10 @@ class Collector:
         def run(seed: int) -> Episode | None:
             if not going(len(done)):
                 return None
-            episode = rollout(self._own.task, begin, seed, evaluation)
-            done.append(seed)
-            return episode
+            try:
+                return rollout(self._own.task, begin, seed, evaluation)
+            finally:
+                done.append(seed)
 
         jobs = [self._workers.start(functools.partial(run, seed)) for seed in seeds]
         try:
@@ -100,6 +101,10 @@ class Collector:
                         self._wait(job)
             raise
         return [episode for episode in episodes if episode is not None]
+
+    def reset(self, seed: int) -> Observation:
+        """Reset an environment, outside of an episode."""
+        return self._workers.start(lambda: self._own.task.reset(seed)).result()
 
     def _result(
         self, job: "Future[Episode | None]", failed: Callable[[TaskFailed], None] | None
@@ -134,13 +139,16 @@ class Collector:
                         f"longer than the {most:g} s of --collect.step-timeout"
                     )
 
-    def close(self) -> None:
-        """Stop the threads and free the simulators; those that are in use are left alone."""
+    def close(self) -> bool:
+        """Stop the threads and free the simulators; those that are in use are left alone.
+
+        Returns:
+            whether that ended; where one takes too long (`Simulator.close`), the others would too.
+        """
         if any(task.moment.began is not None for task in self._tasks):
-            return  # after an interrupt or a hanging step: nobody can wait for it
+            return True  # after an interrupt or a hanging step: nobody can wait for it
         self._workers.close()
-        for task in self._tasks:
-            task.close()
+        return all(task.close() for task in self._tasks)
 
 
 def _close_opened(job: "Future[Simulator]") -> None:

@@ -40,7 +40,8 @@ class Part(NamedTuple):
         Raises:
             UsageError: the observation is not what the space says.
         """
-        array = np.array(entry(raw, self.path), np.int64 if self.choices else kind)
+        given = real(entry(raw, self.path), self.name)
+        array = np.array(given, np.int64 if self.choices else kind)
         if array.shape != self.shape and not self._is_reshaped(array):
             raise UsageError(
                 f"the environment's {self.name} has shape {array.shape}, its space has {self.shape}"
@@ -259,6 +260,18 @@ def entry(raw: Any, path: tuple[str, ...]) -> Any:
     except (KeyError, IndexError, TypeError):
         raise UsageError(f"the environment's {name_of(path)} is missing") from None
     return raw
+
+
+def real(value: Any, name: str) -> Any:
+    """A value that is no complex number, nor an array of them.
+
+    Raises:
+        UsageError: it is.
+    """
+    is_array = isinstance(value, np.ndarray | np.generic)  # asked first: that is fast
+    if value.dtype.kind == "c" if is_array else np.iscomplexobj(value):
+        raise UsageError(f"the environment's {name} is complex, and should be real")
+    return value
 
 
 def name_of(path: tuple[str, ...]) -> str:

@@ -76,7 +76,8 @@ class Objective(NamedTuple):
     failure_lasts: bool = False
     """Whether an end without success counts as if its last reward, where it is negative, went on
     forever. Else a task whose rewards are negative teaches to fail early, since no more of them
-    follow. Rewards above 0 stop with the episode, which is loss enough."""
+    follow. Rewards above 0 stop with the episode, which is loss enough. For a horizon of 1: in a
+    longer transition the reward is a sum, and only its last part would last."""
 
 
 def future(

@@ -8,6 +8,7 @@ MuJoCo's `mj_step` releases the interpreter lock, so threads suffice.
 import math
 import threading
 import time
+import warnings
 from collections.abc import Callable, Mapping
 from typing import Any, Literal, NamedTuple
 
@@ -15,13 +16,16 @@ import gymnasium
 import numpy as np
 
 from goalrelay.data.finite import first_bad
-from goalrelay.data.interface import Layout, native, row_of
+from goalrelay.data.interface import Layout, native, real, row_of
 from goalrelay.data.spaces import interface_of
-from goalrelay.errors import TaskFailed, UsageError
+from goalrelay.data.workers import within
+from goalrelay.errors import Blamed, Notice, TaskFailed, UsageError, first_line
 from goalrelay.types import Episode, Observation, Spec, Symmetry, Task
 
 SUCCESS_KEYS = ("is_success", "success")
 """Keys of `info` that may hold the success of a step."""
+CLOSING = 5.0
+"""Seconds that an environment may take to close; a process does not wait longer for it."""
 Begin = Callable[[np.random.Generator], Callable[[Observation], np.ndarray]]
 """Called at the start of an episode with its own random numbers: gives what acts in it."""
 
@@ -94,11 +98,28 @@ class Simulator:
         self._sparse = getattr(owner, "reward_type", None) == "sparse"
         self._reward_lock = threading.Lock()
         self.moment = Moment()
+        self.limit: float | None = None
+        """Seconds that a function of the task may take, outside of episodes; None: any time."""
 
     @property
     def task(self) -> Task:
         """The task that is simulated."""
         return Task(self.spec, self.reward, self.terminal, self.symmetries)
+
+    def calling(self, what: str) -> Blamed:
+        """A block that calls the environment; what goes wrong in it is a `TaskFailed`.
+
+        Args:
+            what: is called, for the message; within an episode it names seed and step instead.
+        """
+
+        def where() -> str:
+            seed, step, began = self.moment
+            if began is None:
+                return f"task '{self.id}': {what} failed"
+            return f"task '{self.id}' failed in the episode with seed {seed}, step {step}"
+
+        return Blamed(where)
 
     def reset(self, seed: int, evaluation: bool = False) -> Observation:
         """Start an episode that depends on nothing but the seed.
@@ -107,29 +128,38 @@ class Simulator:
             seed: of everything random.
             evaluation: whether to ask for an evaluation goal. Tasks with an attribute `evaluation`
                 have them; others ignore this.
+
+        Raises:
+            TaskFailed: the environment raised something, or what it gave does not fit.
         """
         options = {"evaluation": True} if evaluation and self._has_evaluation_goals else None
-        observation, info = self.env.reset(seed=seed, options=options)
-        return self._shown(self.interface.observation(observation), info)
+        with self.calling("reset"):
+            observation, info = self.env.reset(seed=seed, options=options)
+            return self._shown(self.interface.observation(observation), info)
 
     def step(self, action: np.ndarray) -> tuple[Observation, float, bool, bool, dict[str, Any]]:
         """One step: observation, reward, terminated, truncated, info.
 
         Args:
             action: normalised, [A] in [-1, 1], or discrete, [] int.
+
+        Raises:
+            TaskFailed: the environment raised something, or what it gave does not fit.
         """
         native = self.interface.actions.native(action)
-        raw, reward, terminated, truncated, info = self.env.step(native)
-        reward = number(reward, "reward")
-        if not isinstance(info, Mapping):
-            raise UsageError(f"the environment's info is {info!r}, and should be a dictionary")
-        observation = self._shown(self.interface.observation(raw, reward), info)
-        return observation, reward, bool(terminated), bool(truncated), info
+        with self.calling("step"):
+            raw, reward, terminated, truncated, info = self.env.step(native)
+            reward = number(reward, "reward")
+            if not isinstance(info, Mapping):
+                raise UsageError(f"the environment's info is {info!r}, and should be a dictionary")
+            observation = self._shown(self.interface.observation(raw, reward), info)
+            return observation, reward, bool(terminated), bool(truncated), info
 
     def show(self, position: np.ndarray) -> None:
         """Set the sub-goal position, [2] m, that tasks with an attribute `subgoal` draw."""
-        if hasattr(self._own, "subgoal"):
-            self.env.set_wrapper_attr("subgoal", tuple(position.tolist()))
+        with self.calling("subgoal"):
+            if hasattr(self._own, "subgoal"):
+                self.env.set_wrapper_attr("subgoal", tuple(position.tolist()))
 
     def reward(self, achieved: np.ndarray, desired: np.ndarray) -> np.ndarray:
         """Rewards of achieved goals under desired ones: [B, .], [B, G] -> [B] float32.
@@ -159,11 +189,19 @@ class Simulator:
     def _ask(
         self, name: str, call: Call, goals: tuple[np.ndarray, np.ndarray], kind: Any
     ) -> np.ndarray:
-        """The results [B] of a function of the task; it may compute in place and reuse arrays."""
-        function, given = getattr(self._own, name), self.given(*goals)
-        with self._reward_lock:
-            found = answers(function, call, given, len(goals[0]))
+        """The results [B] of a function of the task; it may compute in place and reuse arrays.
+
+        Raises:
+            TaskFailed: it raised something, gave what does not fit, or takes too long.
+        """
+        given = self.given(*goals)
+
+        def ask() -> np.ndarray:
+            found = answers(getattr(self._own, name), call, given, len(goals[0]))
             return np.array(found, kind).reshape(goals[0].shape[:-1])
+
+        with self.calling(name), self._reward_lock:
+            return within(self.limit, ask, " of --collect.step-timeout")
 
     def given(self, achieved: np.ndarray, desired: np.ndarray) -> tuple[Any, Any, dict[str, Any]]:
         """What the task's functions take, copied: goals in its own form, and info by key [B, .]."""
@@ -225,9 +263,24 @@ class Simulator:
             return np.asarray(rng.integers(self.spec.action_size), np.int32)
         return rng.uniform(-1, 1, self.spec.action_size).astype(np.float32)
 
-    def close(self) -> None:
-        """Free the simulator."""
-        self.env.close()
+    def close(self) -> bool:
+        """Free the simulator. An error in that, or no end within CLOSING seconds, is a notice.
+
+        One that draws is waited for: OpenGL is bound to this thread, so it is closed here.
+
+        Returns:
+            whether it ended.
+        """
+        try:
+            draws = self.spec.image or self.env.render_mode is not None
+            within(None if draws else CLOSING, self.env.close)
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:  # what was done is done
+            told = f"task '{self.id}': close failed ({first_line(error)}); nothing is lost"
+            warnings.warn(Notice(told), stacklevel=1)
+            return not isinstance(error, TimeoutError)
+        return True
 
 
 def answers(
@@ -235,10 +288,11 @@ def answers(
 ) -> Any:
     """The answers of a function of a task to a batch of this size; see `Simulator.given`."""
     if call == "batch":
-        return function(*given)
+        return real(function(*given), "answer")
     if call == "dicts":
-        return function(*given[:2], [row_of(given[2], row) for row in range(count)])
-    each = (function(*row_of(given, row)) for row in range(count))
+        infos = [row_of(given[2], row) for row in range(count)]
+        return real(function(*given[:2], infos), "answer")
+    each = [function(*row_of(given, row)) for row in range(count)]
     return np.array([number(one, "reward or end") for one in each])
 
 
@@ -248,6 +302,7 @@ def number(value: Any, name: str) -> float:
     Raises:
         UsageError: it is not one number.
     """
+    real(value, name)
     if value is None or isinstance(value, str | bytes):
         raise UsageError(f"the environment's {name} is {value!r}, and should be one number")
     if np.size(value) != 1:
@@ -271,20 +326,17 @@ def rollout(task: Simulator, begin: Begin, seed: int, evaluation: bool = False) 
     act = begin(rng)
     try:
         task.moment = Moment(seed, 0, time.monotonic())
-        steps.append(task.reset(seed, evaluation))
-        while not (terminated or truncated) and len(actions) < spec.horizon:
-            actions.append(act(steps[-1]))
-            task.moment = Moment(seed, len(actions), time.monotonic())
-            observation, reward, terminated, truncated, info = task.step(actions[-1])
-            rewards.append(reward)
-            total += reward
-            steps.append(observation)
-            ever = ever or task.succeeds(info, reward)
-        success = task.success(info, rewards[-1])
-    except (Exception, SystemExit) as error:  # environments of users can do anything
-        what = f"SystemExit: {error}" if isinstance(error, SystemExit) else error
-        where = f"task '{task.id}' failed in the episode with seed {seed}, step {len(actions)}"
-        raise TaskFailed(f"{where}: {what}") from error
+        with task.calling("an episode"):
+            steps.append(task.reset(seed, evaluation))
+            while not (terminated or truncated) and len(actions) < spec.horizon:
+                actions.append(act(steps[-1]))
+                task.moment = Moment(seed, len(actions), time.monotonic())
+                observation, reward, terminated, truncated, info = task.step(actions[-1])
+                rewards.append(reward)
+                total += reward
+                steps.append(observation)
+                ever = ever or task.succeeds(info, reward)
+            success = task.success(info, rewards[-1])
     finally:
         task.moment = Moment()
     *fields, image = [np.stack(field) for field in zip(*steps, strict=True)]

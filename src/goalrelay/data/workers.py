@@ -7,6 +7,7 @@ import queue
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future
+from concurrent.futures import wait as wait_for
 from typing import Any
 
 
@@ -50,3 +51,24 @@ class Workers:
                 future.set_result(job())
             except BaseException as error:  # of an environment; who waits for the result gets it
                 future.set_exception(error)
+
+
+def within(seconds: float | None, job: Callable[[], Any], of: str = "") -> Any:
+    """The result of a job that may take so long; None: any time, in this thread.
+
+    Args:
+        seconds: that it may take.
+        job: it runs in a thread of its own, which is left alone where it takes longer.
+        of: who sets the seconds, for the message.
+
+    Raises:
+        TimeoutError: it takes longer.
+    """
+    if seconds is None:
+        return job()
+    worker = Workers(1, "within")
+    future = worker.start(job)
+    worker.end()
+    if not wait_for([future], seconds).done:
+        raise TimeoutError(f"it takes longer than {seconds:g} s{of}")
+    return future.result()

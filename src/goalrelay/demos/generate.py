@@ -4,6 +4,7 @@ expert = expert_of(task)            # expert() -> a controller for one episode
 for demonstration in generate(task, expert, range(100), Disturbance(noise=0.1)): ...
 """
 
+import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -11,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from goalrelay import tasks
-from goalrelay.data.rollout import Attributes, Simulator
+from goalrelay.data.rollout import Attributes, Moment, Simulator
 from goalrelay.data.rollout import number as one_number
 from goalrelay.demos.dataset import Demonstration
 from goalrelay.errors import UsageError
@@ -44,7 +45,8 @@ def expert_of(task: Simulator) -> Begin:
     Raises:
         UsageError: the task has no expert.
     """
-    own = getattr(Attributes(task.env), "expert", None)
+    with task.calling("its expert"):
+        own = getattr(Attributes(task.env), "expert", None)
     if own is not None:
         return own
     ours = tasks.own_tasks()
@@ -74,7 +76,8 @@ def generate(
     for i, seed in enumerate(seeds):
         rng = np.random.default_rng([seed, 2])  # distinct from environment and training
         is_random = int((i + 1) * fraction) > int(i * fraction)  # spread evenly
-        act = _random(task, rng) if is_random else begin()
+        with task.calling("its expert"):
+            act = _random(task, rng) if is_random else begin()
         yield play(task, _noisy(task, act, disturbance.noise, rng), seed)
 
 
@@ -86,18 +89,28 @@ def play(task: Simulator, act: Controller, seed: int, stop: Stop | None = None) 
         act: controller with the environment's own actions, which are stored unchanged.
         seed: of the reset.
         stop: called after each step; true ends the episode before the task does.
+
+    Raises:
+        TaskFailed: the environment or its expert failed; the message names seed and step.
     """
     parts = task.interface.parts
-    observation, _ = task.env.reset(seed=seed)
-    timesteps, actions, rewards, success = [parts(observation)], [], [], []
+    timesteps, actions, rewards, success = [], [], [], []
     terminated = truncated = False
-    while not (terminated or truncated or (stop is not None and success and stop(success))):
-        action = act(observation)
-        actions.append(np.array(action))  # before the step: the environment may change it in place
-        observation, reward, terminated, truncated, info = task.env.step(action)
-        timesteps.append(parts(observation))
-        rewards.append(one_number(reward, "reward"))
-        success.append(task.success(info, rewards[-1]))
+    try:
+        task.moment = Moment(seed, 0, time.monotonic())
+        with task.calling("an episode"):
+            observation, _ = task.env.reset(seed=seed)
+            timesteps.append(parts(observation))
+            while not (terminated or truncated or (stop is not None and success and stop(success))):
+                action = act(observation)
+                actions.append(np.array(action))  # now: the environment may change it in place
+                task.moment = Moment(seed, len(actions), time.monotonic())
+                observation, reward, terminated, truncated, info = task.env.step(action)
+                timesteps.append(parts(observation))
+                rewards.append(one_number(reward, "reward"))
+                success.append(task.success(info, rewards[-1]))
+    finally:
+        task.moment = Moment()
     return Demonstration(
         *(np.stack(part) for part in zip(*timesteps, strict=True)),
         action=np.stack(actions),

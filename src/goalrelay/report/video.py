@@ -19,7 +19,7 @@ import gymnasium
 import numpy as np
 
 from goalrelay.data.rollout import Simulator, rollout
-from goalrelay.errors import UsageError, shell_word
+from goalrelay.errors import TaskFailed, UsageError, first_line, shell_word
 from goalrelay.report.target import write_target
 from goalrelay.report.viewer import Watched, aim, check_display, open_viewer, simulation
 from goalrelay.tasks import opengl
@@ -78,7 +78,7 @@ def record(
     Raises:
         UsageError: a number is out of range, the path has no policy, the task cannot be rendered,
             imageio is missing, or `out` cannot be written.
-        RuntimeError: the environment failed in an episode.
+        TaskFailed: the environment failed in an episode.
     """
     _check_numbers(episodes, seed)
     policy = load_to_run(path, trust)
@@ -99,7 +99,7 @@ def play(path: Path, episodes: int | None = None, seed: int = 0, trust: bool = F
     Raises:
         UsageError: a number is out of range, the path has no policy, the task is not a MuJoCo
             task, or no window can be opened.
-        RuntimeError: the environment failed in an episode.
+        TaskFailed: the environment failed in an episode.
     """
     _check_numbers(episodes, seed)
     policy = load_to_run(path, trust)
@@ -135,7 +135,8 @@ def _film(policy: Policy, file: Path, episodes: int, seed: int) -> Evaluation:
         if simulation(task.env) is not None:
             opengl.choose_backend()
         _check_picture(task, seed)
-        fps, every = _pace(task.env.metadata.get("render_fps"), MOST_FPS[file.suffix.lower()])
+        with task.calling("metadata"):
+            fps, every = _pace(task.env.metadata.get("render_fps"), MOST_FPS[file.suffix.lower()])
         timestep = itertools.count()
         film = imageio.get_writer(file, **_format(file.suffix.lower(), fps))
         with warnings.catch_warnings(), film:
@@ -214,11 +215,12 @@ def _check_picture(task: Simulator, seed: int) -> None:
     Raises:
         UsageError: rendering fails, or gives no picture.
     """
+    task.reset(seed)
     try:
-        task.reset(seed)
-        picture: Any = task.env.render()
-    except (Exception, SystemExit) as error:  # a driver or a user's renderer can raise anything
-        reason = (str(error).strip() or type(error).__name__).splitlines()[0]
+        with task.calling("render"):  # a driver or a user's renderer can raise anything
+            picture: Any = task.env.render()
+    except TaskFailed as error:
+        reason = first_line(error.__cause__ or error)
         raise UsageError(f"task '{task.id}' cannot be drawn: {reason}") from error
     if not (
         isinstance(picture, np.ndarray)

@@ -129,11 +129,9 @@ def check_display(command: str, instead: str) -> None:
     Raises:
         UsageError: no display, or a display on which no window can be opened.
     """
-    if sys.platform != "linux":
-        return
     if not opengl.has_display():
         raise UsageError(f"{command} needs a display; {instead}")
-    if opengl.complaint("glfw") is not None:
+    if sys.platform == "linux" and opengl.complaint("glfw") is not None:
         raise UsageError(f"{command} cannot open a window on this display; {instead}")
 
 

@@ -15,7 +15,7 @@ import numpy as np
 
 from goalrelay.data.interface import Layout, Part, row_of
 from goalrelay.data.rollout import INFO, Attributes, Call, Calls, Simulator, answers
-from goalrelay.errors import UsageError
+from goalrelay.errors import TaskFailed, UsageError, first_line
 
 EPISODES, STEPS = 2, 2
 """Episodes that are started, and steps taken in each."""
@@ -98,8 +98,8 @@ def _info_needed(simulator: Simulator, tried: Tried) -> Layout:
     goals = simulator.interface.goals(tried.achieved, tried.desired)
     watched = [_Watched(one, asked) for one in tried.info]
     for given in ((*row_of(goals, 0), watched[0]), (*goals, watched), (*goals, watched[0])):
-        with contextlib.suppress(Exception):  # whichever of the forms it takes
-            function(*given)
+        with contextlib.suppress(TaskFailed), simulator.calling("compute_reward"):
+            function(*given)  # whichever of the forms it takes
     parts = []
     for key in asked:
         if all(key in one for one in tried.info):
@@ -124,9 +124,9 @@ def _try_out(simulator: Simulator) -> tuple[Tried, list[str]]:
                 infos.append(copy.deepcopy(info))
                 if terminated or truncated:
                     break
-    except (Exception, SystemExit) as error:  # environments of users can raise anything
-        reason = (str(error).strip() or type(error).__name__).splitlines()[0]
-        old = isinstance(error, TypeError | ValueError) and (
+    except TaskFailed as error:
+        reason = first_line(error.__cause__ or error)
+        old = isinstance(error.__cause__, TypeError | ValueError) and (
             "unpack" in reason or "unexpected keyword" in reason
         )
         advice = f"; {FORMS}" if old else ""
@@ -194,27 +194,30 @@ def _ask(simulator: Simulator, name: str, call: Call, tried: Tried) -> Answers:
     if len(achieved) in desired.shape[1:]:
         achieved, desired = achieved[:-1], desired[:-1]
     given, count = simulator.given(achieved, desired), len(achieved)
-    began = time.perf_counter()
+    began, answer = time.perf_counter(), np.empty(0)
     try:
-        answer = np.asarray(answers(function, call, given, count))
-        if call == "single":
-            return Answers(answer, "", (time.perf_counter() - began) / count)
-        if answer.shape not in ((count,), (count, 1)):
-            return Answers(
-                None,
-                f"gave shape {answer.shape} for a batch of {count}; it must be vectorised, "
-                "[B, goal], [B, goal] -> [B], or give one number for single goals",
-            )
-        return Answers(answer.reshape(count).astype(float))
-    except Exception as error:  # functions of users can raise anything
-        reason = (str(error).strip() or type(error).__name__).splitlines()[0]
-        return Answers(None, f"fails on a batch ({reason}); {_needs(error)}")
+        with simulator.calling(name):
+            answer = np.asarray(answers(function, call, given, count))
+            if call == "single":
+                return Answers(answer, "", (time.perf_counter() - began) / count)
+            if answer.shape in ((count,), (count, 1)):
+                return Answers(answer.reshape(count).astype(float))
+    except TaskFailed as error:
+        cause = error.__cause__ or error
+        return Answers(None, f"fails on a batch ({first_line(cause)}){_needs(cause)}")
+    return Answers(
+        None,
+        f"gave shape {answer.shape} for a batch of {count}; it must be vectorised, "
+        "[B, goal], [B, goal] -> [B], or give one number for single goals",
+    )
 
 
-def _needs(error: Exception) -> str:
+def _needs(error: BaseException) -> str:
+    if isinstance(error, UsageError):  # it says all
+        return ""
     if isinstance(error, KeyError):
-        return "it may need numbers of info that each step has"
-    return "it must accept arrays [B, goal], or single goals, and need no info but numbers"
+        return "; it may need numbers of info that each step has"
+    return "; it must accept arrays [B, goal], or single goals, and need no info but numbers"
 
 
 def _fits(answers: Answers, tried: Tried) -> bool:
@@ -246,6 +249,6 @@ def reward_range(simulator: Simulator) -> tuple[float, float] | None:
     try:
         near = float(simulator.reward(origin, origin)[0])
         far = float(simulator.reward(origin, origin + 1e3)[0])
-    except Exception:  # unknown range: returns are not clipped
+    except TaskFailed:  # unknown range: returns are not clipped
         return None
     return (far, near + 0.0) if far < near else None  # + 0.0 turns Fetch's -0.0 into 0.0

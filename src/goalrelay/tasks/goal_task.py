@@ -25,9 +25,9 @@ import numpy as np
 from goalrelay import tasks
 from goalrelay.data.interface import GOAL_KEYS
 from goalrelay.data.rollout import Attributes, Simulator
-from goalrelay.errors import UsageError, first_line
+from goalrelay.errors import Blamed, TaskFailed, UsageError, with_kind
 from goalrelay.settings import nearest
-from goalrelay.tasks import column_kinds, differences, fetch_stages, stock
+from goalrelay.tasks import column_kinds, differences, fetch_stages, opengl, stock
 from goalrelay.tasks.contract import check_contract, reward_range
 from goalrelay.tasks.reward_trial import tried
 from goalrelay.tasks.specification import read_spec
@@ -56,11 +56,13 @@ def simulator_of(env: gymnasium.Env[Any, Any], task_id: str) -> Simulator:
             wrong.
     """
     try:
-        return _checked_simulator(env, task_id)
-    except UsageError:
-        raise
-    except Exception as error:  # environments of users can raise anything, anywhere
-        raise UsageError(f"task '{task_id}' cannot be run: {first_line(error)}") from error
+        with Blamed(lambda: f"task '{task_id}' cannot be run"), warnings.catch_warnings():
+            warnings.simplefilter("ignore", np.exceptions.ComplexWarning)  # they are refused
+            return _checked_simulator(env, task_id)
+    except TaskFailed as error:
+        if isinstance(error.__cause__, UsageError):  # what does not fit, in the user's words
+            raise error.__cause__ from None
+        raise UsageError(str(error)) from error
 
 
 def _checked_simulator(env: gymnasium.Env[Any, Any], task_id: str) -> Simulator:
@@ -183,18 +185,23 @@ def open_task(
         raise UsageError(f"--task-options max_episode_steps must be 1 or more, got {steps}")
     if render_mode is not None:  # a user's environment may not have this argument
         arguments["render_mode"] = render_mode
+    if arguments.get("render_mode") == "human" and not opengl.has_display():
+        raise UsageError(
+            f"task '{task_id}': --task-options render_mode=human opens a window, and there is no "
+            "display (DISPLAY and WAYLAND_DISPLAY are not set)"
+        )
     try:
-        with warnings.catch_warnings():
+        with Blamed(lambda: f"task '{task_id}' could not be made"), warnings.catch_warnings():
             warnings.simplefilter("ignore")
             env = gymnasium.make(name, disable_env_checker=True, **arguments)
-    except UsageError:
-        raise
-    except (Exception, SystemExit) as error:  # constructors of third parties raise anything
-        reason, hint = first_line(error), ""
-        if render_mode is not None and "render_mode" in reason:
+    except TaskFailed as error:
+        if isinstance(error.__cause__, UsageError):
+            raise error.__cause__ from None
+        hint = ""
+        if render_mode is not None and "render_mode" in str(error):
             hint = f"; to be filmed it must take render_mode='{render_mode}'"
         hint = hint or too_new_for_stock(str(gymnasium.spec(name).entry_point))
-        raise UsageError(f"task '{task_id}' could not be made: {reason}{hint}") from error
+        raise UsageError(f"{error}{hint}") from error
     return simulator_of(env, task_id)
 
 
@@ -245,13 +252,13 @@ def _import_user_module(module: str, task_id: str) -> None:
         importlib.import_module(module)
     except ModuleNotFoundError as error:
         raise UsageError(f"task '{task_id}': no module named '{error.name}'") from error
-    except (Exception, SystemExit) as error:  # modules of users can do anything
-        reason = str(error).strip().splitlines() or [""]
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:  # modules of users can do anything
         line = traceback.extract_tb(error.__traceback__)[-1]
         where = "" if isinstance(error, SyntaxError) else f" ({line.filename}, line {line.lineno})"
         raise UsageError(
-            f"task '{task_id}': importing '{module}' fails with {type(error).__name__}: "
-            f"{reason[0]}{where}"
+            f"task '{task_id}': importing '{module}' fails with {with_kind(error)}{where}"
         ) from error
 
 

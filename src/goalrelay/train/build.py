@@ -19,6 +19,7 @@ from goalrelay.tasks.goal_task import described, open_task, with_structure
 from goalrelay.tasks.inspect.found import inspect_task
 from goalrelay.tasks.symmetry_data import check_symmetries
 from goalrelay.train.config import DEFAULT_STEPS, AnyExperiment
+from goalrelay.train.sharing import SHARED, share_state
 from goalrelay.types import Episode, Spec, Steps, Symmetry
 
 FOR_IMAGES = "images"
@@ -62,6 +63,7 @@ def build(experiment: AnyExperiment, found: Described | None = None) -> Parts:
             contradicts a symmetry that it declares.
     """
     simulator, remark = _opened(experiment, found)
+    simulator.limit = experiment.collect.step_timeout
     _check_fit(experiment, simulator)
     check_symmetries(simulator)
     if experiment.preset == FOR_IMAGES and not simulator.spec.image:
@@ -74,6 +76,13 @@ def build(experiment: AnyExperiment, found: Described | None = None) -> Parts:
     if experiment.demos.data:
         demonstrations = _demonstrations(experiment, simulator, method)
     capacity, spec = experiment.replay.capacity, simulator.spec
+    collector = Collector(
+        lambda: open_task(experiment.task, experiment.task_options),
+        experiment.collect.threads,
+        experiment.collect.step_timeout,
+    )
+    if experiment.collect.threads > 1 and share_state(simulator, collector):
+        simulator.notes = (*simulator.notes, SHARED)
     return Parts(
         experiment,
         simulator,
@@ -81,11 +90,7 @@ def build(experiment: AnyExperiment, found: Described | None = None) -> Parts:
         _agents(experiment, method),
         ReplayBuffer(spec, capacity, method.extra_action_size),
         demonstrations,
-        Collector(
-            lambda: open_task(experiment.task, experiment.task_options),
-            experiment.collect.threads,
-            experiment.collect.step_timeout,
-        ),
+        collector,
         remark,
     )
 

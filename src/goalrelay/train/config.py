@@ -45,8 +45,9 @@ class Collect:
     """An episode that fails, or has a number that is NaN, infinite or above 1e15: `stop` the run,
     or `drop` the episode. Dropped ones are counted in `progress.csv`; 100 in a row end the run."""
     step_timeout: float | None = number(None, above=0)
-    """Seconds that a step of the environment may take; beyond it the run stops, and names the
-    task (default: any time)."""
+    """Seconds that a reset or a step of the environment may take in an episode, or its
+    `compute_reward` for a batch of goals. Beyond it the run stops, and names the task (default: any
+    time). It does not hold while a task is opened and checked."""
 
 
 @dataclass(frozen=True)

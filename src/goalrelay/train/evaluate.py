@@ -77,15 +77,25 @@ def _gap(episode: Episode, stage: Stage) -> np.ndarray:
     return np.max([np.linalg.norm(gap, axis=1) for gap in gaps], axis=0)
 
 
-def summarize(episodes: Sequence[Episode], spec: Spec) -> Evaluation:
-    """The figures of finished episodes."""
-    reported = np.array([e.success for e in episodes])
-    if not np.isnan(reported).all():  # an episode without a report counts as failed
-        reported = np.nan_to_num(reported)
-    success = float(reported.mean())
-    low = high = distance = float("nan")
+def summarize(episodes: Sequence[Episode], spec: Spec, bad: int = 0) -> Evaluation:
+    """The figures of finished episodes.
+
+    Args:
+        episodes: that are whole.
+        spec: of the task.
+        bad: further episodes, which the environment has broken off; they count as failed, and have
+            no return and no distance.
+    """
+    count, reported = len(episodes) + bad, np.array([e.success for e in episodes])
+    if not episodes or not np.isnan(reported).all():
+        reported = np.nan_to_num(reported)  # an episode without a report counts as failed
+    success, ever = float(reported.sum() / count), sum(e.success_ever for e in episodes) / count
+    low = high = distance = mean_return = math.nan
     if not math.isnan(success):
-        low, high = wilson(success * len(episodes), len(episodes))
+        low, high = wilson(success * count, count)
+    if not episodes:
+        nothing = dict.fromkeys(diagnosed(spec), 0.0)
+        return Evaluation(count, success, low, high, mean_return, distance, nothing, ever)
     if episodes[0].desired.shape[1]:
         gaps = [
             np.linalg.norm(e.achieved[-1, : len(e.desired[-1])] - e.desired[-1]) for e in episodes
@@ -93,8 +103,7 @@ def summarize(episodes: Sequence[Episode], spec: Spec) -> Evaluation:
         distance = float(np.mean(gaps))
     mean_return = float(np.mean([e.total_reward for e in episodes]))
     diagnosis = diagnose(episodes, spec)
-    ever = float(np.mean([e.success_ever for e in episodes]))
-    return Evaluation(len(episodes), success, low, high, mean_return, distance, diagnosis, ever)
+    return Evaluation(count, success, low, high, mean_return, distance, diagnosis, ever)
 
 
 def evaluate(
@@ -110,13 +119,22 @@ def evaluate(
         collector: runs the episodes.
         policy: that acts.
         seeds: of the episodes.
-        going: see `Collector.collect`; true while no episode is done.
-        failed: see `Collector.collect`.
+        going: see `Collector.collect`; true while no episode is over.
+        failed: called for each episode that the environment breaks off, which counts as failed
+            then; None: the first one raises.
 
     Raises:
-        TaskFailed: an episode failed without `failed`, or all of them did.
+        TaskFailed: an episode was broken off without `failed`, or all of them were.
     """
-    episodes = collector.collect(lambda _: policy.act(), seeds, True, going, failed)
-    if not episodes:
-        raise TaskFailed(f"task '{policy.task}': all {len(seeds)} episodes of a test failed")
-    return summarize(episodes, policy.method.task.spec)
+    bad: list[TaskFailed] = []
+
+    def take(failure: TaskFailed) -> None:
+        bad.append(failure)
+        if failed is not None:
+            failed(failure)
+
+    taking = None if failed is None else take
+    episodes = collector.collect(lambda _: policy.act(), seeds, True, going, taking)
+    if len(bad) == len(seeds):
+        raise TaskFailed(f"all {len(seeds)} episodes of a test failed, the last: {bad[-1]}")
+    return summarize(episodes, policy.method.task.spec, len(bad))

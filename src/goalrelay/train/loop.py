@@ -33,7 +33,7 @@ from goalrelay.train.config import AnyExperiment
 from goalrelay.train.counters import Counters, EndsAtGoal
 from goalrelay.train.evaluate import Evaluation, evaluate
 from goalrelay.train.failures import Failures
-from goalrelay.train.metrics import Metrics
+from goalrelay.train.metrics import Metrics, Progress
 from goalrelay.train.notes import Notes
 from goalrelay.train.policy import Policy
 from goalrelay.types import Array, Batch, Episode, Snapshot, Steps
@@ -97,18 +97,10 @@ def run_loop(
                 return Stop("until", evaluation)
         if finished:
             return Stop("budget", evaluation)
-        trainer.cycle()
+        if not trainer.cycle():
+            break
         on_cycle()
     return Stop("interrupted", evaluation)
-
-
-class Progress(NamedTuple):
-    """State that an evaluation changes. A run resumed after its end repeats the last evaluation."""
-
-    counters: Counters
-    metrics: Metrics
-    reached: np.ndarray
-    """[stages] success rate of each stage in the last evaluation"""
 
 
 class Trainer:
@@ -157,8 +149,8 @@ class Trainer:
 
     def close(self) -> None:
         """Free simulators and threads."""
-        self.collector.close()
-        self.simulator.close()
+        if self.collector.close():
+            self.simulator.close()
 
     def policy(self) -> Policy:
         """The policy for evaluation and export: a running mean of the weights."""
@@ -186,8 +178,7 @@ class Trainer:
     def evaluate(self, policy: Policy, episodes: int, stream: int = TEST) -> Evaluation:
         """Evaluate on seeds that only this cycle of this run uses.
 
-        There are fewer episodes if the run is stopped, or LATE seconds after its minutes are used,
-        or where episodes are dropped.
+        There are fewer episodes if the run is stopped, or LATE seconds after its minutes are used.
         """
         minutes, now = self.experiment.minutes, self.counters.seconds
         latest = math.inf if minutes is None else max(now, 60 * minutes) + LATE
@@ -215,24 +206,35 @@ class Trainer:
         self._now = Progress(counters, now.metrics.fresh(), reached)
         return evaluation.score >= best, now.metrics.means()
 
-    def cycle(self) -> None:
+    def cycle(self) -> bool:
         """Updates and collection at the same time; then storing and counting.
+
+        Returns:
+            whether it was done; else the run is stopping, and nothing has changed.
 
         Raises:
             Diverged: a loss or a value is NaN, infinite or huge.
+            TaskFailed: the environment failed; nothing has changed.
         """
         snapshot = self._snapshot()  # before the updates: they run during collection
         scans, scan = self._planned()
         pending = self._start_updates(snapshot, scans, scan)
-        episodes, dropped = self._collect(snapshot)
+        collected = self._collect(snapshot)
+        if collected is None:
+            return False
+        episodes, dropped = collected
+        self.notes.look(episodes)  # what asks the task comes before any change: it can fail
+        counters = self._counted(episodes, scans * scan, dropped)
+        stored = store(self.buffer, self.method, episodes)
         for agent, state, metrics in pending:
             agent.state = state
             self._watch({name: float(value) for name, value in metrics.items()})
         for agent in self.agents:
             agent.blend(self.experiment.evaluate.ema_decay, self.counters.cycle)
-        self.notes.look(episodes)
-        self._observe(self.buffer, store(self.buffer, self.method, episodes))
-        self._count(episodes, scans * scan, dropped)
+        self._observe(self.buffer, stored)
+        self._now.metrics.add_episodes(episodes)
+        self._now = self._now._replace(counters=counters)
+        return True
 
     def saved(self, repeat_evaluation: bool = False) -> dict[str, Any]:
         """The whole state as a pytree of arrays.
@@ -342,8 +344,8 @@ class Trainer:
                 rng = self._rng(STATISTICS, self._now.counters.cycle)
                 agent.observe(level.inputs(buffer, steps, rng))
 
-    def _collect(self, snapshot: Snapshot) -> tuple[list[Episode], int]:
-        """The episodes of this cycle, and the number of those that were dropped."""
+    def _collect(self, snapshot: Snapshot) -> tuple[list[Episode], int] | None:
+        """The episodes of this cycle, and the number of those that were dropped; None: stopped."""
         failed, counters = self._failures.dropped, self._now.counters
 
         def collect(numbers: range) -> list[Episode]:
@@ -351,19 +353,18 @@ class Trainer:
             begin = functools.partial(self.method.act, snapshot)
             return self.collector.collect(begin, seeds, failed=failed)
 
-        return self._failures.replaced(collect, counters.episodes + counters.dropped)
+        first = counters.episodes + counters.dropped
+        return self._failures.replaced(collect, first, self.stopping)
 
-    def _count(self, episodes: list[Episode], updates: int, dropped: int) -> None:
-        """Advance counters and metrics by one cycle."""
+    def _counted(self, episodes: list[Episode], updates: int, dropped: int) -> Counters:
+        """The counters after this cycle."""
         steps, old = sum(e.length for e in episodes), self._now.counters
         random = old.steps < self.experiment.method.exploration.random_steps
         owed = 0.0
         if self.experiment.collect.updates_per == "step" and not random:
             owed = old.owed - updates + steps * self.experiment.collect.updates
-        self._now.metrics.add_episodes(episodes)
         after = old.after(episodes, updates, owed, dropped)
-        counters = self._ends_at_goal.count(after, episodes)
-        self._now = self._now._replace(counters=counters)
+        return self._ends_at_goal.count(after, episodes)
 
     def _watch(self, metrics: dict[str, float]) -> None:
         """Add metrics of a scan; raise if the learner diverged."""

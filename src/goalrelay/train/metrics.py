@@ -2,7 +2,11 @@
 
 import math
 from collections.abc import Mapping, Sequence
+from typing import NamedTuple
 
+import numpy as np
+
+from goalrelay.train.counters import Counters
 from goalrelay.train.evaluate import diagnose, diagnosed
 from goalrelay.types import Episode, Spec
 
@@ -59,3 +63,12 @@ class Metrics:
     def restore(self, saved: Mapping[str, float]) -> None:
         """Take over saved sums."""
         self._sums = {name: float(saved[name]) for name in self._sums}
+
+
+class Progress(NamedTuple):
+    """State that an evaluation changes. A run resumed after its end repeats the last evaluation."""
+
+    counters: Counters
+    metrics: Metrics
+    reached: np.ndarray
+    """[stages] success rate of each stage in the last evaluation"""

@@ -14,7 +14,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
 from pathlib import Path
 from types import FrameType
-from typing import Any, TypedDict, Unpack
+from typing import Any, Literal, TypedDict, Unpack
 
 import jax
 import numpy as np
@@ -215,6 +215,7 @@ def evaluate(
     seed: int = 0,
     threads: int = 2,
     trust: bool = False,
+    bad_episodes: Literal["stop", "drop"] = "stop",
 ) -> Evaluation:
     """Evaluate a saved policy without noise.
 
@@ -224,19 +225,30 @@ def evaluate(
         seed: of the episodes.
         threads: environments that run at the same time.
         trust: import the module of the task that the policy names, which runs its code.
+        bad_episodes: whether an episode that the environment breaks off stops the evaluation, or
+            counts as failed.
 
     Raises:
         UsageError: the path has no policy, its task is not installed or has other sizes now, or is
             of a module that is not imported yet and not trusted.
+        TaskFailed: the environment failed in an episode; in each, if they are dropped.
     """
-    policy = load_to_run(path, trust)
+    policy, bad = load_to_run(path, trust), list[TaskFailed]()
     collector = Collector(lambda: open_fitting(policy), threads)
     try:
         sequence = np.random.SeedSequence([seed, 2**16])  # distinct from the seeds of training
         seeds = [int(s) >> 1 for s in sequence.generate_state(episodes)]
-        return evaluate_policy(collector, policy, seeds)
+        failed = bad.append if bad_episodes == "drop" else None
+        found = evaluate_policy(collector, policy, seeds, failed=failed)
+    except TaskFailed as error:
+        more = "" if bad else "; --bad-episodes drop counts such episodes as failed, and goes on"
+        raise TaskFailed(f"{error}{more}") from error
     finally:
         collector.close()
+    if bad:
+        told = f"{len(bad)} of {episodes} episodes count as failed, the first: {bad[0]}"
+        warnings.warn(Notice(told), stacklevel=2)
+    return found
 
 
 class _Session:
@@ -276,8 +288,8 @@ class _Session:
                     trainer, interrupted, self._evaluated, self._cycled, self.observer.test
                 )
                 trainer.policy().save(self.folder.path, LAST)
-                # a run that is resumed after its end repeats the last evaluation
-                self._save(repeat_evaluation=stop.reason != "interrupted")
+                # a run that is resumed repeats the evaluation of the cycle in which it stopped
+                self._save(repeat_evaluation=trainer.evaluated)
         except TaskFailed as error:  # the cycle has changed nothing yet, but for an evaluation
             self._save(repeat_evaluation=trainer.evaluated)
             trust = " --trust" if _resume_needs_trust(trainer.experiment) else ""

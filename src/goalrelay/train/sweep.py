@@ -153,7 +153,7 @@ def _initialize(cores: Any) -> None:
     """Prepare a run's process: only the run itself handles Ctrl-C, in `session`."""
     global _cores
     _cores = cores
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGINT, lambda *_: None)  # not SIG_IGN, which a run takes as nohup
 
 
 def _run(planned: Planned, plan: Plan, out: Path) -> Row:

@@ -37,7 +37,8 @@ VIEW = {
 choose_backend = functools.cache(opengl.choose_backend)
 """Once in a process."""
 DRAWING = threading.Lock()
-"""Held while drawing: Mesa's software driver crashes if two threads draw at once."""
+"""Held while drawing, and while a camera is freed: Mesa's software driver crashes if two threads
+use it at once."""
 
 
 class Environment(reach.Environment):
@@ -72,7 +73,8 @@ class Environment(reach.Environment):
 
     def close(self) -> None:
         """Free the camera and the window."""
-        if self._camera is not None:
-            self._camera.close()
-            self._camera = None
+        with DRAWING:
+            if self._camera is not None:
+                self._camera.close()
+                self._camera = None
         super().close()
