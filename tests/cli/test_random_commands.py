@@ -63,7 +63,9 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("HOME", str(tmp_path / "home"))
     small = {name: value for name, value in SMALL.items() if name != "save.tensorboard"}
     session.train("her", TASKS[0], episodes=2, out="run", settings=small)
-    (inside / "sweep.toml").write_text(f'method = "her"\ntask = "{TASKS[0]}"\nseeds = [0]\n')
+    options = "steps = 25\n'learner.hidden' = [8, 8]"
+    head = f'method = "her"\ntask = "{TASKS[0]}"\nseeds = [0]'
+    (inside / "sweep.toml").write_text(f"{head}\n[options]\n{options}\n")
     monkeypatch.setattr(session, "run_loop", lambda *_: Stop("budget", None))
     return inside
 
@@ -75,10 +77,10 @@ def check(line: list[str], capfd: pytest.CaptureFixture[str]) -> int:
     except SystemExit as stop:  # --help
         code = stop.code or 0
     printed = capfd.readouterr()
-    assert code in (0, 1, 2), line
+    assert code in (0, 2), line
     assert not WRONG.search(printed.out + printed.err), (line, printed)
     if code == 2:
-        assert printed.err.splitlines()[-1:] and printed.err.startswith("goalrelay: "), line
+        assert printed.err.startswith("goalrelay: ") and printed.err.count("\n") == 1, line
     assert "\x1b" not in printed.out + printed.err or "--help" in line or "-h" in line, line
     return int(code)
 
@@ -89,5 +91,5 @@ def test_random_command_lines_end_well(
 ) -> None:
     top = folder.parents[2]
     codes = [check(line, capfd) for line in lines(count, seed=count)]
-    assert 0 in codes and 2 in codes and codes.count(1) <= count / 50
+    assert 0 in codes and 2 in codes
     assert sorted(path.name for path in top.iterdir()) == ["a"]
