@@ -74,7 +74,7 @@ Policy = Callable[[dict[str, Any]], Any]
 class Side(NamedTuple):
     """One of the two libraries, ready to learn."""
 
-    learn: Callable[[], None]
+    learn: Callable[[], object]
     """Learn for a short while."""
     steps: Callable[[], int]
     """Environment steps until now."""

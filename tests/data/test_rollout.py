@@ -96,7 +96,7 @@ def test_where_one_environment_cannot_be_opened_the_others_are_freed() -> None:
         if opened:
             raise UsageError("no second licence")
         opened.append(open_task(POINT))
-        opened[0].close = closed.set
+        opened[0].close = lambda: closed.set() or True
         return opened[0]
 
     before = set(threading.enumerate())
