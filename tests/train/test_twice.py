@@ -11,6 +11,7 @@ from goalrelay.errors import UsageError
 from goalrelay.report.bands import grouped, read_runs
 from goalrelay.train import checkpoint, session, sweep, sweep_file, tensors
 from goalrelay.train.counters import Counters
+from goalrelay.train.formats import upgraded
 from goalrelay.train.observer import Observer
 
 RESULTS = Path(__file__).parents[2] / "results"
@@ -94,7 +95,7 @@ def test_no_curve_is_a_mean_of_runs_with_different_options() -> None:
             for label, runs in panel.items():
                 kinds = set()
                 for run in runs:
-                    values = json.loads((run.path / "config.json").read_text())
+                    values = upgraded(json.loads((run.path / "config.json").read_text()))
                     own = {k: v for k, v in values.items() if k not in free}
                     own.pop("save")
                     own["collect"].pop("threads")
