@@ -179,17 +179,7 @@ def open_task(
         known = module or name.startswith("goalrelay/")
         hint = "" if known else f"; a task of another package needs its module, PACKAGE:{name}"
         raise UsageError(f"unknown task '{task_id}'{_suggested(module, name)}{hint}")
-    arguments = _parse_options(options)
-    steps = arguments.get("max_episode_steps", 1)  # Gymnasium's own, of every task
-    if type(steps) is not int or steps < 1:
-        raise UsageError(f"--task-options max_episode_steps must be 1 or more, got {steps}")
-    if render_mode is not None:  # a user's environment may not have this argument
-        arguments["render_mode"] = render_mode
-    if arguments.get("render_mode") == "human" and not opengl.has_display():
-        raise UsageError(
-            f"task '{task_id}': --task-options render_mode=human opens a window, and there is no "
-            "display (DISPLAY and WAYLAND_DISPLAY are not set)"
-        )
+    arguments = _arguments(task_id, options, render_mode)
     try:
         with Blamed(lambda: f"task '{task_id}' could not be made"), warnings.catch_warnings():
             warnings.simplefilter("ignore")
@@ -203,6 +193,22 @@ def open_task(
         hint = hint or too_new_for_stock(str(gymnasium.spec(name).entry_point))
         raise UsageError(f"{error}{hint}") from error
     return simulator_of(env, task_id)
+
+
+def _arguments(task_id: str, options: Sequence[str], render_mode: str | None) -> dict[str, Any]:
+    """What is handed to the constructor; see `open_task`."""
+    arguments = _parse_options(options)
+    steps = arguments.get("max_episode_steps", 1)  # Gymnasium's own, of every task
+    if type(steps) is not int or steps < 1:
+        raise UsageError(f"--task-options max_episode_steps must be 1 or more, got {steps}")
+    if render_mode is not None:  # a user's environment may not have this argument
+        arguments["render_mode"] = render_mode
+    if arguments.get("render_mode") == "human" and not opengl.has_display():
+        raise UsageError(
+            f"task '{task_id}': --task-options render_mode=human opens a window, and there is no "
+            "display (DISPLAY and WAYLAND_DISPLAY are not set)"
+        )
+    return arguments
 
 
 def needs_trust(task_id: str) -> bool:
