@@ -1,7 +1,6 @@
 """Words become dataclasses; what is wrong is one line; groups called `variant` are folded away."""
 
 import dataclasses
-import shutil
 import subprocess
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -95,7 +94,6 @@ def test_a_word_that_is_no_path_is_refused_by_name(words: list[str], complaint: 
     assert str(error.value) == complaint
 
 
-@pytest.mark.skipif(shutil.which("bash") is None, reason="no bash")
 @pytest.mark.parametrize(
     "name",
     ["plain", "a b", "it's", "$HOME", "~", "~root/x", "-dash", "a;b", "x\ny", "\x1b[1m'\\", "ü"],

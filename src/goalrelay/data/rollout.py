@@ -277,8 +277,8 @@ class Simulator:
         except KeyboardInterrupt:
             raise
         except BaseException as error:  # what was done is done
-            told = f"task '{self.id}': close failed ({first_line(error)}); nothing is lost"
-            warnings.warn(Notice(told), stacklevel=1)
+            message = f"task '{self.id}': close failed ({first_line(error)}); nothing is lost"
+            warnings.warn(Notice(message), stacklevel=1)
             return not isinstance(error, TimeoutError)
         return True
 

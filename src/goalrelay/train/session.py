@@ -246,8 +246,8 @@ def evaluate(
     finally:
         collector.close()
     if bad:
-        told = f"{len(bad)} of {episodes} episodes count as failed, the first: {bad[0]}"
-        warnings.warn(Notice(told), stacklevel=2)
+        message = f"{len(bad)} of {episodes} episodes count as failed, the first: {bad[0]}"
+        warnings.warn(Notice(message), stacklevel=2)
     return found
 
 
