@@ -19,20 +19,14 @@ from goalrelay.tasks.goal_task import described, open_task, with_structure
 from goalrelay.tasks.inspect.found import inspect_task
 from goalrelay.tasks.symmetry_data import check_symmetries
 from goalrelay.train.config import DEFAULT_STEPS, AnyExperiment
+from goalrelay.train.description import TaskAbout
 from goalrelay.train.sharing import SHARED, share_state
-from goalrelay.types import Episode, Spec, Steps, Symmetry
+from goalrelay.types import Episode, Spec, Steps
 
 FOR_IMAGES = "images"
 """Name of the preset for tasks with images."""
 SIZES = Spec._fields.index("reward_range")
 """The first fields of `Spec`, which no structure changes."""
-
-
-class Described(NamedTuple):
-    """A task's description that was found instead of declared."""
-
-    spec: Spec
-    symmetries: tuple[Symmetry, ...]
 
 
 class Parts(NamedTuple):
@@ -51,7 +45,7 @@ class Parts(NamedTuple):
     """One line about the task for who watches the run, or nothing."""
 
 
-def build(experiment: AnyExperiment, found: Described | None = None) -> Parts:
+def build(experiment: AnyExperiment, found: TaskAbout | None = None) -> Parts:
     """Build a run.
 
     Args:
@@ -105,7 +99,7 @@ def _option(experiment: AnyExperiment, name: str) -> object:
     return getattr(experiment.method, name, None)
 
 
-def _opened(experiment: AnyExperiment, found: Described | None = None) -> tuple[Simulator, str]:
+def _opened(experiment: AnyExperiment, found: TaskAbout | None = None) -> tuple[Simulator, str]:
     """The task's simulator, with the declared or the found structure, and a remark about it."""
     simulator = open_task(experiment.task, experiment.task_options)
     if not finds_structure(experiment) or simulator.flat:

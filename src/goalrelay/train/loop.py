@@ -28,9 +28,10 @@ from goalrelay.learners.agent import Agent
 from goalrelay.learners.networks import MLP
 from goalrelay.methods.base import combine
 from goalrelay.train import config as experiments
-from goalrelay.train.build import Described, Parts, build, store
+from goalrelay.train.build import Parts, build, store
 from goalrelay.train.config import AnyExperiment
 from goalrelay.train.counters import Counters, EndsAtGoal
+from goalrelay.train.description import TaskAbout
 from goalrelay.train.evaluate import Evaluation, evaluate
 from goalrelay.train.failures import Failures
 from goalrelay.train.metrics import Metrics, Progress
@@ -111,7 +112,7 @@ class Trainer:
         found: what a run that is resumed has found about its task.
     """
 
-    def __init__(self, experiment: AnyExperiment, found: Described | None = None):
+    def __init__(self, experiment: AnyExperiment, found: TaskAbout | None = None):
         parts: Parts = build(experiment, found)
         self.experiment, self.remark = parts.experiment, parts.remark
         self.simulator, self.method = parts.simulator, parts.method

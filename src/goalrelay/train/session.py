@@ -31,7 +31,7 @@ from goalrelay.errors import (
 from goalrelay.settings import suggest
 from goalrelay.tasks.goal_task import check_trusted, needs_trust
 from goalrelay.train import config as experiments
-from goalrelay.train.build import Described, finds_structure
+from goalrelay.train.build import finds_structure
 from goalrelay.train.config import AnyExperiment
 from goalrelay.train.counters import Counters
 from goalrelay.train.description import task_to_json
@@ -170,9 +170,7 @@ def resume(
                 f"{run} sends its figures to {experiment.save.track}, under your account there; "
                 "if you trust it, add --trust"
             )
-        found = folder.structure()
-        described = None if found is None else Described(*found)
-        with closing(Trainer(experiment, described)) as trainer:
+        with closing(Trainer(experiment, folder.structure())) as trainer:
             _restore(trainer, folder)
             if same and trainer.finished(folder.last_row()):
                 more = "--steps N or --minutes M gives it a new budget"
