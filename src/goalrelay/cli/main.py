@@ -11,13 +11,12 @@ import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, Literal
-
-import tyro
+from typing import Any, Literal
 
 import goalrelay
 from goalrelay import interrupts, methods
 from goalrelay.cli.inspect import inspect
+from goalrelay.cli.look import plot, record, report, watch
 from goalrelay.cli.parsing import PositionalPath, parse
 from goalrelay.cli.terminal import describe
 from goalrelay.cli.train import resume, train
@@ -48,22 +47,6 @@ class Evaluate:
 
 
 @dataclass(frozen=True)
-class Record:
-    """Film a policy off-screen."""
-
-    policy: PositionalPath
-    """Run folder (its best policy) or a policy file."""
-    out: Path
-    """Video file, .mp4 or .gif."""
-    episodes: int = 3
-    """Episodes."""
-    seed: int = 0
-    """Seed of the episodes."""
-    trust: bool = False
-    """Import the module of the task that the policy names, which runs its code."""
-
-
-@dataclass(frozen=True)
 class Play:
     """Watch a policy in MuJoCo's viewer."""
 
@@ -75,21 +58,6 @@ class Play:
     """Seed of the first episode."""
     trust: bool = False
     """Import the module of the task that the policy names, which runs its code."""
-
-
-@dataclass(frozen=True)
-class Plot:
-    """Learning curves: mean over seeds with an interval band, runs grouped by method."""
-
-    runs: Annotated[tuple[str, ...], tyro.conf.Positional]
-    """Run folders, or folders with run folders in them; LABEL=FOLDER sets their label."""
-    out: Path
-    """Picture, .png, .svg or .pdf."""
-    x: Literal["episodes", "steps", "seconds"] = "episodes"
-    """Horizontal axis."""
-    y: str = "auto"
-    """Vertical axis: success, return, distance or any column of progress.csv, such as innr (auto:
-    success, or return for a task without success)."""
 
 
 @dataclass(frozen=True)
@@ -137,36 +105,12 @@ def evaluate(arguments: Sequence[str]) -> int:
     return 0
 
 
-def record(arguments: Sequence[str]) -> int:
-    """Film a policy off-screen"""
-    from goalrelay.report import video
-
-    command = parse(Record, arguments, "record")
-    evaluation = video.record(
-        command.policy, command.out, command.episodes, command.seed, command.trust
-    )
-    print(f"{printable(command.out)}: {describe(evaluation)}")
-    return 0
-
-
 def play(arguments: Sequence[str]) -> int:
     """Watch a policy in MuJoCo's viewer"""
     from goalrelay.report import video
 
     command = parse(Play, arguments, "play")
     video.play(command.policy, command.episodes, command.seed, command.trust)
-    return 0
-
-
-def plot(arguments: Sequence[str]) -> int:
-    """Plot learning curves"""
-    from goalrelay.report import curves
-
-    command = parse(Plot, arguments, "plot")
-    if not command.runs:
-        raise UsageError("plot needs at least one run folder: goalrelay plot RUN... --out FILE")
-    curves.plot(command.runs, command.out, command.x, command.y)
-    print(printable(command.out))
     return 0
 
 
@@ -181,14 +125,14 @@ def sweep(arguments: Sequence[str]) -> int:
     plan = sweep_file.read(command.file, command.seeds, command.tasks, command.variants)
     print(f"{len(plan.runs)} runs in {printable(out)}, {command.jobs} at a time", flush=True)
 
-    def report(row: sweeps.Row) -> None:
+    def show(row: sweeps.Row) -> None:
         success = "not measured" if row.success != row.success else f"{row.success:.2f}"
         figures = f"success {success}  return {row.mean_return:.1f}"
         counts = f"{row.episodes:,} episodes  {row.steps:,} steps  {row.seconds:.1f} s"
         named = printable(f"{row.variant} seed {row.seed}: {row.ended}")
         print(f"{named}  {figures}  {counts}", flush=True)
 
-    rows = sweeps.run(plan, out, command.jobs, report)
+    rows = sweeps.run(plan, out, command.jobs, show)
     print(sweeps.summary(rows))
     return 0 if all(row.finished for row in rows) else 1
 
@@ -227,6 +171,8 @@ COMMANDS: dict[str, Callable[[Sequence[str]], int]] = {
     "record": record,
     "play": play,
     "plot": plot,
+    "report": report,
+    "watch": watch,
     "sweep": sweep,
     "demos": demos,
     "inspect": inspect,

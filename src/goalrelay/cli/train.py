@@ -66,6 +66,8 @@ class Train(Generic[AnySpelled]):
     """The options of the run."""
     out: Path | None = None
     """Run folder (default: runs/TASK/METHOD/seed-S)."""
+    film_every: int | None = None
+    """Training episodes between films of the policy, which go to the folder films of the run."""
     quiet: bool = False
     """Print nothing but errors."""
 
@@ -82,6 +84,8 @@ class Resume:
     """New total budget of minutes."""
     until: float | None = None
     """New success rate at which the run stops."""
+    film_every: int | None = None
+    """Training episodes between films of the policy, which go to the folder films of the run."""
     trust: bool = False
     """Import the module of the task that the run names, which runs its code."""
     quiet: bool = False
@@ -98,7 +102,8 @@ def train(arguments: Sequence[str]) -> int:
         return 0
     command: Train[Any] = parse(kind_of(default), words, "train", Train(spelled(default)))
     experiment = plain(command.experiment, default)
-    result = session.start(experiment, command.out, observer(command.quiet))
+    shown = observer(command.quiet, command.film_every)
+    result = session.start(experiment, command.out, shown)
     return _report(result, command.quiet)
 
 
@@ -110,7 +115,7 @@ def resume(arguments: Sequence[str]) -> int:
         steps=command.steps,
         minutes=command.minutes,
         until=command.until,
-        observer=observer(command.quiet),
+        observer=observer(command.quiet, command.film_every),
         trust=command.trust,
     )
     return _report(result, command.quiet)
@@ -169,11 +174,16 @@ def plain(given: Spelled[Any, Any], default: AnyExperiment) -> AnyExperiment:
     return Experiment(**(values | {name: getattr(default, name) for name in heads}))
 
 
-def observer(quiet: bool) -> Observer:
-    """The display of a run."""
-    if quiet:
-        return Observer()
-    return Terminal() if Console().is_terminal else Lines()
+def observer(quiet: bool, film_every: int | None) -> Observer:
+    """The display of a run, and what films it."""
+    shown = Observer() if quiet else Terminal() if Console().is_terminal else Lines()
+    if film_every is None:
+        return shown
+    if film_every < 1:
+        raise UsageError(f"--film-every must be at least 1, got {film_every}")
+    from goalrelay.report.filming import Filming
+
+    return Filming(shown, film_every)
 
 
 def _report(result: session.Result, quiet: bool) -> int:

@@ -155,11 +155,17 @@ class Simulator:
             observation = self._shown(self.interface.observation(raw, reward), info)
             return observation, reward, bool(terminated), bool(truncated), info
 
-    def show(self, position: np.ndarray) -> None:
-        """Set the sub-goal position, [2] m, that tasks with an attribute `subgoal` draw."""
+    def show(self, position: np.ndarray) -> bool:
+        """Set the sub-goal position, [2] m, that tasks with an attribute `subgoal` draw.
+
+        Returns:
+            whether the task has one.
+        """
         with self.calling("subgoal"):
-            if hasattr(self._own, "subgoal"):
+            drawn = hasattr(self._own, "subgoal")
+            if drawn:
                 self.env.set_wrapper_attr("subgoal", tuple(position.tolist()))
+            return drawn
 
     def reward(self, achieved: np.ndarray, desired: np.ndarray) -> np.ndarray:
         """Rewards of achieved goals under desired ones: [B, .], [B, G] -> [B] float32.

@@ -105,6 +105,15 @@ def read_runs(folders: Sequence[Path | str]) -> list[Run]:
     Raises:
         UsageError: a folder without runs, or a run without a readable evaluation.
     """
+    return [read_run(path, label) for path, label in find_runs(folders)]
+
+
+def find_runs(folders: Sequence[Path | str]) -> list[tuple[Path, str]]:
+    """The run folders at or below the folders, with their labels; see `read_runs`.
+
+    Raises:
+        UsageError: a folder without runs.
+    """
     paths: dict[Path, tuple[Path, str]] = {}  # resolved path -> path as given, label
     for named in folders:
         label, _, path = str(named).rpartition("=")
@@ -120,10 +129,15 @@ def read_runs(folders: Sequence[Path | str]) -> list[Run]:
         if not below:
             raise UsageError(f"no runs in {folder}: no folder in it has a config.json")
         paths |= below
-    return [_read(path, label) for path, label in paths.values()]
+    return list(paths.values())
 
 
-def _read(path: Path, label: str) -> Run:
+def read_run(path: Path, label: str = "") -> Run:
+    """A run.
+
+    Raises:
+        UsageError: it has no readable evaluation.
+    """
     folder = RunFolder.open(path)
     experiment, table = folder.experiment(), _table(path / "progress.csv")
     removed = folder.removed()
@@ -165,7 +179,7 @@ def curve(run: Run, x: X, y: Y) -> Curve:
     """
     file, rows = run.path / "progress.csv", run.progress
     value, trials = _column(file, rows, COLUMNS.get(y, y)), _column(file, rows, "eval_episodes")
-    position = _seconds(run) if x == "seconds" else _column(file, rows, x)
+    position = seconds(run) if x == "seconds" else _column(file, rows, x)
     kept = np.isfinite(value) & np.isfinite(position)
     if not kept.any():
         raise UsageError(f"{file} has no {y} figures; choose another --y")
@@ -310,12 +324,23 @@ def _column(file: Path, rows: Sequence[Row], name: str) -> np.ndarray:
         raise UsageError(f"{file} is damaged: column '{name}': {error}") from None
 
 
+def has_column(run: Run, name: str) -> bool:
+    """Whether a run has a figure by this name, in some evaluation.
+
+    Raises:
+        UsageError: the column is damaged.
+    """
+    if name not in run.progress[0]:
+        return False
+    return bool(np.isfinite(_column(run.path / "progress.csv", run.progress, name)).any())
+
+
 def _rates(values: np.ndarray) -> bool:
     """Whether all values are in [0, 1]."""
     return bool(((values >= 0) & (values <= 1)).all())
 
 
-def _seconds(run: Run) -> np.ndarray:
+def seconds(run: Run) -> np.ndarray:
     """Wall-clock seconds of the evaluations [N]; NaN: timing.csv lacks the cycle."""
     file = run.path / "timing.csv"
     rows = _table(file)

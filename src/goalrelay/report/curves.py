@@ -8,14 +8,24 @@ interval. Only matplotlib's figure objects are used, so a session's own plots do
 import math
 import textwrap
 import warnings
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import IO, TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
 from goalrelay.errors import UsageError, printable
-from goalrelay.report.bands import ENOUGH_RUNS, Band, X, Y, aggregate, curve, grouped, read_runs
+from goalrelay.report.bands import (
+    ENOUGH_RUNS,
+    Band,
+    Run,
+    X,
+    Y,
+    aggregate,
+    curve,
+    grouped,
+    read_runs,
+)
 from goalrelay.report.bands import shown as shown_by
 from goalrelay.report.target import write_target
 
@@ -102,39 +112,59 @@ def plot(
         UsageError: no run, a run that cannot be read, no figures, matplotlib is missing, or `out`
             cannot be written.
     """
-    panels: dict[str, Panel] = {}
-    for title, groups in grouped(read_runs(runs)).items():
-        shown: Y = shown_by([r for group in groups.values() for r in group]) if y == "auto" else y
-        panels[printable(title)] = (
-            shown,
-            {
-                printable(label): aggregate(
-                    [curve(run, x, shown) for run in group], rate=shown == "success"
-                )
-                for label, group in groups.items()
-            },
-        )
-    write_target(out, ENDINGS, lambda path: _save(panels, path, x))
+    panels = {
+        printable(title): panel(groups, x, y) for title, groups in grouped(read_runs(runs)).items()
+    }
+    write_target(out, ENDINGS, lambda path: save(panels, path, x))
 
 
-def _save(panels: dict[str, Panel], path: Path, x: X) -> None:
-    """Plot and write the file; the same runs give the same bytes."""
+def panel(groups: Mapping[str, Sequence[Run]], x: X, y: Y = "auto") -> Panel:
+    """The bands of a task.
+
+    Args:
+        groups: its runs by label.
+        x: horizontal axis.
+        y: vertical axis; see `plot`.
+
+    Raises:
+        UsageError: no figures.
+    """
+    shown: Y = shown_by([run for group in groups.values() for run in group]) if y == "auto" else y
+    return shown, {
+        printable(label): aggregate([curve(run, x, shown) for run in group], shown == "success")
+        for label, group in groups.items()
+    }
+
+
+def save(panels: Mapping[str, Panel], out: Path | IO[str], x: X, **style: Any) -> None:
+    """Draw, and write a picture; the same runs give the same bytes.
+
+    Args:
+        panels: by title.
+        out: the file; .svg is written to an open one.
+        x: horizontal axis.
+        style: settings of matplotlib, `__` for dots.
+
+    Raises:
+        UsageError: matplotlib is missing.
+    """
     try:
         import matplotlib
         from matplotlib.backends.backend_agg import FigureCanvasAgg
         from matplotlib.figure import Figure
     except ImportError:
         raise UsageError("plotting needs matplotlib: pip install 'goalrelay[viz]'") from None
+    ending = out.suffix.lower() if isinstance(out, Path) else ".svg"
     undated = {".svg": {"Date": None}, ".pdf": {"CreationDate": None}}  # no date in the file
-    with matplotlib.rc_context(STYLE), warnings.catch_warnings():
+    with matplotlib.rc_context(STYLE | style), warnings.catch_warnings():
         warnings.filterwarnings("ignore", "Glyph")  # of letters that the font does not have
         figure = Figure(layout="constrained")
         FigureCanvasAgg(figure)
         _draw(figure, panels, x)
-        figure.savefig(path, metadata=undated.get(path.suffix.lower()))
+        figure.savefig(out, format=ending[1:], metadata=undated.get(ending))
 
 
-def _draw(figure: "Figure", panels: dict[str, Panel], x: X) -> None:
+def _draw(figure: "Figure", panels: Mapping[str, Panel], x: X) -> None:
     """All panels in a grid, and one legend below them."""
     labels = list(dict.fromkeys(label for _, bands in panels.values() for label in bands))
     looks = {
@@ -213,7 +243,7 @@ def _x_axis(x: X, longest: float) -> tuple[float, str]:
 
 def _legend(
     figure: "Figure",
-    panels: dict[str, Panel],
+    panels: Mapping[str, Panel],
     looks: dict[str, Look],
     size: tuple[float, float],
 ) -> None:

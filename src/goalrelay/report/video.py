@@ -1,7 +1,7 @@
 """Films of policies without a display (`record`), and policies in MuJoCo's viewer (`play`).
 
-Both run the deterministic policy with `data.rollout.rollout`, like an evaluation. A wrapper of the
-environment renders a picture at each timestep, or updates the viewer (`viewer`).
+Both run the deterministic policy like an evaluation (`camera`). Which stage acts, and what it
+pursues, is drawn into the pictures (`marks`).
 
 `gymnasium.wrappers.RecordVideo` writes one file per episode, MP4 only, after it has kept all frames
 in memory. A film here is one file of all episodes, MP4 or GIF, written frame by frame.
@@ -11,21 +11,23 @@ import importlib
 import itertools
 import math
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
-import gymnasium
 import numpy as np
 
-from goalrelay.data.rollout import Simulator, rollout
+from goalrelay.data.rollout import Simulator
 from goalrelay.errors import TaskFailed, UsageError, first_line, shell_word
+from goalrelay.report import marks
+from goalrelay.report.acting import Acting
+from goalrelay.report.camera import Camera, episode
 from goalrelay.report.target import write_target
 from goalrelay.report.viewer import Watched, aim, check_display, open_viewer, simulation
 from goalrelay.tasks import opengl
 from goalrelay.train.evaluate import Evaluation, summarize
 from goalrelay.train.policy import Policy, load_to_run, open_fitting
-from goalrelay.types import Episode, Observation
+from goalrelay.types import Episode
 
 ENDINGS = (".mp4", ".gif")
 MOST_FPS = {".mp4": 60, ".gif": 50}
@@ -33,43 +35,34 @@ MOST_FPS = {".mp4": 60, ".gif": 50}
 USUAL_FPS = 30
 """For tasks that do not declare `render_fps`."""
 
-Reset = tuple[Any, dict[str, Any]]
-Step = tuple[Any, Any, bool, bool, dict[str, Any]]
 
+class Shots(NamedTuple):
+    """Which episodes a film has, and how."""
 
-class Filmed(gymnasium.Wrapper[Any, Any, Any, Any]):
-    """Calls `take` with a picture of each timestep."""
-
-    def __init__(self, env: gymnasium.Env[Any, Any], take: Callable[[Any], None]):
-        super().__init__(env)
-        self.take = take
-
-    def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> Reset:
-        """Reset, and take the first picture."""
-        start = self.env.reset(seed=seed, options=options)
-        self.take(self.env.render())
-        return start
-
-    def step(self, action: Any) -> Step:
-        """Step, and take a picture of the next timestep."""
-        result = self.env.step(action)
-        self.take(self.env.render())
-        return result
+    seeds: Sequence[int]
+    columns: int = 1
+    """1: one episode after the other; more: all at the same time, in so many columns."""
 
 
 def record(
-    path: Path, out: Path, episodes: int = 3, seed: int = 0, trust: bool = False
+    path: Path,
+    out: Path,
+    episodes: int = 3,
+    seed: int = 0,
+    columns: int = 1,
+    trust: bool = False,
 ) -> Evaluation:
     """Film the deterministic policy off-screen.
 
-    The film has all episodes, one after the other, with a frame for each timestep (steps + 1 per
-    episode). For a task with more than MOST_FPS frames per second it has every n-th frame.
+    The film has a frame for each timestep (steps + 1 per episode). For a task with more than
+    MOST_FPS frames per second it has every n-th frame.
 
     Args:
         path: run folder (its best policy) or a policy file.
         out: .mp4 (H.264) or .gif; written atomically.
         episodes: number of episodes, at least 1.
         seed: of the first episode; later episodes have the next seeds.
+        columns: 1: one episode after the other; more: all at the same time, in so many columns.
         trust: import the module of the task that the policy names, which runs its code.
 
     Returns:
@@ -81,9 +74,13 @@ def record(
         TaskFailed: the environment failed in an episode.
     """
     _check_numbers(episodes, seed)
-    policy = load_to_run(path, trust)
+    return film(load_to_run(path, trust), out, Shots(range(seed, seed + episodes), columns))
+
+
+def film(policy: Policy, out: Path, shots: Shots) -> Evaluation:
+    """Film a policy off-screen; see `record`."""
     figures: list[Evaluation] = []
-    write_target(out, ENDINGS, lambda file: figures.append(_film(policy, file, episodes, seed)))
+    write_target(out, ENDINGS, lambda file: figures.append(_film(policy, file, shots)))
     return figures[0]
 
 
@@ -113,10 +110,15 @@ def play(path: Path, episodes: int | None = None, seed: int = 0, trust: bool = F
         with open_viewer(model_and_data, f"play {path}") as viewer:
             aim(viewer, task.env)
             task.env = Watched(task.env, model_and_data[1], viewer)
+            model = model_and_data[0]
+
+            def show(now: Acting, drawn: bool, succeeds: bool) -> None:
+                marks.add_to_viewer(viewer, model, marks.balls(now, drawn))
+
             for i in itertools.count() if episodes is None else range(episodes):
                 if not viewer.is_running():
                     break
-                _episode(task, policy, seed + i)
+                episode(task, policy, seed + i, show)
     finally:
         task.close()
 
@@ -127,50 +129,72 @@ def _check_numbers(episodes: int | None, seed: int) -> None:
             raise UsageError(f"--{name} must be at least {least}, got {value}")
 
 
-def _film(policy: Policy, file: Path, episodes: int, seed: int) -> Evaluation:
-    """Run the episodes and write their frames to the file, one at a time."""
+def _film(policy: Policy, file: Path, shots: Shots) -> Evaluation:
+    """Run the episodes and write their frames to the file."""
     imageio = _imageio(file.suffix.lower())
     task = open_fitting(policy, "rgb_array")
     try:
         if simulation(task.env) is not None:
             opengl.choose_backend()
-        _check_picture(task, seed)
+        _check_picture(task, shots.seeds[0])
         with task.calling("metadata"):
             fps, every = _pace(task.env.metadata.get("render_fps"), MOST_FPS[file.suffix.lower()])
-        timestep = itertools.count()
-        film = imageio.get_writer(file, **_format(file.suffix.lower(), fps))
-        with warnings.catch_warnings(), film:
+        writer = imageio.get_writer(file, **_format(file.suffix.lower(), fps))
+        with warnings.catch_warnings(), writer:
             # JAX warns of a fork with threads; it is safe, since ffmpeg is executed at once
             warnings.filterwarnings("ignore", r"os\.fork\(\)", RuntimeWarning)
-
-            def take(picture: np.ndarray) -> None:
-                if next(timestep) % every == 0:
-                    film.append_data(_even(picture))
-
-            task.env = Filmed(task.env, take)
-            return summarize(
-                [_episode(task, policy, seed + i) for i in range(episodes)], policy.spec
-            )
+            if shots.columns == 1:
+                frames = Every(every, writer.append_data)
+                camera = Camera(task, policy, frames.add)
+                done = [camera.episode(seed) for seed in shots.seeds]
+            else:
+                done = _tiled(task, policy, shots, every, writer.append_data)
+        return summarize(done, policy.spec)
     finally:
         task.close()
 
 
-def _episode(task: Simulator, policy: Policy, seed: int) -> Episode:
-    """One episode without noise; tasks that can draw a hierarchy's sub-goals do so."""
+class Every:
+    """Hands on every n-th picture, with even sides for H.264."""
 
-    def begin(_: np.random.Generator) -> Callable[[Observation], np.ndarray]:
-        act = policy.act()
+    def __init__(self, n: int, take: Callable[[np.ndarray], None]):
+        self._n, self._take, self._count = n, take, itertools.count()
 
-        def step(observation: Observation) -> np.ndarray:
-            decision = act(observation)
-            position = policy.subgoal_position(observation, decision)
-            if position is not None:
-                task.show(position)
-            return decision
+    def add(self, picture: np.ndarray) -> None:
+        """A picture [H, W, 3]."""
+        if next(self._count) % self._n == 0:
+            self._take(_even(picture))
 
-        return step
 
-    return rollout(task, begin, seed, evaluation=True)
+def _tiled(
+    task: Simulator,
+    policy: Policy,
+    shots: Shots,
+    every: int,
+    take: Callable[[np.ndarray], None],
+) -> list[Episode]:
+    """Episodes at the same time, in a grid; one that has ended keeps its last picture."""
+    from PIL import Image
+
+    films: list[list[np.ndarray]] = []
+    done: list[Episode] = []
+    for seed in shots.seeds:
+        pictures: list[np.ndarray] = []
+
+        def shrink(picture: np.ndarray, pictures: list[np.ndarray] = pictures) -> None:
+            height, width, _ = picture.shape
+            size = max(width // shots.columns, 1), max(height // shots.columns, 1)
+            pictures.append(np.asarray(Image.fromarray(picture).resize(size)))
+
+        done.append(Camera(task, policy, Every(every, shrink).add).episode(seed))
+        films.append(pictures)
+    blank = np.zeros_like(films[0][0])
+    films += [[blank]] * (-len(films) % shots.columns)
+    for moment in range(max(map(len, films))):
+        now = [pictures[min(moment, len(pictures) - 1)] for pictures in films]
+        rows = [now[i : i + shots.columns] for i in range(0, len(now), shots.columns)]
+        take(_even(np.concatenate([np.concatenate(row, axis=1) for row in rows])))
+    return done
 
 
 def _imageio(ending: str) -> Any:

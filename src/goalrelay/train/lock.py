@@ -41,6 +41,15 @@ def held(folder: Path) -> Iterator[None]:
         os.close(handle)
 
 
+def in_use(folder: Path) -> bool:
+    """Whether another process writes in the folder, as its lock says; nothing is locked by this."""
+    holder = _holder(folder / NAME)
+    pid = holder.get("pid")
+    if holder.get("host") != socket.gethostname() or not isinstance(pid, int):
+        return bool(holder)  # a process on another host, which cannot be asked
+    return _alive(pid)
+
+
 def _taken(file: Path) -> int:
     """The open file, after its lock was taken."""
     while True:

@@ -5,6 +5,7 @@ from pathlib import Path
 from goalrelay.train.counters import Counters
 from goalrelay.train.evaluate import Evaluation
 from goalrelay.train.loop import Trainer
+from goalrelay.train.policy import Policy
 
 
 class Observer:
@@ -24,6 +25,9 @@ class Observer:
 
     def evaluation(self, counters: Counters, evaluation: Evaluation) -> None:
         """An evaluation has ended."""
+
+    def film(self, policy: Policy, counters: Counters) -> Path | None:
+        """A film of the policy of an evaluation, for the logs; None: there is none."""
 
     def close(self) -> None:
         """The run has ended."""

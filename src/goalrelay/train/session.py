@@ -330,6 +330,9 @@ class _Session:
         if is_best:
             policy.save(self.folder.path, BEST)
         self.observer.evaluation(counters, evaluation)
+        film = self.observer.film(policy, counters)
+        if film is not None:
+            self.logbook.film(film, counters.steps)
 
     def _speeds(self, now: Counters) -> dict[str, float]:
         """Seconds of the run, and rates since the last row."""

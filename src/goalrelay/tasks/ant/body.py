@@ -49,7 +49,7 @@ class Ant:
         self._start = self.model.qpos0[:POSE].copy()
         self._camera, self._size = dict(camera), size
         self._marks = {self.model.site(i).name: i for i in range(self.model.nsite)}
-        self._renderer: MujocoRenderer | None = None
+        self.mujoco_renderer: MujocoRenderer | None = None
 
     def restart(self, rng: np.random.Generator) -> None:
         """Restore the start state, with noise on the pose and the velocity of the ant."""
@@ -70,20 +70,20 @@ class Ant:
             mode: Gymnasium's render mode.
             marks: site name -> position [3], m.
         """
-        if self._renderer is None:
+        if self.mujoco_renderer is None:
             from gymnasium.envs.mujoco.mujoco_rendering import MujocoRenderer  # imports MuJoCo
 
-            self._renderer = MujocoRenderer(self.model, self.data, self._camera, *self._size)
+            self.mujoco_renderer = MujocoRenderer(self.model, self.data, self._camera, *self._size)
         mujoco.mj_kinematics(
             self.model, self.data
         )  # updates positions of bodies, which lag after a step
         mujoco.mj_camlight(self.model, self.data)
         for name, position in marks.items():
             self.data.site_xpos[self._marks[name]] = position
-        return self._renderer.render(mode)
+        return self.mujoco_renderer.render(mode)
 
     def close(self) -> None:
         """Close the window."""
-        if self._renderer is not None:
-            self._renderer.close()
-            self._renderer = None
+        if self.mujoco_renderer is not None:
+            self.mujoco_renderer.close()
+            self.mujoco_renderer = None

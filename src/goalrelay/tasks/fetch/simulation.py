@@ -67,7 +67,7 @@ class Simulation:
         self.goal = np.zeros(3 * max(1, len(self.objects)))
         """[3 * objects] goals of the objects, m."""
         self._size = size
-        self._renderer: MujocoRenderer | None = None
+        self.mujoco_renderer: MujocoRenderer | None = None
         self._blocked = scene.blocked
         self._contacts = Contacts(self.model, self.data)
         self._find_addresses()
@@ -171,12 +171,12 @@ class Simulation:
 
     def _draw(self, mode: str | None) -> Any:
         """A picture with the goals in it, in one of Gymnasium's render modes."""
-        if self._renderer is None:
+        if self.mujoco_renderer is None:
             from gymnasium.envs.mujoco.mujoco_rendering import MujocoRenderer  # imports MuJoCo
 
-            self._renderer = MujocoRenderer(self.model, self.data, self.camera, *self._size)
+            self.mujoco_renderer = MujocoRenderer(self.model, self.data, self.camera, *self._size)
         self._render_callback()
-        return self._renderer.render(mode)
+        return self.mujoco_renderer.render(mode)
 
     def _render_callback(self) -> None:
         """Move the markers to the goals. A viewer calls this by the name in the stock tasks."""
@@ -185,9 +185,9 @@ class Simulation:
 
     def close(self) -> None:
         """Close the window."""
-        if self._renderer is not None:
-            self._renderer.close()
-            self._renderer = None
+        if self.mujoco_renderer is not None:
+            self.mujoco_renderer.close()
+            self.mujoco_renderer = None
 
 
 def euler(matrix: np.ndarray) -> tuple[float, float, float]:
