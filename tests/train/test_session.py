@@ -152,12 +152,6 @@ def test_the_last_two_checkpoints_are_kept(tmp_path: Path) -> None:
     assert kept == {"5.safetensors", "6.safetensors"}
 
 
-def test_tensorboard_events_are_written(tmp_path: Path) -> None:
-    settings = SMALL | {"save.tensorboard": True}
-    run = goalrelay.train("her", POINT, episodes=5, out=tmp_path / "r", settings=settings)
-    assert any((run.folder / "tensorboard").iterdir())
-
-
 def test_a_damaged_newest_checkpoint_falls_back_to_the_one_before(tmp_path: Path) -> None:
     settings = SMALL | {"save.every": 0}
     whole = goalrelay.train("her", POINT, episodes=10, out=tmp_path / "a", settings=settings)
@@ -362,40 +356,3 @@ def test_the_config_says_versions_and_commit(small_run: session.Result) -> None:
     assert {"goalrelay", "jax", "mujoco", "python"} <= set(values["versions"])
     assert values["commit"]
     assert values["learner"]["hidden"] == [32, 32]
-
-
-def test_trackers_get_every_row(tmp_path: Path, user_module: Path) -> None:
-    (user_module / "trackio.py").write_text(
-        "calls = []\n"
-        "def init(**k): calls.append(('init', k))\n"
-        "def log(figures, step): calls.append((step, figures))\n"
-        "def finish(): calls.append('finish')\n"
-    )
-    settings = SMALL | {"save.track": "trackio"}
-    goalrelay.train("her", POINT, episodes=10, out=tmp_path / "r", settings=settings)
-    calls = sys.modules.pop("trackio").calls
-    assert calls[0][1]["config"]["seed"] == 0
-    assert [step for step, _ in calls[1:-1]] == [125, 250]
-    assert "eval_success" in calls[1][1]
-    assert calls[-1] == "finish"
-
-
-def test_a_tracker_that_only_the_run_names_needs_trust(tmp_path: Path, user_module: Path) -> None:
-    (user_module / "trackio.py").write_text("def init(*_, **k): pass\nlog = finish = init\n")
-    run = tmp_path / "r"
-    settings = SMALL | {"save.track": "trackio"}
-    ended = goalrelay.train("her", POINT, steps=125, out=run, settings=settings)
-    assert ended.resume_needs_trust
-    del sys.modules["trackio"]
-    with pytest.raises(UsageError, match=r"figures to trackio.* --trust"):
-        goalrelay.resume(run, steps=250)
-    assert "trackio" not in sys.modules
-    goalrelay.resume(run, steps=250, trust=True)
-    assert "trackio" in sys.modules
-    del sys.modules["trackio"]
-
-
-def test_a_missing_tracker_is_named(tmp_path: Path) -> None:
-    settings = SMALL | {"save.track": "wandb"}
-    with pytest.raises(UsageError, match=r"goalrelay\[track\]"):
-        goalrelay.train("her", POINT, episodes=1, out=tmp_path / "r", settings=settings)

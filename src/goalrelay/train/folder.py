@@ -3,7 +3,8 @@
 config.json          all options, versions of packages, the commit
 structure.json       what was found about the task (option `auto`)
 progress.csv         one row for each evaluation; timing.csv has the same rows
-tensorboard/         the same figures as events
+tensorboard/         the same figures as events, the options, films
+tracker.json         which run of wandb or trackio it is
 policy.safetensors   the best policy, with policy.json; policy-last.* is the newest
 checkpoint/          state from which the run can be resumed; see `checkpoint`
 lock                 which process writes here; see `lock`

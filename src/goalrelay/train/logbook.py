@@ -5,7 +5,6 @@ speeds are in `timing.csv`, with the same rows.
 """
 
 import csv
-import importlib
 import io
 import math
 from collections.abc import Mapping, Sequence
@@ -16,6 +15,8 @@ from goalrelay.errors import UsageError
 from goalrelay.files import write_text
 from goalrelay.train.config import Save
 from goalrelay.train.events import Events
+from goalrelay.train.films import gif_of
+from goalrelay.train.tracker import Tracker
 
 Row = dict[str, Any]
 
@@ -61,7 +62,7 @@ class Logbook:
 
     Args:
         folder: of the run.
-        config: the experiment, for the tracker.
+        config: the experiment, for TensorBoard and the tracker.
         save: the options.
         cycle: the run continues from this one; later rows are dropped.
         step: environment steps so far.
@@ -71,12 +72,11 @@ class Logbook:
         self.progress = Table(folder / "progress.csv", cycle)
         self.timing = Table(folder / "timing.csv", cycle)
         self._events: Events | None = None
-        self._tracker: Any = None
+        self._tracker: Tracker | None = None
         if save.tensorboard:
-            self._events = Events(folder / "tensorboard", step)
+            self._events = Events(folder / "tensorboard", step, config)
         if save.track != "none":
-            self._tracker = tracker(save.track)
-            self._tracker.init(project="goalrelay", name=str(folder), config=dict(config))
+            self._tracker = Tracker(save.track, folder, config)
 
     def write(self, progress: Row, timing: Row) -> None:
         """Write the row of one evaluation to all of them."""
@@ -90,14 +90,21 @@ class Logbook:
         if self._events is not None:
             self._events.write(figures, progress["steps"])
         if self._tracker is not None:
-            self._tracker.log(figures, step=progress["steps"])
+            self._tracker.log(figures, progress["steps"])
+
+    def film(self, path: Path, step: int) -> None:
+        """Give a film, .gif or .mp4, of the policy at a step to TensorBoard and the tracker."""
+        if self._events is not None:
+            self._events.film("film", gif_of(path), step)
+        if self._tracker is not None:
+            self._tracker.film(path, step)
 
     def close(self) -> None:
         """Flush and close."""
         if self._events is not None:
             self._events.close()
         if self._tracker is not None:
-            self._tracker.finish()
+            self._tracker.close()
 
 
 def write_table(path: Path, rows: Sequence[Row]) -> None:
@@ -127,13 +134,3 @@ def read_table(path: Path) -> list[Row]:
 
 def _cell(value: Any) -> str:
     return f"{value:.6g}" if isinstance(value, float) else str(value)
-
-
-def tracker(name: str) -> Any:
-    """The module wandb, or trackio, which has the same functions."""
-    try:
-        return importlib.import_module(name)
-    except ModuleNotFoundError:
-        raise UsageError(
-            f"--save.track {name} needs it installed: pip install 'goalrelay[track]'"
-        ) from None

@@ -38,10 +38,11 @@ from goalrelay.train.description import task_to_json
 from goalrelay.train.evaluate import Evaluation
 from goalrelay.train.evaluate import evaluate as evaluate_policy
 from goalrelay.train.folder import RunFolder, default_folder
-from goalrelay.train.logbook import Logbook, tracker
+from goalrelay.train.logbook import Logbook
 from goalrelay.train.loop import Stop, Trainer, run_loop
 from goalrelay.train.observer import Observer
 from goalrelay.train.policy import BEST, LAST, Policy, load_to_run, open_fitting
+from goalrelay.train.tracker import installed
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 """What stops a run: Ctrl-C, `kill`, and a terminal that closes."""
@@ -124,7 +125,7 @@ def start(experiment: AnyExperiment, out: Path | None, observer: Observer) -> Re
     experiments.check(experiment)
     use_compilation_cache()
     if experiment.save.track != "none":
-        tracker(experiment.save.track)
+        installed(experiment.save.track)
     with closing(Trainer(experiment)) as trainer:  # first: a refused task leaves no folder
         experiment = trainer.experiment  # with the values that depend on the task
         folder = RunFolder(out or default_folder(experiment))
@@ -265,7 +266,7 @@ class _Session:
         """Train until the run stops; the folder can be resumed."""
         try:
             return self._run()
-        except ConnectionError:  # of a pipe that is read no more, or of a tracker
+        except ConnectionError:  # of a pipe that is read no more
             raise
         except OSError as error:  # of the folder: those of an environment are of an episode
             where = error.filename or self.folder.path
