@@ -4,7 +4,9 @@ import json
 import re
 import shutil
 import tempfile
-from collections.abc import Callable
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -43,6 +45,18 @@ def remove_unfinished(*folders: Path) -> None:
                 shutil.rmtree(path, ignore_errors=True)
             elif EARLIER.fullmatch(path.name) and path.is_file():
                 path.unlink(missing_ok=True)
+
+
+@contextmanager
+def calling_ffmpeg() -> Iterator[None]:
+    """A block in which imageio starts ffmpeg.
+
+    JAX warns of a fork in a process with threads. This one is safe, since ffmpeg is executed at
+    once.
+    """
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", r"os\.fork\(\)", RuntimeWarning)
+        yield
 
 
 def write_text(path: Path, text: str) -> None:

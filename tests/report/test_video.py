@@ -11,7 +11,6 @@ from types import SimpleNamespace
 from typing import Any
 
 import imageio.v2 as imageio
-import mujoco
 import numpy as np
 import pytest
 
@@ -322,7 +321,7 @@ class Window:
         self.left = pictures
         self.cam = SimpleNamespace(lookat=np.zeros(3), distance=0.0, azimuth=0.0, elevation=0.0)
         self.closed = False
-        self.user_scn = mujoco.MjvScene()
+        self.user_scn = importlib.import_module("mujoco").MjvScene()
 
     def is_running(self) -> bool:
         return self.left > 0

@@ -70,7 +70,10 @@ class Server(http.server.ThreadingHTTPServer):
 
 
 class _Answers(http.server.BaseHTTPRequestHandler):
-    server: Server
+    @property
+    def _mine(self) -> Server:
+        assert isinstance(self.server, Server)
+        return self.server
 
     def do_GET(self) -> None:
         """Answer with the page or a film."""
@@ -80,14 +83,14 @@ class _Answers(http.server.BaseHTTPRequestHandler):
             self.send_error(403)
         elif path == "/":
             self._page()
-        elif path.startswith(FILMS) and (film := self.server.film(path[len(FILMS) :])):
+        elif path.startswith(FILMS) and (film := self._mine.film(path[len(FILMS) :])):
             self._answer(200, "video/mp4", film)
         else:
             self.send_error(404)
 
     def _page(self) -> None:
         try:
-            self._answer(200, "text/html; charset=utf-8", self.server.page())
+            self._answer(200, "text/html; charset=utf-8", self._mine.page())
         except (UsageError, OSError) as error:  # the next try may succeed
             self._answer(503, "text/plain; charset=utf-8", first_line(error).encode())
 

@@ -4,6 +4,7 @@ Balls are added to the scenes of Gymnasium's MuJoCo renderer and of MuJoCo's vie
 those of the curves, one for each stage.
 """
 
+import sys
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
@@ -60,7 +61,7 @@ def text(now: Acting, succeeds: bool) -> str:
 def add_to_renderer(env: gymnasium.Env[Any, Any], found: list[Ball]) -> None:
     """Draw balls in the next picture of Gymnasium's MuJoCo renderer; others draw none."""
     renderer = getattr(env.unwrapped, "mujoco_renderer", None)
-    viewer = getattr(renderer, "viewer", None)
+    viewer: Any = getattr(renderer, "viewer", None)
     if not hasattr(viewer, "add_marker"):
         return
     for position, radius, rgba in _placed(found, viewer.model):
@@ -69,8 +70,7 @@ def add_to_renderer(env: gymnasium.Env[Any, Any], found: list[Ball]) -> None:
 
 def add_to_viewer(viewer: Any, model: Any, found: list[Ball]) -> None:
     """Draw balls in MuJoCo's viewer, instead of those of the timestep before."""
-    import mujoco
-
+    mujoco: Any = sys.modules["mujoco"]  # a viewer has imported it
     scene = viewer.user_scn
     with viewer.lock():
         scene.ngeom = min(len(found), scene.maxgeom)

@@ -10,7 +10,6 @@ in memory. A film here is one file of all episodes, MP4 or GIF, written frame by
 import importlib
 import itertools
 import math
-import warnings
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -19,6 +18,7 @@ import numpy as np
 
 from goalrelay.data.rollout import Simulator
 from goalrelay.errors import TaskFailed, UsageError, first_line, shell_word
+from goalrelay.files import calling_ffmpeg
 from goalrelay.report import marks
 from goalrelay.report.acting import Acting
 from goalrelay.report.camera import Camera, episode
@@ -140,9 +140,7 @@ def _film(policy: Policy, file: Path, shots: Shots) -> Evaluation:
         with task.calling("metadata"):
             fps, every = _pace(task.env.metadata.get("render_fps"), MOST_FPS[file.suffix.lower()])
         writer = imageio.get_writer(file, **_format(file.suffix.lower(), fps))
-        with warnings.catch_warnings(), writer:
-            # JAX warns of a fork with threads; it is safe, since ffmpeg is executed at once
-            warnings.filterwarnings("ignore", r"os\.fork\(\)", RuntimeWarning)
+        with calling_ffmpeg(), writer:
             if shots.columns == 1:
                 frames = Every(every, writer.append_data)
                 camera = Camera(task, policy, frames.add)

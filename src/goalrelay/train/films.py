@@ -5,6 +5,8 @@ import math
 from pathlib import Path
 from typing import Any
 
+from goalrelay.files import calling_ffmpeg
+
 MOST_SIDE, MOST_FPS = 240, 10
 """Pixels and frames a second of a film that was not a GIF: an event file is not compressed."""
 
@@ -18,7 +20,7 @@ def gif_of(film: Path) -> bytes:
     if film.suffix.lower() == ".gif":
         return film.read_bytes()
     imageio: Any = importlib.import_module("imageio.v2")
-    with imageio.get_reader(film) as reader:
+    with calling_ffmpeg(), imageio.get_reader(film) as reader:
         about = reader.get_meta_data()
         every = math.ceil(about["fps"] / MOST_FPS)
         stride = math.ceil(max(about["size"]) / MOST_SIDE)

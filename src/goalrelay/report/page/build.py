@@ -1,11 +1,11 @@
 """Run folders -> the page, written to a file or kept up to date."""
 
 import dataclasses
+import importlib.metadata
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
-import goalrelay
 from goalrelay.errors import UsageError, printable
 from goalrelay.files import write_text
 from goalrelay.report.bands import Run, curve, find_runs, grouped, read_run, shown
@@ -46,7 +46,7 @@ def write(
             found, remark = best_films([run for group in groups.values() for run in group], trust)
             part = dataclasses.replace(part, films=found, remark=remark)
         sections.append(part)
-    made = f"goalrelay {goalrelay.__version__}, {time.strftime('%Y-%m-%d %H:%M')}"
+    made = f"goalrelay {importlib.metadata.version('goalrelay')}, {time.strftime('%Y-%m-%d %H:%M')}"
     try:
         out.mkdir(parents=True, exist_ok=True)
         write_text(out / "index.html", render(Page(TITLE, made, sections, problems)))

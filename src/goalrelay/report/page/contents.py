@@ -137,8 +137,8 @@ def _crossing(runs: Sequence[Run], curves: Sequence[Curve], aim: float) -> tuple
     for run, one in zip(runs, curves, strict=True):
         (at,) = np.nonzero(one.value >= aim)
         if len(at):
-            episodes.append(one.position[at[0]])
-            minutes.append(_minutes(run, one.position[at[0]]))
+            episodes.append(float(one.position[at[0]]))
+            minutes.append(_minutes(run, episodes[-1]))
     if not episodes:
         return ABSENT, ABSENT
     some = "" if len(episodes) == len(runs) else f" ({len(episodes)} of {len(runs)})"
