@@ -86,9 +86,9 @@ BASELINES: Mapping[str, Setting] = {
 
 PRESETS: Mapping[str, Preset] = {
     "default": Preset(
-        "Ours: relay's networks and updates, without guides; FetchPush-v4 and FetchReach-v4 in "
-        "results/her_fetch.",
-        "td3",
+        "Ours: SAC with relay's networks and updates, without guides; FetchPush-v4 and "
+        "FetchPickAndPlace-v4 in results/her_fetch.",
+        "sac",
         {
             "learner.hidden": (256, 256),
             "learner.init": "glorot",

@@ -124,11 +124,19 @@ def _variant(label: str, runs: Sequence[Run], has_success: bool) -> Variant:
     )
     return Variant(
         label,
-        ", ".join(str(run.experiment.seed) for run in runs),
+        _seeds([run.experiment.seed for run in runs]),
         f"{band.mean[0]:{style}}{interval}",
         _some(f"{c.trials[-1]:.0f}" for c in curves),
         tuple(_crossing(runs, curves, aim) for aim in AIMS) if has_success else (),
     )
+
+
+def _seeds(seeds: Sequence[int]) -> str:
+    """Seeds in a short form."""
+    first, last = min(seeds), max(seeds)
+    if len(seeds) > 2 and sorted(seeds) == list(range(first, last + 1)):
+        return f"{first} to {last}"
+    return ", ".join(map(str, seeds))
 
 
 def _crossing(runs: Sequence[Run], curves: Sequence[Curve], aim: float) -> tuple[str, str]:
