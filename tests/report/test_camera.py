@@ -63,11 +63,12 @@ def test_balls_in_the_viewer_replace_those_before() -> None:
     model = mujoco.MjModel.from_xml_string(
         "<mujoco><worldbody><geom size='1'/></worldbody></mujoco>"
     )
-    window = mujoco.MjvScene(model, 10)
-    viewer = SimpleNamespace(user_scn=window, lock=contextlib.nullcontext)
+    window, said = mujoco.MjvScene(model, 10), list[Any]()
+    viewer = SimpleNamespace(user_scn=window, lock=contextlib.nullcontext, set_texts=said.append)
     for count in (3, 1):
-        marks.add_to_viewer(viewer, model, [Ball(GOAL, "#ff0000")] * count)
+        marks.add_to_viewer(viewer, model, [Ball(GOAL, "#ff0000")] * count, "stage reach")
         assert window.ngeom == count
+    assert said[-1][2] == "stage reach"
     np.testing.assert_allclose(window.geoms[0].pos, GOAL)
     np.testing.assert_allclose(window.geoms[0].rgba[:3], (1, 0, 0))
 

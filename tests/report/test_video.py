@@ -323,6 +323,9 @@ class Window:
         self.closed = False
         self.user_scn = importlib.import_module("mujoco").MjvScene()
 
+    def set_texts(self, texts: Any) -> None:
+        self.texts = texts
+
     def is_running(self) -> bool:
         return self.left > 0
 

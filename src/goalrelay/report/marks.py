@@ -68,8 +68,8 @@ def add_to_renderer(env: gymnasium.Env[Any, Any], found: list[Ball]) -> None:
         viewer.add_marker(pos=position, size=np.full(3, radius), rgba=rgba, type=2, label="")
 
 
-def add_to_viewer(viewer: Any, model: Any, found: list[Ball]) -> None:
-    """Draw balls in MuJoCo's viewer, instead of those of the timestep before."""
+def add_to_viewer(viewer: Any, model: Any, found: list[Ball], line: str) -> None:
+    """Draw balls and a text in MuJoCo's viewer, instead of those of the timestep before."""
     mujoco: Any = sys.modules["mujoco"]  # a viewer has imported it
     scene = viewer.user_scn
     with viewer.lock():
@@ -78,6 +78,7 @@ def add_to_viewer(viewer: Any, model: Any, found: list[Ball]) -> None:
         for geom, (position, radius, rgba) in zip(scene.geoms, placed, strict=False):
             kind, size = mujoco.mjtGeom.mjGEOM_SPHERE, np.full(3, radius)
             mujoco.mjv_initGeom(geom, kind, size, position, np.eye(3).ravel(), rgba)
+    viewer.set_texts((None, None, line, None))
 
 
 def _placed(found: list[Ball], model: Any) -> Iterator[tuple[np.ndarray, float, np.ndarray]]:

@@ -113,7 +113,8 @@ def play(path: Path, episodes: int | None = None, seed: int = 0, trust: bool = F
             model = model_and_data[0]
 
             def show(now: Acting, drawn: bool, succeeds: bool) -> None:
-                marks.add_to_viewer(viewer, model, marks.balls(now, drawn))
+                line = marks.text(now, succeeds)
+                marks.add_to_viewer(viewer, model, marks.balls(now, drawn), line)
 
             for i in itertools.count() if episodes is None else range(episodes):
                 if not viewer.is_running():
