@@ -17,6 +17,7 @@ import tyro
 
 import goalrelay
 from goalrelay import interrupts, methods
+from goalrelay.cli.compare import compare
 from goalrelay.cli.inspect import inspect
 from goalrelay.cli.parsing import PositionalPath, parse
 from goalrelay.cli.terminal import describe
@@ -227,6 +228,7 @@ COMMANDS: dict[str, Callable[[Sequence[str]], int]] = {
     "record": record,
     "play": play,
     "plot": plot,
+    "compare": compare,
     "sweep": sweep,
     "demos": demos,
     "inspect": inspect,
