@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 VARIANT_ROW, PAIR_ROW, FRAME = 0.22, 0.2, 1.0
 """Heights of the row of a variant, of the row of a pair, and of titles and axes, inches."""
+PAIR = Look("#555555", "o")
+"""Of the figure of a pair."""
 BAR = 7
 """Thickness of an interval, points."""
 
@@ -42,9 +44,10 @@ def draw(figure: "Figure", comparison: Comparison, x: X) -> None:
         figures = {variant: of[name] for variant, of in comparison.aggregates.items()}
         _draw_aggregate(axes, figures, styles)
     panels = [figure.add_subplot(grid[1, 4 * i : 4 * i + 4]) for i in range(3)]
-    _draw_bands(panels[0], comparison.profiles, styles, "success rate of a run: threshold")
+    _draw_bands(panels[0], comparison.profiles, styles, "threshold of a run's success rate")
     panels[0].set_title("performance profile")
     panels[0].set_ylabel("runs above the threshold")
+    _percent(panels[0])
     _, label = x_axis(x, 0)
     _draw_bands(panels[1], comparison.efficiency, styles, label)
     panels[1].set_title("sample efficiency")
@@ -60,7 +63,8 @@ def _draw_aggregate(axes: "Axes", figures: dict[str, Estimate], styles: dict[str
     axes.set_ylim(len(figures) - 0.5, -0.5)
     axes.set_yticks([])
     axes.spines["left"].set_visible(False)
-    _fractions(axes)
+    _percent(axes)
+    axes.grid(True, axis="x")
 
 
 def _draw_improvement(
@@ -71,13 +75,14 @@ def _draw_improvement(
     axes.set_yticks([])
     axes.spines["left"].set_visible(False)
     for row, ((one, other), figure) in enumerate(pairs.items()):
-        _interval(axes, figure, row, Look("#555555", "|"))
-        for variant, place in ((other, -0.06), (one, 1.06)):
+        _interval(axes, figure, row, PAIR)
+        for variant, place in ((other, -0.07), (one, 1.07)):
             look = styles[variant]
             axes.plot(place, row, color=look.colour, marker=look.marker, clip_on=False)
     axes.axvline(0.5, color="#888888", linewidth=0.8, linestyle=DASHES, zorder=0)
     axes.set_ylim(max(len(pairs), 1) - 0.5, -0.5)
-    _fractions(axes)
+    axes.set_xlim(0, 1)
+    axes.grid(True, axis="x")
     axes.set_xlabel("left variant better          right variant better")
 
 
@@ -88,11 +93,13 @@ def _interval(axes: "Axes", figure: Estimate, row: int, look: Look) -> None:
     axes.plot(figure.value, row, color=look.colour, marker=look.marker, clip_on=False, zorder=3)
 
 
-def _fractions(axes: "Axes") -> None:
-    """A horizontal axis from 0 to 1."""
+def _percent(axes: "Axes") -> None:
+    """A horizontal axis of rates, from 0 to 100%."""
+    from matplotlib.ticker import PercentFormatter
+
     axes.set_xlim(0, 1)
     axes.set_xticks([0, 0.25, 0.5, 0.75, 1])
-    axes.grid(True, axis="x")
+    axes.xaxis.set_major_formatter(PercentFormatter(xmax=1))
 
 
 def _draw_bands(axes: "Axes", bands: dict[str, Band], styles: dict[str, Look], label: str) -> None:

@@ -16,6 +16,8 @@ from goalrelay.report.bands import ENOUGH_RUNS, Curve, Run, X, curve, grouped, r
 
 FEW_EPISODES = 50
 """A test of fewer episodes is named: its 95% interval is wider than 0.27 at a success of 0.5."""
+FEW_SEEDS = 5
+"""With fewer seeds, 95% intervals hold the true value in some 80% of cases: see docs/compare.md."""
 
 Groups = dict[str, list[list[Run]]]
 """Variant -> for each task, its runs in the order of their seeds."""
@@ -51,9 +53,9 @@ def select(folders: Sequence[Path | str], x: X) -> Compared:
     tasks, notes = _common(panels)
     variants = list(dict.fromkeys(label for groups in panels.values() for label in groups))
     groups: Groups = {v: [_by_seed(v, t, panels[t][v]) for t in tasks] for v in variants}
-    for runs in (run for of_tasks in groups.values() for one in of_tasks for run in one):
-        if shown([runs]) != "success":
-            raise UsageError(f"{runs.path}: its task '{runs.experiment.task}' has no success rate")
+    for run in (run for of_tasks in groups.values() for runs in of_tasks for run in runs):
+        if shown([run]) != "success":
+            raise UsageError(f"task '{run.experiment.task}' has no success rate: {run.path}")
     few = [text for v, of_tasks in groups.items() if (text := _too_few(v, tasks, of_tasks))]
     enough = {v: of_tasks for v, of_tasks in groups.items() if not _too_few(v, tasks, of_tasks)}
     if not enough:
@@ -125,12 +127,16 @@ def _unequal(
 
 def _weak(tasks: Sequence[str], curves: dict[str, list[list[Curve]]], x: X) -> list[str]:
     """Notes of what weakens the comparison."""
-    notes: list[str] = []
+    notes = [
+        f"'{variant}' has {seeds} seeds: its intervals are too narrow (docs/compare.md)"
+        for variant, of_tasks in curves.items()
+        if (seeds := len(of_tasks[0])) < FEW_SEEDS
+    ]
     for number, task in enumerate(tasks):
         of_task = {variant: of_tasks[number] for variant, of_tasks in curves.items()}
         notes += [
-            f"'{variant}' on '{task}': a last test of {least:.0f} episodes; "
-            f"its success is rough below {FEW_EPISODES}"
+            f"'{variant}' on '{task}': a last test has only {least:.0f} episodes; "
+            f"a score of fewer than {FEW_EPISODES} is rough"
             for variant, runs in of_task.items()
             if (least := min(one.trials[-1] for one in runs)) < FEW_EPISODES
         ]
@@ -142,7 +148,7 @@ def _weak(tasks: Sequence[str], curves: dict[str, list[list[Curve]]], x: X) -> l
     runs = [one for of_tasks in curves.values() for task in of_tasks for one in task]
     if reached := sum(one.reached for one in runs):
         notes.append(
-            f"{reached} of {len(runs)} runs ended at --until, so their last tests are alike; "
-            f"the sample-efficiency curve says which came first"
+            f"{reached} of {len(runs)} runs ended at --until, so their scores are close to it; "
+            "the sample-efficiency curve (--out) shows how soon"
         )
     return notes
