@@ -1,6 +1,7 @@
 """Comparisons are those of Agarwal et al. 2021, and say what they cannot say."""
 
 import csv
+import re
 import sys
 import xml.dom.minidom
 from collections.abc import Sequence
@@ -18,7 +19,7 @@ from goalrelay.report.compare_table import latex, text
 from goalrelay.report.compared import select
 from goalrelay.train import config as experiments
 
-RESULTS = Path(__file__).parents[2] / "results"
+ROOT = Path(__file__).parents[2]
 PUSH, REACH = "FetchPush-v4", "FetchReach-v4"
 
 
@@ -126,7 +127,7 @@ def test_a_variant_with_too_few_seeds_has_no_number(tmp_path: Path) -> None:
     assert set(found.curves) == {"some"}
     assert found.notes == [
         "no numbers for 'few': 2 seeds on 'FetchPush-v4'; it needs 3 on each task",
-        "'some' has 3 seeds: its intervals are too narrow (docs/compare.md)",
+        "fewer than 5 seeds, so intervals are too narrow (docs/compare.md): 'some' (3)",
     ]
 
 
@@ -139,8 +140,8 @@ def test_only_tasks_of_all_variants_are_compared(tmp_path: Path) -> None:
 
 
 def test_seeds_that_not_all_tasks_have_are_left_out_and_said(tmp_path: Path) -> None:
-    write_runs(tmp_path, np.arange(7) / 10, PUSH)
-    found = select([write_runs(tmp_path, np.arange(5) / 10, REACH)], "episodes")
+    write_runs(tmp_path, [0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6], PUSH)
+    found = select([write_runs(tmp_path, [0.0, 0.1, 0.2, 0.3, 0.4], REACH)], "episodes")
     np.testing.assert_allclose(found.scores("v"), np.arange(5)[:, None] / 10 * [1, 1])
     assert found.notes == [f"'v': the 5 lowest seeds of each task are used; more: '{PUSH}' (7)"]
 
@@ -150,7 +151,7 @@ def test_short_tests_other_lengths_and_early_ends_are_said(tmp_path: Path) -> No
         write_run(tmp_path / str(seed), [0.1] * (seed + 1), seed, trials=20 if seed else 100)
     write_run(tmp_path / "5", [1.0], 5, until=0.9)
     assert select([f"v={tmp_path}"], "episodes").notes == [
-        f"'v' on '{PUSH}': a last test has only 20 episodes; a score of fewer than 50 is rough",
+        f"last tests of fewer than 50 episodes, so scores are rough: 'v' on '{PUSH}' (20)",
         f"'{PUSH}': last tests were made after 10 to 50 episodes",
         "1 of 6 runs ended at --until, so their scores are close to it; "
         "the sample-efficiency curve (--out) shows how soon",
@@ -224,31 +225,35 @@ def test_names_cannot_break_a_table_or_a_figure(tmp_path: Path) -> None:
 def test_the_same_runs_give_the_same_files(tmp_path: Path) -> None:
     one = write_runs(tmp_path, [0.1, 0.5, 0.6, 0.9, 1.0], name="one")
     other = write_runs(tmp_path, [0.1, 0.2, 0.2, 0.4, 0.8], name="other")
-    before = np.random.get_state()[1]
+    np.random.seed(3)
+    expected = np.random.random()
+    np.random.seed(3)
     files = [write(compared(one, other), tmp_path / str(i), "steps") for i in range(2)]
     for first, again in zip(*files, strict=True):
         assert first.read_bytes() == again.read_bytes(), first.name
-    np.testing.assert_array_equal(np.random.get_state()[1], before)
+    assert np.random.random() == expected, "the generator of others goes on as before"
     assert compared(one).aggregates["one"] == compared(one, other).aggregates["one"]
     assert compare([one], resamples=200, seed=1).aggregates != compared(one).aggregates
 
 
-def test_committed_runs_are_compared_and_written(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+def test_the_page_shows_what_its_command_prints_and_writes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    runs = [f"{name}={RESULTS / 'relay_comparison' / name}" for name in ("relay", "her")]
-    out = tmp_path / "new" / "out"
-    assert cli.main(["compare", *runs, "--out", str(out), "--resamples", "100"]) == 0
+    page = (ROOT / "docs" / "compare.md").read_text()
+    (command,) = re.findall(r"^    goalrelay (compare .*)$", page, re.MULTILINE)
+    (tmp_path / "results").symlink_to(ROOT / "results")
+    monkeypatch.chdir(tmp_path)
+    assert cli.main(command.replace("$R", "results/relay_comparison").split()) == 0
     printed = capsys.readouterr()
-    assert "| relay | her | 1.00 (1.00 to 1.00) |" in printed.out
-    assert "of 20 runs ended at --until" in printed.err
-    assert sorted(path.name for path in out.iterdir()) == [
-        f"compare.{ending}" for ending in ("csv", "png", "svg", "tex")
-    ]
+    lines = [*printed.err.splitlines(), "", *printed.out.splitlines()]
+    assert "\n".join(f"    {line}" if line else "" for line in lines) in page
+    out = tmp_path / "compared"
+    names = [f"compare.{ending}" for ending in ("csv", "png", "svg", "tex")]
+    assert sorted(path.name for path in out.iterdir()) == names
     with (out / "compare.csv").open() as file:
         rows = list(csv.DictReader(file))
     (figure,) = [row for row in rows if (row["statistic"], row["variant"]) == ("iqm", "relay")]
-    assert float(figure["low"]) <= float(figure["value"]) <= float(figure["high"])
+    assert f"{float(figure['value']):.2f} ({float(figure['low']):.2f}" in page
     assert {row["statistic"] for row in rows} == {
         *("seeds", *AGGREGATES, "probability_of_improvement"),
         *("performance_profile", "sample_efficiency"),

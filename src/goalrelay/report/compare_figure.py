@@ -37,13 +37,17 @@ def draw(figure: "Figure", comparison: Comparison, x: X) -> None:
     styles = looks(list(comparison.seeds))
     above = FRAME + VARIANT_ROW * len(styles)
     below = max(PANEL[1], FRAME + PAIR_ROW * len(comparison.improvement))
-    grid = figure.add_gridspec(2, 12, height_ratios=[above, below])
+    heights = [above, below]
+    if below > 2 * PANEL[1]:  # many pairs: the curves end above, only the pairs go on
+        heights = [above, PANEL[1], below - PANEL[1]]
+    grid = figure.add_gridspec(len(heights), 12, height_ratios=heights)
     for i, (name, head) in enumerate(HEADS.items()):
         axes = figure.add_subplot(grid[0, 3 * i : 3 * i + 3])
         axes.set_title(head)
         figures = {variant: of[name] for variant, of in comparison.aggregates.items()}
         _draw_aggregate(axes, figures, styles)
-    panels = [figure.add_subplot(grid[1, 4 * i : 4 * i + 4]) for i in range(3)]
+    wide = 4 if comparison.improvement else 6
+    panels = [figure.add_subplot(grid[1, i : i + wide]) for i in (0, wide)]
     _draw_bands(panels[0], comparison.profiles, styles, "threshold of a run's success rate")
     panels[0].set_title("performance profile")
     panels[0].set_ylabel("runs above the threshold")
@@ -52,7 +56,9 @@ def draw(figure: "Figure", comparison: Comparison, x: X) -> None:
     _draw_bands(panels[1], comparison.efficiency, styles, label)
     panels[1].set_title("sample efficiency")
     panels[1].set_ylabel("IQM of success rates")
-    _draw_improvement(panels[2], comparison.improvement, styles)
+    if comparison.improvement:
+        axes = figure.add_subplot(grid[1:, 2 * wide :])
+        _draw_improvement(axes, comparison.improvement, styles)
     _legend(figure, comparison, styles, (3 * PANEL[0], above + below))
 
 
@@ -80,7 +86,7 @@ def _draw_improvement(
             look = styles[variant]
             axes.plot(place, row, color=look.colour, marker=look.marker, clip_on=False)
     axes.axvline(0.5, color="#888888", linewidth=0.8, linestyle=DASHES, zorder=0)
-    axes.set_ylim(max(len(pairs), 1) - 0.5, -0.5)
+    axes.set_ylim(len(pairs) - 0.5, -0.5)
     axes.set_xlim(0, 1)
     axes.grid(True, axis="x")
     axes.set_xlabel("left variant better          right variant better")

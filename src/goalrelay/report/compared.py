@@ -127,20 +127,26 @@ def _unequal(
 
 def _weak(tasks: Sequence[str], curves: dict[str, list[list[Curve]]], x: X) -> list[str]:
     """Notes of what weakens the comparison."""
-    notes = [
-        f"'{variant}' has {seeds} seeds: its intervals are too narrow (docs/compare.md)"
+    notes: list[str] = []
+    seeds = {variant: len(of_tasks[0]) for variant, of_tasks in curves.items()}
+    if few := [f"'{variant}' ({count})" for variant, count in seeds.items() if count < FEW_SEEDS]:
+        notes.append(
+            f"fewer than {FEW_SEEDS} seeds, so intervals are too narrow (docs/compare.md): "
+            + ", ".join(few)
+        )
+    short = [
+        f"'{variant}' on '{task}' ({least:.0f})"
         for variant, of_tasks in curves.items()
-        if (seeds := len(of_tasks[0])) < FEW_SEEDS
+        for task, runs in zip(tasks, of_tasks, strict=True)
+        if (least := min(one.trials[-1] for one in runs)) < FEW_EPISODES
     ]
-    for number, task in enumerate(tasks):
-        of_task = {variant: of_tasks[number] for variant, of_tasks in curves.items()}
-        notes += [
-            f"'{variant}' on '{task}': a last test has only {least:.0f} episodes; "
-            f"a score of fewer than {FEW_EPISODES} is rough"
-            for variant, runs in of_task.items()
-            if (least := min(one.trials[-1] for one in runs)) < FEW_EPISODES
-        ]
-        ends = [one.position[-1] for runs in of_task.values() for one in runs if not one.reached]
+    if short:
+        notes.append(
+            f"last tests of fewer than {FEW_EPISODES} episodes, so scores are rough: "
+            + ", ".join(short)
+        )
+    for task, of_task in zip(tasks, zip(*curves.values(), strict=True), strict=True):
+        ends = [one.position[-1] for runs in of_task for one in runs if not one.reached]
         if ends and min(ends) < max(ends):
             notes.append(
                 f"'{task}': last tests were made after {min(ends):,.0f} to {max(ends):,.0f} {x}"
