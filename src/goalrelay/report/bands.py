@@ -232,8 +232,8 @@ def resampled(curves: Sequence[Curve]) -> tuple[np.ndarray, np.ndarray, np.ndarr
 def _bootstrap(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """The 95% percentile bootstrap of the mean over runs (Efron 1979): [runs, M] -> [M], [M].
 
-    For one task, rliable's stratified bootstrap is the same as SciPy's. SciPy is used because
-    rliable needs ten more packages.
+    For one task, rliable's stratified bootstrap is the same as SciPy's. With SciPy a plot does not
+    need rliable, which brings ten more packages; `compare` does.
     """
     interval = stats.bootstrap(
         (values,),
