@@ -60,7 +60,7 @@ def draw(rows: Sequence[Row], out: Path) -> None:
     from matplotlib.figure import Figure
     from matplotlib.ticker import PercentFormatter
 
-    from goalrelay.report.curves import COLOURS, MARKERS, STYLE
+    from goalrelay.report.style import COLOURS, MARKERS, STYLE
     from goalrelay.train.evaluate import wilson
 
     with matplotlib.rc_context(STYLE | {"savefig.dpi": 110}):

@@ -153,9 +153,9 @@ def test_runs_are_grouped_by_task_method_and_preset(tmp_path: Path) -> None:
     panels = grouped(read_runs([tmp_path]))
     counts = {title: {k: len(v) for k, v in groups.items()} for title, groups in panels.items()}
     assert counts == {
-        "FetchPush-v4": {"her + td3": 2, "her + ddpg, baselines": 2},
-        "FetchReach-v4": {"her + td3": 2},
-        "goalrelay/BitFlip-v0 (n=20)": {"her + td3": 1},
+        "FetchPush-v4": {"her + sac": 2, "her + ddpg, baselines": 2},
+        "FetchReach-v4": {"her + sac": 2},
+        "goalrelay/BitFlip-v0 (n=20)": {"her + sac": 1},
     }
 
 
@@ -163,8 +163,8 @@ def test_an_ablation_is_not_averaged_with_what_it_is_compared_to(tmp_path: Path)
     write_run(tmp_path / "future", [1.0])
     write_run(tmp_path / "none", [0.0], method__strategy="none", steps=5, evaluate__episodes=7)
     assert set(grouped(read_runs([tmp_path]))["FetchPush-v4"]) == {
-        "her + td3, strategy=future",
-        "her + td3, strategy=none",
+        "her + sac, strategy=future",
+        "her + sac, strategy=none",
     }
 
 
@@ -174,9 +174,9 @@ def test_what_most_variants_have_goes_unsaid(tmp_path: Path) -> None:
     write_run(tmp_path / "default", [1.0])
     write_run(tmp_path / "fast", [1.0], learner__gamma=0.9)
     assert set(grouped(read_runs([tmp_path]))["FetchPush-v4"]) == {
-        "her + td3",
-        "her + td3, strategy=none",
-        "her + td3, gamma=0.9",
+        "her + sac",
+        "her + sac, strategy=none",
+        "her + sac, gamma=0.9",
     }
 
 
@@ -189,8 +189,8 @@ def test_runs_are_grouped_by_the_label_that_they_are_given(tmp_path: Path) -> No
     groups = grouped(read_runs(named))["FetchPush-v4"]
     assert {label: len(runs) for label, runs in groups.items()} == {
         "with guide": 2,
-        "her + td3, strategy=none": 1,
-        "her + td3, strategy=future": 1,
+        "her + sac, strategy=none": 1,
+        "her + sac, strategy=future": 1,
     }
 
 
@@ -229,7 +229,7 @@ def test_what_is_drawn_is_what_was_measured(
     np.testing.assert_allclose(points(line)[:, 1], rates.mean(axis=0))
     assert figure.axes[0].get_title() == "FetchPush-v4"
     assert figure.axes[0].get_xlabel() == "training episodes"
-    assert words(figure) == ["her + td3 (n=3)", "95% interval over seeds (bootstrap)"]
+    assert words(figure) == ["her + sac (n=3)", "95% interval over seeds (bootstrap)"]
 
 
 def test_the_held_stretch_is_dashed_and_explained(

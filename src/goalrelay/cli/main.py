@@ -15,6 +15,7 @@ from typing import Any, Literal
 
 import goalrelay
 from goalrelay import interrupts, methods
+from goalrelay.cli.compare import compare
 from goalrelay.cli.inspect import inspect
 from goalrelay.cli.look import plot, record, report, watch
 from goalrelay.cli.parsing import PositionalPath, parse
@@ -173,6 +174,7 @@ COMMANDS: dict[str, Callable[[Sequence[str]], int]] = {
     "plot": plot,
     "report": report,
     "watch": watch,
+    "compare": compare,
     "sweep": sweep,
     "demos": demos,
     "inspect": inspect,

@@ -207,7 +207,29 @@ def aggregate(curves: Sequence[Curve], rate: bool = False) -> Band:
     Raises:
         UsageError: one run ended before the first evaluation of another.
     """
-    # positions of the grid: from the last start to the first end of a run that does not hold
+    grid, values, held = resampled(curves)
+    mean = values.mean(axis=0)
+    low, high = np.full((2, len(grid)), np.nan)
+    if len(curves) >= ENOUGH_RUNS:
+        low, high = _bootstrap(values)
+    elif rate:
+        trials = np.sum([np.interp(grid, c.position, c.trials) for c in curves], axis=0)
+        low, high = np.array([wilson(m * n, n) for m, n in zip(mean, trials, strict=True)]).T
+    return Band(grid, mean, low, high, held, len(curves))
+
+
+def resampled(curves: Sequence[Curve]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """All runs at the same M positions: positions [M], values [runs, M], runs that hold [M].
+
+    The range is what all runs cover: from the last start to the first end of a run that does not
+    hold its last value.
+
+    Args:
+        curves: one for each run.
+
+    Raises:
+        UsageError: one run ended before the first evaluation of another.
+    """
     ends = [c.position[-1] for c in curves]
     open_ends = [end for c, end in zip(curves, ends, strict=True) if not c.reached]
     first, last = max(c.position[0] for c in curves), min(open_ends, default=max(ends))
@@ -217,23 +239,15 @@ def aggregate(curves: Sequence[Curve], rate: bool = False) -> Band:
         raise UsageError("runs of one group do not overlap: one ended before another's first test")
     if len(grid) > MOST_POINTS:
         grid = np.linspace(first, last, MOST_POINTS)
-    values = np.stack([np.interp(grid, c.position, c.value) for c in curves])  # [runs, M]
-    mean = values.mean(axis=0)
-    low, high = np.full((2, len(grid)), np.nan)
-    if len(curves) >= ENOUGH_RUNS:
-        low, high = _bootstrap(values)
-    elif rate:
-        trials = np.sum([np.interp(grid, c.position, c.trials) for c in curves], axis=0)
-        low, high = np.array([wilson(m * n, n) for m, n in zip(mean, trials, strict=True)]).T
-    held = np.sum([grid > end for end in ends], axis=0)
-    return Band(grid, mean, low, high, held, len(curves))
+    values = np.stack([np.interp(grid, c.position, c.value) for c in curves])
+    return grid, values, np.sum([grid > end for end in ends], axis=0)
 
 
 def _bootstrap(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """The 95% percentile bootstrap of the mean over runs (Efron 1979): [runs, M] -> [M], [M].
 
-    For one task, rliable's stratified bootstrap is the same as SciPy's. SciPy is used because
-    rliable needs ten more packages.
+    For one task, rliable's stratified bootstrap is the same as SciPy's. With SciPy a plot does not
+    need rliable, which brings ten more packages; `compare` does.
     """
     interval = stats.bootstrap(
         (values,),

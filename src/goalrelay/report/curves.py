@@ -2,19 +2,17 @@
 
 One panel for each task; one colour and marker for each variant, the same in all panels. A line is
 the mean over seeds; it is dashed from where some runs have ended at `--until`. A band is its 95%
-interval. Only matplotlib's figure objects are used, so a session's own plots do not change.
+interval.
 """
 
 import math
-import textwrap
-import warnings
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from goalrelay.errors import UsageError, printable
+from goalrelay.errors import printable
 from goalrelay.report.bands import (
     ENOUGH_RUNS,
     Band,
@@ -27,13 +25,22 @@ from goalrelay.report.bands import (
     read_runs,
 )
 from goalrelay.report.bands import shown as shown_by
+from goalrelay.report.style import (
+    DASHES,
+    ENDINGS,
+    PANEL,
+    Look,
+    add_legend,
+    legend_line,
+    looks,
+    save,
+)
 from goalrelay.report.target import write_target
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-ENDINGS = (".png", ".svg", ".pdf")
 Y_LABELS: dict[Y, str] = {
     "success": "success rate",
     "return": "return of an episode",
@@ -46,49 +53,11 @@ RATES = ("success", "innr", "moved", "reached")
 """A figure with one of these in its name is a fraction in [0, 1]."""
 TIME_UNITS = ((3 * 3600, 3600, "h"), (180, 60, "min"), (0, 1, "s"))
 """Smallest number of seconds for a unit, seconds in the unit, its name."""
-COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
-"""Okabe and Ito's palette without yellow, which is hard to see on white."""
-MARKERS = ("o", "s", "^", "D", "v", "P", "X", "<", ">")
-"""Nine, coprime to the seven colours: 63 pairs of colour and marker."""
-DASHES = (0, (3, 2))
 MARKS = 8
 """Approximate number of markers on a line."""
-PANEL = (5.0, 3.3)
-"""Width and height of a panel, inches."""
 MOST_COLUMNS = 3
-LETTER = 0.085
-"""Approximate width of a letter of the legend, inches."""
-ROW = 0.21
-"""Approximate height of a row of the legend, inches."""
-STYLE: Any = {
-    "font.size": 11,
-    "axes.labelsize": 11,
-    "axes.titlesize": 12,
-    "xtick.labelsize": 10,
-    "ytick.labelsize": 10,
-    "legend.fontsize": 10,
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "axes.axisbelow": True,
-    "grid.color": "#e4e4e4",
-    "grid.linewidth": 0.8,
-    "lines.linewidth": 1.8,
-    "lines.markersize": 5.5,
-    "lines.markeredgewidth": 0.7,
-    "savefig.dpi": 200,
-    "pdf.fonttype": 42,
-    "svg.hashsalt": "goalrelay",
-    "text.parse_math": False,  # a name may have dollar signs
-}
-
-
-class Look(NamedTuple):
-    """Style of a variant in all panels."""
-
-    colour: str
-    marker: str
-
-
+HELD = "dashed: seeds that reached --until hold"
+"""Legend text of the dashes."""
 Panel = tuple[Y, dict[str, Band]]
 """The figure of a panel, and its bands by label."""
 
@@ -115,7 +84,7 @@ def plot(
     panels = {
         printable(title): panel(groups, x, y) for title, groups in grouped(read_runs(runs)).items()
     }
-    write_target(out, ENDINGS, lambda path: save(panels, path, x))
+    write_target(out, ENDINGS, lambda path: save(path, lambda figure: draw(figure, panels, x)))
 
 
 def panel(groups: Mapping[str, Sequence[Run]], x: X, y: Y = "auto") -> Panel:
@@ -136,57 +105,26 @@ def panel(groups: Mapping[str, Sequence[Run]], x: X, y: Y = "auto") -> Panel:
     }
 
 
-def save(panels: Mapping[str, Panel], out: Path | IO[str], x: X, **style: Any) -> None:
-    """Draw, and write a picture; the same runs give the same bytes.
-
-    Args:
-        panels: by title.
-        out: the file; .svg is written to an open one.
-        x: horizontal axis.
-        style: settings of matplotlib, `__` for dots.
-
-    Raises:
-        UsageError: matplotlib is missing.
-    """
-    try:
-        import matplotlib
-        from matplotlib.backends.backend_agg import FigureCanvasAgg
-        from matplotlib.figure import Figure
-    except ImportError:
-        raise UsageError("plotting needs matplotlib: pip install 'goalrelay[viz]'") from None
-    ending = out.suffix.lower() if isinstance(out, Path) else ".svg"
-    undated = {".svg": {"Date": None}, ".pdf": {"CreationDate": None}}  # no date in the file
-    with matplotlib.rc_context(STYLE | style), warnings.catch_warnings():
-        warnings.filterwarnings("ignore", "Glyph")  # of letters that the font does not have
-        figure = Figure(layout="constrained")
-        FigureCanvasAgg(figure)
-        _draw(figure, panels, x)
-        figure.savefig(out, format=ending[1:], metadata=undated.get(ending))
-
-
-def _draw(figure: "Figure", panels: Mapping[str, Panel], x: X) -> None:
+def draw(figure: "Figure", panels: Mapping[str, Panel], x: X) -> None:
     """All panels in a grid, and one legend below them."""
     labels = list(dict.fromkeys(label for _, bands in panels.values() for label in bands))
-    looks = {
-        label: Look(COLOURS[i % len(COLOURS)], MARKERS[i % len(MARKERS)])
-        for i, label in enumerate(labels)
-    }
+    styles = looks(labels)
     columns = 2 if len(panels) == 4 else min(len(panels), MOST_COLUMNS)
     rows = math.ceil(len(panels) / columns)
     ends = [band.position[-1] for _, bands in panels.values() for band in bands.values()]
-    unit, x_label = _x_axis(x, max(ends))
+    unit, x_label = x_axis(x, max(ends))
     grid = list(figure.subplots(rows, columns, squeeze=False).flat)
     for axes, (title, (y, bands)) in zip(grid, panels.items(), strict=False):
         axes.set_title(title)
         for i, (label, band) in enumerate(bands.items()):
-            _draw_band(axes, band, unit, i / len(bands), looks[label])
-        _finish(axes, x_label, y)
+            draw_band(axes, band, unit, i / len(bands), styles[label])
+        finish(axes, x_label, y)
     for axes in grid[len(panels) :]:
         axes.remove()
-    _legend(figure, panels, looks, (columns * PANEL[0], rows * PANEL[1]))
+    _legend(figure, panels, styles, (columns * PANEL[0], rows * PANEL[1]))
 
 
-def _draw_band(axes: "Axes", band: Band, unit: float, shift: float, look: Look) -> None:
+def draw_band(axes: "Axes", band: Band, unit: float, shift: float, look: Look) -> None:
     """Plot the interval and the mean; the mean is dashed where runs hold their last value.
 
     Args:
@@ -216,7 +154,7 @@ def _draw_band(axes: "Axes", band: Band, unit: float, shift: float, look: Look) 
         axes.plot(position[dashed], band.mean[dashed], color=look.colour, linestyle=DASHES)
 
 
-def _finish(axes: "Axes", x_label: str, y: Y) -> None:
+def finish(axes: "Axes", x_label: str, y: Y) -> None:
     """Set labels, limits, ticks and grid of a panel."""
     from matplotlib.ticker import EngFormatter, MaxNLocator, PercentFormatter
 
@@ -233,7 +171,7 @@ def _finish(axes: "Axes", x_label: str, y: Y) -> None:
     axes.grid(True)
 
 
-def _x_axis(x: X, longest: float) -> tuple[float, str]:
+def x_axis(x: X, longest: float) -> tuple[float, str]:
     """The axis' unit, in the unit of the curves, and the axis' label."""
     if x != "seconds":
         return 1, {"episodes": "training episodes", "steps": "environment steps"}[x]
@@ -244,7 +182,7 @@ def _x_axis(x: X, longest: float) -> tuple[float, str]:
 def _legend(
     figure: "Figure",
     panels: Mapping[str, Panel],
-    looks: dict[str, Look],
+    styles: dict[str, Look],
     size: tuple[float, float],
 ) -> None:
     """Add a legend below the panels: variants with their numbers of seeds, band, dashes."""
@@ -253,24 +191,15 @@ def _legend(
 
     handles: list[Any] = []
     labelled = [item for _, bands in panels.values() for item in bands.items()]
-    for label, look in looks.items():
+    for label, look in styles.items():
         counts = sorted({band.runs for name, band in labelled if name == label})
         seeds = f"n={counts[0]}" + (f" to {counts[-1]}" if len(counts) > 1 else "")
-        line = Line2D([], [], color=look.colour, marker=look.marker, markeredgecolor="white")
-        width = int((size[0] - 0.6) / LETTER)  # a long label takes several rows
-        line.set_label("\n".join(textwrap.wrap(f"{label} ({seeds})", width)))
-        handles.append(line)
+        handles.append(legend_line(look, f"{label} ({seeds})", size[0]))
     if text := _interval(band for _, band in labelled):
         handles.append(Patch(color="#888888", alpha=0.3, label=text))
     if any(band.held.any() for _, band in labelled):
-        text = "dashed: seeds that reached --until hold"
-        handles.append(Line2D([], [], color="#888888", linestyle=DASHES, label=text))
-    longest = max(len(line) for handle in handles for line in handle.get_label().splitlines())
-    columns = max(1, min(len(handles), int(size[0] / (longest * LETTER + 0.6))))
-    heights = [len(handle.get_label().splitlines()) for handle in handles]
-    rows = math.ceil(sum(heights) / columns)
-    figure.set_size_inches(size[0], size[1] + ROW * (rows + 1))
-    figure.legend(handles=handles, loc="outside lower center", ncols=columns, frameon=False)
+        handles.append(Line2D([], [], color="#888888", linestyle=DASHES, label=HELD))
+    add_legend(figure, handles, size)
 
 
 def _interval(bands: Iterable[Band]) -> str:

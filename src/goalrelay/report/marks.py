@@ -12,7 +12,7 @@ import gymnasium
 import numpy as np
 
 from goalrelay.report.acting import Acting
-from goalrelay.report.curves import COLOURS
+from goalrelay.report.style import COLOURS
 
 RADIUS = 0.012
 """Of a ball, as a fraction of the extent of the scene."""

@@ -8,7 +8,7 @@ import numpy as np
 
 from goalrelay.demos.dataset import Demonstration
 from goalrelay.errors import UsageError
-from goalrelay.report.curves import COLOURS, ENDINGS, STYLE
+from goalrelay.report.style import COLOURS, ENDINGS, STYLE
 from goalrelay.report.target import write_target
 
 MOST = 100

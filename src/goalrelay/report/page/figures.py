@@ -4,7 +4,8 @@ import io
 from collections.abc import Mapping, Sequence
 
 from goalrelay.report.bands import Band, Run, X, Y, aggregate, curve, has_column
-from goalrelay.report.curves import Panel, save
+from goalrelay.report.curves import Panel, draw
+from goalrelay.report.style import save
 
 INK, RULE = "#010203", "#040506"
 """Stand for the colours of the page's text and of its thin lines."""
@@ -27,7 +28,7 @@ def svg(panels: Mapping[str, Panel], x: X, name: str) -> str:
         name: what it shows; differs for each picture of a page, so that their parts do too.
     """
     out = io.StringIO()
-    save(panels, out, x, **STYLE, **{"svg.hashsalt": name})
+    save(out, lambda figure: draw(figure, panels, x), **STYLE, **{"svg.hashsalt": name})
     text = out.getvalue()
     text = text[text.index("<svg") :].replace(INK, "currentColor").replace(RULE, "var(--rule)")
     return text.replace("<svg", '<svg role="img"', 1)
