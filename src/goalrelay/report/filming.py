@@ -5,12 +5,14 @@ from pathlib import Path
 
 from goalrelay.errors import Notice, TaskFailed, UsageError
 from goalrelay.report.page.films import FOLDER
-from goalrelay.report.video import Shots, film
+from goalrelay.report.video import Shots, check_installed, film
 from goalrelay.train.counters import Counters
 from goalrelay.train.evaluate import Evaluation
 from goalrelay.train.loop import Trainer
 from goalrelay.train.observer import Observer
 from goalrelay.train.policy import Policy
+
+ENDING = ".mp4"
 
 
 class Filming(Observer):
@@ -23,9 +25,13 @@ class Filming(Observer):
         shown: gets every call too.
         every: training episodes between films, at least 1.
         seed: of the episode, the same in all films.
+
+    Raises:
+        UsageError: what writes films is not installed.
     """
 
     def __init__(self, shown: Observer, every: int, seed: int = 0):
+        check_installed(ENDING)
         self._shown, self._every, self._seed = shown, every, seed
         self._last = 0
         self._folder: Path | None = None
@@ -41,7 +47,7 @@ class Filming(Observer):
         due = counters.episodes // self._every
         if self._folder is None or due == self._last:
             return None
-        self._last, out = due, self._folder / f"episode-{counters.episodes:08}.mp4"
+        self._last, out = due, self._folder / f"episode-{counters.episodes:08}{ENDING}"
         try:
             film(policy, out, Shots([self._seed]))
         except (UsageError, TaskFailed) as error:
