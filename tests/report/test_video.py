@@ -143,7 +143,7 @@ def expect_film_or_reason(policy: Path, out: Path, count: int, shape: tuple[int,
         assert pictures[0].shape == (*shape, 3)
         assert pictures[0].std() > 5, "something is to be seen"
     else:
-        with pytest.raises(UsageError, match=r"needs EGL or OSMesa.*libegl1 libgl1 \(or libosm"):
+        with pytest.raises(UsageError, match=r"needs EGL or OSMesa.* works here: ."):
             video.record(policy, out, episodes=1)
         assert not out.exists()
 
@@ -250,16 +250,16 @@ def test_a_renderer_of_mujocos_own_gets_the_choice_late(no_choice: None, user_mo
     expect_film_or_reason(policy, user_module / "out.mp4", 4, (64, 64))
 
 
-def test_without_opengl_one_line_names_the_packages(
+def test_without_opengl_nothing_is_recorded(
     no_choice: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     policy = untrained(tmp_path, "FetchReach-v4")
     monkeypatch.setattr(opengl, "complaint", lambda backend: f"no {backend}")
     monkeypatch.setattr(sys, "platform", "linux")
-    with pytest.raises(UsageError, match=r"needs EGL or OSMesa.*libegl1 libgl1 \(or libosmesa6\)"):
+    with pytest.raises(UsageError, match=r"needs EGL or OSMesa.* works here: ."):
         video.record(policy, tmp_path / "out.mp4")
-    os.environ["MUJOCO_GL"] = "glfw"
-    with pytest.raises(UsageError, match=r"^MUJOCO_GL=glfw cannot draw here \(no glfw\); unset"):
+    os.environ["MUJOCO_GL"] = "egl"
+    with pytest.raises(UsageError, match=r"^MUJOCO_GL=egl cannot draw here \(no egl\); unset"):
         video.record(policy, tmp_path / "out.mp4")
     assert not (tmp_path / "out.mp4").exists()
 

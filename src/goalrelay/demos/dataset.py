@@ -21,6 +21,7 @@ import numpy as np
 from gymnasium import spaces
 from gymnasium.envs.registration import EnvSpec
 
+from goalrelay import install
 from goalrelay.data.rollout import Simulator
 from goalrelay.errors import UsageError
 
@@ -256,4 +257,4 @@ def _minari() -> Any:
         importlib.import_module("h5py")
         return importlib.import_module("minari")
     except ImportError:
-        raise UsageError("demonstrations need Minari: pip install 'goalrelay[minari]'") from None
+        raise UsageError(f"demonstrations need Minari: {install.extra('minari')}") from None

@@ -18,6 +18,7 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 from scipy.stats import trim_mean
 
+from goalrelay import install
 from goalrelay.errors import UsageError
 from goalrelay.report.bands import Band, resampled
 from goalrelay.report.compared import Compared, select
@@ -199,5 +200,5 @@ def _rliable() -> tuple[Any, Any]:
     try:
         from rliable import library, metrics
     except (ImportError, TypeError):  # TypeError: with pandas 3, which the extra excludes
-        raise UsageError("comparing needs rliable: pip install 'goalrelay[compare]'") from None
+        raise UsageError(f"comparing needs rliable: {install.extra('compare')}") from None
     return library, metrics

@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, NamedTuple
 
+from goalrelay import install
 from goalrelay.errors import UsageError
 
 if TYPE_CHECKING:
@@ -112,7 +113,7 @@ def save(out: Path | IO[str], draw: Callable[["Figure"], None], **style: Any) ->
         from matplotlib.backends.backend_agg import FigureCanvasAgg
         from matplotlib.figure import Figure
     except ImportError:
-        raise UsageError("plotting needs matplotlib: pip install 'goalrelay[viz]'") from None
+        raise UsageError(f"plotting needs matplotlib: {install.extra('viz')}") from None
     ending = out.suffix.lower() if isinstance(out, Path) else ".svg"
     undated = {".svg": {"Date": None}, ".pdf": {"CreationDate": None}}  # no date in the file
     with matplotlib.rc_context(STYLE | style), warnings.catch_warnings():

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from goalrelay import install
 from goalrelay.demos.dataset import Demonstration
 from goalrelay.errors import UsageError
 from goalrelay.report.style import COLOURS, ENDINGS, STYLE
@@ -31,7 +32,7 @@ def draw(demonstrations: Sequence[Demonstration], out: Path) -> None:
         import matplotlib
         from matplotlib.figure import Figure
     except ImportError:
-        raise UsageError("pictures need matplotlib: pip install 'goalrelay[viz]'") from None
+        raise UsageError(f"pictures need matplotlib: {install.extra('viz')}") from None
     shown = list(demonstrations[:MOST])
     size = shown[0].achieved_goal.shape[1]
     objects = size // 3 if size % 3 == 0 else 1  # the goal is one position for each

@@ -10,12 +10,15 @@ in memory. A film here is one file of all episodes, MP4 or GIF, written frame by
 import importlib
 import itertools
 import math
+import os
+import subprocess
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 
+from goalrelay import install
 from goalrelay.data.rollout import Simulator
 from goalrelay.errors import TaskFailed, UsageError, first_line, shell_word
 from goalrelay.files import calling_ffmpeg
@@ -132,7 +135,7 @@ def _check_numbers(episodes: int | None, seed: int) -> None:
 
 def _film(policy: Policy, file: Path, shots: Shots) -> Evaluation:
     """Run the episodes and write their frames to the file."""
-    imageio = _imageio(file.suffix.lower())
+    imageio = check_installed(file.suffix.lower())
     task = open_fitting(policy, "rgb_array")
     try:
         if simulation(task.env) is not None:
@@ -196,19 +199,32 @@ def _tiled(
     return done
 
 
-def _imageio(ending: str) -> Any:
+def check_installed(ending: str) -> Any:
     """The module imageio; for .mp4, after a check for ffmpeg.
 
     Raises:
         UsageError: imageio or ffmpeg is missing.
     """
     try:
-        if ending == ".mp4":
-            importlib.import_module("imageio_ffmpeg").get_ffmpeg_exe()
-        return importlib.import_module("imageio.v2")
-    except (ImportError, RuntimeError):
-        needs = "imageio and ffmpeg: pip install 'goalrelay[viz]'"
-        raise UsageError(f"recording {ending} needs {needs}") from None
+        imageio = importlib.import_module("imageio.v2")
+        ffmpeg = importlib.import_module("imageio_ffmpeg") if ending == ".mp4" else None
+    except ImportError:
+        raise UsageError(f"recording {ending} needs imageio: {install.extra('viz')}") from None
+    if ffmpeg is not None:
+        _check_ffmpeg(ffmpeg)
+    return imageio
+
+
+def _check_ffmpeg(imageio_ffmpeg: Any) -> None:
+    """Run the ffmpeg that imageio will use: its own, the system's, or IMAGEIO_FFMPEG_EXE."""
+    try:
+        program = imageio_ffmpeg.get_ffmpeg_exe()
+        subprocess.run([program, "-version"], capture_output=True, check=True, timeout=30)
+    except (RuntimeError, OSError, subprocess.SubprocessError):
+        chosen = os.environ.get("IMAGEIO_FFMPEG_EXE")
+        unset = f"unset IMAGEIO_FFMPEG_EXE={chosen}, or: " if chosen else ""
+        hint = f"{unset}{install.packages('ffmpeg')}"
+        raise UsageError(f"recording .mp4 needs ffmpeg, a .gif does not; {hint}") from None
 
 
 def _format(ending: str, fps: float) -> dict[str, Any]:

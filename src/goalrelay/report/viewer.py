@@ -12,6 +12,7 @@ from typing import Any, Protocol
 import gymnasium
 import numpy as np
 
+from goalrelay import install
 from goalrelay.data.rollout import Simulator
 from goalrelay.errors import UsageError
 from goalrelay.tasks import opengl
@@ -132,7 +133,8 @@ def check_display(command: str, instead: str) -> None:
     if not opengl.has_display():
         raise UsageError(f"{command} needs a display; {instead}")
     if sys.platform == "linux" and opengl.complaint("glfw") is not None:
-        raise UsageError(f"{command} cannot open a window on this display; {instead}")
+        needs = f"{instead}; windows need: {install.packages('glfw')}"
+        raise UsageError(f"{command} cannot open a window on this display; {needs}")
 
 
 def aim(viewer: Any, env: gymnasium.Env[Any, Any]) -> None:

@@ -10,10 +10,10 @@ import os
 import subprocess
 import sys
 
+from goalrelay import install
 from goalrelay.errors import UsageError
 
 USUAL = ["egl", "osmesa"]
-PACKAGES = "on Debian or Ubuntu: apt-get install libegl1 libgl1 (or libosmesa6)"
 PROBE_SECONDS = 30
 PROBE = """
 try:
@@ -44,6 +44,8 @@ def choose_backend() -> None:
     if sys.platform != "linux":
         return  # the system's OpenGL renders without a window
     asked = os.environ.get("MUJOCO_GL")
+    if asked == "glfw" and not has_display():
+        raise UsageError("MUJOCO_GL=glfw draws on a display, and there is none; unset it")
     usual = [*USUAL, "glfw"] if has_display() else USUAL
     complaints = {}
     for name in [asked] if asked else usual:
@@ -53,8 +55,16 @@ def choose_backend() -> None:
             return
     if asked:
         why = f"MUJOCO_GL={asked} cannot draw here ({complaints[asked]})"
-        raise UsageError(f"{why}; unset it, or {PACKAGES}")
-    raise UsageError(f"drawing off-screen needs EGL or OSMesa, and neither works here; {PACKAGES}")
+        raise UsageError(f"{why}; unset it{needed(asked)}")
+    packages = install.packages("egl")
+    raise UsageError(f"drawing off-screen needs EGL or OSMesa, and neither works here: {packages}")
+
+
+def needed(backend: str) -> str:
+    """`, or: ` and the command that installs what a backend needs; empty: MuJoCo has no such."""
+    if backend in ("egl", "osmesa", "glfw"):
+        return f", or: {install.packages(backend)}"
+    return ""
 
 
 def _use(name: str) -> None:

@@ -11,6 +11,7 @@ from typing import Any
 import gymnasium
 
 from goalrelay.errors import UsageError
+from goalrelay.tasks import opengl
 
 FAMILIES = {
     "FetchReach": "bring the gripper to a point",
@@ -73,5 +74,5 @@ def _import_robotics() -> Any:
         return importlib.import_module("gymnasium_robotics")
     except (AttributeError, ImportError, RuntimeError) as error:
         chosen = os.environ.get("MUJOCO_GL")
-        hint = f"; unset MUJOCO_GL={chosen} or install what it needs" if chosen else ""
+        hint = f"; unset MUJOCO_GL={chosen}{opengl.needed(chosen)}" if chosen else ""
         raise UsageError(f"MuJoCo cannot be imported: {error}{hint}") from error

@@ -13,6 +13,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from goalrelay import install
 from goalrelay.errors import Notice, UsageError, first_line
 from goalrelay.files import read_json, write_json
 
@@ -108,6 +109,4 @@ def installed(name: str) -> Any:
     try:
         return importlib.import_module(name)
     except ModuleNotFoundError:
-        raise UsageError(
-            f"--save.track {name} needs it installed: pip install 'goalrelay[track]'"
-        ) from None
+        raise UsageError(f"--save.track {name} needs it: {install.extra('track')}") from None

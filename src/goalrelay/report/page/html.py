@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib.resources import files
 
+from goalrelay import install
 from goalrelay.errors import UsageError
 from goalrelay.report.page.contents import AIMS, Section
 
@@ -30,7 +31,7 @@ def render(page: Page) -> str:
     try:
         import jinja2
     except ImportError:
-        raise UsageError("pages need jinja2: pip install 'goalrelay[viz]'") from None
+        raise UsageError(f"pages need jinja2: {install.extra('viz')}") from None
     folder = files(__package__ or "")
     environment = jinja2.Environment(
         autoescape=True, trim_blocks=True, lstrip_blocks=True, undefined=jinja2.StrictUndefined
