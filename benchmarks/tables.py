@@ -19,6 +19,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+import tables_of_cost as cost
 import tables_of_options as options
 import tables_of_results as results
 
@@ -35,6 +36,8 @@ KINDS: dict[str, Callable[..., str]] = {
     "claims": results.sections_of_claims,
     "options": options.sections_of_options,
     "speed": results.table_of_speed,
+    "cost": cost.table_of_cost,
+    "fits": cost.table_of_fits,
 }
 
 
