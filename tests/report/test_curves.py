@@ -13,8 +13,9 @@ from matplotlib.image import imread
 
 from goalrelay.errors import UsageError
 from goalrelay.files import write_json
-from goalrelay.report.bands import Curve, aggregate, curve, grouped, read_runs
+from goalrelay.report.bands import Curve, aggregate, curve
 from goalrelay.report.curves import plot
+from goalrelay.report.runs import grouped, read_runs
 from goalrelay.settings import replace_at
 from goalrelay.train import config as experiments
 from goalrelay.train.evaluate import wilson

@@ -10,9 +10,9 @@ import pytest
 
 from goalrelay.errors import UsageError
 from goalrelay.report import page
-from goalrelay.report.bands import grouped, read_runs
 from goalrelay.report.page.contents import Section, section
 from goalrelay.report.page.films import best_films
+from goalrelay.report.runs import grouped, read_runs
 from goalrelay.train import config
 from goalrelay.train.session import Result
 

@@ -10,7 +10,7 @@ import pytest
 import goalrelay
 from conftest import SMALL
 from goalrelay.cli import main as cli
-from goalrelay.report.bands import read_runs
+from goalrelay.report.runs import read_runs
 from goalrelay.train import session
 
 

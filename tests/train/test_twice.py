@@ -8,7 +8,7 @@ import pytest
 
 import goalrelay
 from goalrelay.errors import UsageError
-from goalrelay.report.bands import grouped, read_runs
+from goalrelay.report.runs import grouped, read_runs
 from goalrelay.train import checkpoint, session, sweep, sweep_file, tensors
 from goalrelay.train.counters import Counters
 from goalrelay.train.formats import upgraded

@@ -12,7 +12,8 @@ from typing import NamedTuple
 import numpy as np
 
 from goalrelay.errors import UsageError
-from goalrelay.report.bands import ENOUGH_RUNS, Curve, Run, X, curve, grouped, read_runs, shown
+from goalrelay.report.bands import ENOUGH_RUNS, Curve, curve
+from goalrelay.report.runs import Run, X, grouped, read_runs, shown
 
 FEW_EPISODES = 50
 """A test of fewer episodes is named: its 95% interval is wider than 0.27 at a success of 0.5."""

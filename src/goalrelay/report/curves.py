@@ -13,18 +13,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from goalrelay.errors import printable
-from goalrelay.report.bands import (
-    ENOUGH_RUNS,
-    Band,
-    Run,
-    X,
-    Y,
-    aggregate,
-    curve,
-    grouped,
-    read_runs,
-)
-from goalrelay.report.bands import shown as shown_by
+from goalrelay.report.bands import ENOUGH_RUNS, Band, aggregate, curve
+from goalrelay.report.runs import Run, X, Y, grouped, read_runs
+from goalrelay.report.runs import shown as shown_by
 from goalrelay.report.style import (
     DASHES,
     ENDINGS,

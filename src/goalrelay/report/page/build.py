@@ -8,10 +8,11 @@ from pathlib import Path
 
 from goalrelay.errors import UsageError, printable
 from goalrelay.files import write_text
-from goalrelay.report.bands import Run, curve, find_runs, grouped, read_run, shown
+from goalrelay.report.bands import curve
 from goalrelay.report.page.contents import Film, Section, section
 from goalrelay.report.page.films import best_films, newest
 from goalrelay.report.page.html import Page, render
+from goalrelay.report.runs import Run, find_runs, grouped, read_run, shown
 from goalrelay.train import lock
 
 TITLE = "goalrelay"

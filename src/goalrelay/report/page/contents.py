@@ -10,9 +10,11 @@ import numpy as np
 from goalrelay.errors import UsageError, printable
 from goalrelay.files import read_json
 from goalrelay.report import bands
-from goalrelay.report.bands import Curve, Run, X
+from goalrelay.report.bands import Curve
 from goalrelay.report.curves import panel
 from goalrelay.report.page.figures import learning, svg
+from goalrelay.report.runs import Run, X, shown
+from goalrelay.report.runs import seconds as run_seconds
 from goalrelay.train import lock
 from goalrelay.train.command import command, differing
 
@@ -89,7 +91,7 @@ def section(title: str, groups: Mapping[str, Sequence[Run]]) -> Section:
         UsageError: a run is damaged.
     """
     runs = [run for group in groups.values() for run in group]
-    has_success = bands.shown(runs) == "success"
+    has_success = shown(runs) == "success"
     curves: dict[str, str] = {}
     for x in get_args(X):
         try:
@@ -113,7 +115,7 @@ def section(title: str, groups: Mapping[str, Sequence[Run]]) -> Section:
 
 def _variant(label: str, runs: Sequence[Run], has_success: bool) -> Variant:
     """Statistics of the runs of one variant."""
-    curves = [bands.curve(run, "episodes", bands.shown(runs)) for run in runs]
+    curves = [bands.curve(run, "episodes", shown(runs)) for run in runs]
     last = [
         c._replace(position=np.zeros(1), value=c.value[-1:], trials=c.trials[-1:]) for c in curves
     ]
@@ -160,7 +162,7 @@ def _crossing(runs: Sequence[Run], curves: Sequence[Curve], aim: float) -> tuple
 def _minutes(run: Run, episodes: float) -> float:
     """Minutes of the run when it had so many episodes; NaN: not written down."""
     try:
-        seconds = bands.seconds(run)
+        seconds = run_seconds(run)
     except UsageError:
         return float("nan")
     where = [float(row["episodes"]) for row in run.progress].index(episodes)

@@ -3,8 +3,9 @@
 import io
 from collections.abc import Mapping, Sequence
 
-from goalrelay.report.bands import Band, Run, X, Y, aggregate, curve, has_column
+from goalrelay.report.bands import Band, aggregate, curve
 from goalrelay.report.curves import Panel, draw
+from goalrelay.report.runs import Run, X, Y, has_column
 from goalrelay.report.style import save
 
 INK, RULE = "#010203", "#040506"

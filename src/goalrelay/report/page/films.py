@@ -6,9 +6,9 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from goalrelay.errors import TaskFailed, UsageError
-from goalrelay.report.bands import Run
 from goalrelay.report.camera import episode
 from goalrelay.report.page.contents import Film
+from goalrelay.report.runs import Run
 from goalrelay.report.video import Shots, film
 from goalrelay.train.policy import Policy, load_to_run, open_fitting
 
