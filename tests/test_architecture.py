@@ -49,6 +49,7 @@ MAY_IMPORT: dict[str, set[str]] = {
         "files",
         "data.rollout",
         "demos.dataset",
+        "methods.relay.stages",
         "tasks.opengl",
         "train",
     },

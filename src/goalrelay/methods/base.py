@@ -109,6 +109,14 @@ class Method(ABC):
     def act(self, snapshot: Snapshot, rng: np.random.Generator | None) -> Act:
         """What acts in one episode: of training with a generator, of evaluation without."""
 
+    def evaluated_stage(self, observation: Observation) -> int | None:
+        """Number of the stage that acts at a timestep of evaluation; None: one policy for all."""
+        return None
+
+    def act_in_stage(self, snapshot: Snapshot, stage: int) -> Act:
+        """What acts without noise for one stage's goal; one policy for all ignores the stage."""
+        return self.act(snapshot, None)
+
     def subgoal_position(self, observation: Observation, decision: np.ndarray) -> np.ndarray | None:
         """Position [P] in the world that a hierarchy's sub-goal asks for, for films."""
         return None

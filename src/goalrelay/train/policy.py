@@ -74,9 +74,20 @@ class Policy:
         native = interface.actions.native
         return lambda observation: native(act(observed(interface, observation)))
 
-    def act(self) -> Act:
-        """A policy for one episode without noise: `Observation` -> action in [-1, 1]."""
-        return self.method.act(Snapshot(self.networks), None)
+    def act(self, stage: int | None = None) -> Act:
+        """A policy for one episode without noise: `Observation` -> action in [-1, 1].
+
+        Args:
+            stage: number of the stage whose goal a relay policy pursues; None: as in evaluation.
+        """
+        snapshot = Snapshot(self.networks)
+        if stage is None:
+            return self.method.act(snapshot, None)
+        return self.method.act_in_stage(snapshot, stage)
+
+    def evaluated_stage(self, observation: Observation) -> int | None:
+        """Number of the stage that acts in evaluation; None: the method has no stages."""
+        return self.method.evaluated_stage(observation)
 
     @property
     def spec(self) -> Spec:

@@ -12,6 +12,7 @@ Luo et al. (arXiv 2208.00843). One network for all stages, with any actor-critic
 """
 
 import dataclasses
+from collections.abc import Callable
 
 import numpy as np
 
@@ -81,7 +82,7 @@ class Relay(Method, Level):
     def act(self, snapshot: Snapshot, rng: np.random.Generator | None) -> Act:
         """Self-guided exploration for one episode; without a generator, one of evaluation."""
         if rng is None:
-            return self._evaluate(snapshot)
+            return self._pursue(snapshot, self.evaluated_stage)
         if snapshot.random:
             return lambda _: random_action(self.spec, rng)
         order, (network,) = self._order, snapshot.policies
@@ -104,6 +105,18 @@ class Relay(Method, Level):
             return explore(noises[choice.stage], self.spec, action, rng)
 
         return step
+
+    def evaluated_stage(self, observation: Observation) -> int:
+        """Number of the stage that acts in evaluation, as the option `evaluated` says."""
+        if self._variant.evaluated == "unfinished":
+            return self._order.first_unfinished(observation)
+        if self._variant.evaluated == "relay":
+            return self._order.current(observation)
+        return self._order.last
+
+    def act_in_stage(self, snapshot: Snapshot, stage: int) -> Act:
+        """The policy of one stage without noise, whatever is reached."""
+        return self._pursue(snapshot, lambda _: stage)
 
     def sample(
         self,
@@ -156,19 +169,12 @@ class Relay(Method, Level):
             inputs[some] = self._inputs.encode_all(timestep, each, stage)
         return inputs
 
-    def _evaluate(self, snapshot: Snapshot) -> Act:
-        """Without noise: the policy of the stage that the option `evaluated` names."""
-        order, (network,) = self._order, snapshot.policies
-
-        def step(observation: Observation) -> np.ndarray:
-            stage = order.last
-            if self._variant.evaluated == "unfinished":
-                stage = order.first_unfinished(observation)
-            elif self._variant.evaluated == "relay":
-                stage = order.current(observation)
-            return network(self._input(observation, stage), None, observation.image)
-
-        return step
+    def _pursue(self, snapshot: Snapshot, choose: Callable[[Observation], int]) -> Act:
+        """Without noise: at each timestep the policy of the chosen stage."""
+        (network,) = snapshot.policies
+        return lambda observation: network(
+            self._input(observation, choose(observation)), None, observation.image
+        )
 
     def _input(self, observation: Observation, stage: int) -> np.ndarray:
         constraints = self.spec.stages[stage].constraints
