@@ -49,7 +49,9 @@ MAY_IMPORT: dict[str, set[str]] = {
         "files",
         "data.rollout",
         "demos.dataset",
+        "methods.base",
         "methods.relay.stages",
+        "tasks.late",
         "tasks.opengl",
         "train",
     },
@@ -97,7 +99,7 @@ MAY_USE_JAX: dict[str, set[str]] = {
 MAY_UNPICKLE = {"demos/baselines.py"}
 """Their files are pickled, and must be said to be trusted."""
 
-HEAVY = ("rich", "tyro", "matplotlib", "pygame", "minari", "wandb", "imageio", "orbax")
+HEAVY = ("rich", "tyro", "matplotlib", "pygame", "minari", "wandb", "imageio", "orbax", "viser")
 """What only the command line, a picture or an extra needs."""
 
 LONGEST_FILE, MOST_PARAMETERS = 400, 6

@@ -19,6 +19,7 @@ import goalrelay
 from goalrelay import interrupts, methods
 from goalrelay.cli.inspect import inspect
 from goalrelay.cli.parsing import PositionalPath, parse
+from goalrelay.cli.play import play
 from goalrelay.cli.terminal import describe
 from goalrelay.cli.train import resume, train
 from goalrelay.errors import Diverged, Notice, TaskFailed, UsageError, printable
@@ -59,20 +60,6 @@ class Record:
     """Episodes."""
     seed: int = 0
     """Seed of the episodes."""
-    trust: bool = False
-    """Import the module of the task that the policy names, which runs its code."""
-
-
-@dataclass(frozen=True)
-class Play:
-    """Watch a policy in MuJoCo's viewer."""
-
-    policy: PositionalPath
-    """Run folder (its best policy) or a policy file."""
-    episodes: int | None = None
-    """Episodes (default: until the window is closed)."""
-    seed: int = 0
-    """Seed of the first episode."""
     trust: bool = False
     """Import the module of the task that the policy names, which runs its code."""
 
@@ -146,15 +133,6 @@ def record(arguments: Sequence[str]) -> int:
         command.policy, command.out, command.episodes, command.seed, command.trust
     )
     print(f"{printable(command.out)}: {describe(evaluation)}")
-    return 0
-
-
-def play(arguments: Sequence[str]) -> int:
-    """Watch a policy in MuJoCo's viewer"""
-    from goalrelay.report import video
-
-    command = parse(Play, arguments, "play")
-    video.play(command.policy, command.episodes, command.seed, command.trust)
     return 0
 
 

@@ -1,0 +1,112 @@
+"""Markers on the page: goals that can be dragged, the goal that a stage pursues, a sub-goal."""
+
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Any
+
+import numpy as np
+import viser
+
+from goalrelay.report.acting import Acting
+from goalrelay.report.web_goals import Place
+
+GOAL = (220, 40, 40)
+SUBGOAL = (30, 160, 60)
+STAGES = (
+    (31, 119, 180),
+    (255, 127, 14),
+    (148, 103, 189),
+    (23, 190, 207),
+    (227, 119, 194),
+    (188, 189, 34),
+)
+"""Colours of stages by their number; they repeat."""
+
+
+class Markers:
+    """The markers on a page.
+
+    Args:
+        server: of the page.
+        places: goals that can be dragged.
+        radius: of the ball at a goal.
+        ask: makes a callback for viser of a request.
+        drag: called with the number of a goal and the position [3] to which it was dragged.
+    """
+
+    def __init__(
+        self,
+        server: viser.ViserServer,
+        places: Sequence[Place],
+        radius: float,
+        ask: Callable[[Callable[[], None]], Callable[[Any], None]],
+        drag: Callable[[int, np.ndarray], None],
+    ):
+        self._server, self._places, self._radius = server, places, radius
+        self._goals = [self._goal(number, place) for number, place in enumerate(places)]
+        for number, handle in enumerate(self._goals):
+            handle.on_update(ask(partial(self._dragged, number, drag)))
+        self._stage = self._ball("/stage", STAGES[0], 1.7 * radius, opacity=0.35)
+        self._stage_name = self._label("/stage/name", "")
+        self._subgoal = self._ball("/subgoal", SUBGOAL, 1.2 * radius)
+        self._label("/subgoal/name", "sub-goal")
+
+    def update(self, goal: np.ndarray, now: Acting, height: float) -> None:
+        """Show the markers.
+
+        Args:
+            goal: the desired goal [G].
+            now: who acts, and what is pursued.
+            height: z for positions that have none.
+        """
+        with self._server.atomic():
+            for place, handle in zip(self._places, self._goals, strict=True):
+                position = place.of(goal)
+                if not np.allclose(handle.position, position, atol=1e-6):
+                    handle.position = position
+            staged = now.number is not None and bool(now.goals)
+            self._put(self._stage, now.goals[0] if staged else None, height)
+            if now.number is not None and self._stage_name.text != now.stage:
+                self._stage_name.text = now.stage
+                self._stage.color = STAGES[now.number % len(STAGES)]
+            self._put(self._subgoal, now.subgoal, height)
+
+    def _dragged(self, number: int, drag: Callable[[int, np.ndarray], None]) -> None:
+        drag(number, np.array(self._goals[number].position))
+
+    def _goal(self, number: int, place: Place) -> Any:
+        """A handle with a ball in it."""
+        handle = self._server.scene.add_transform_controls(
+            f"/goals/{number}",
+            scale=5 * self._radius,
+            line_width=3.0,
+            active_axes=(True, True, place.size == 3),
+            disable_rotations=True,
+            depth_test=False,
+        )
+        self._ball(f"/goals/{number}/ball", GOAL, self._radius, visible=True)
+        if len(self._places) > 1:
+            self._label(f"/goals/{number}/name", f"goal of {place.name or number}")
+        return handle
+
+    def _ball(
+        self,
+        name: str,
+        colour: tuple[int, int, int],
+        radius: float,
+        opacity: float | None = None,
+        visible: bool = False,
+    ) -> Any:
+        return self._server.scene.add_icosphere(
+            name, radius, colour, opacity=opacity, cast_shadow=False, visible=visible
+        )
+
+    def _label(self, name: str, text: str) -> Any:
+        above = (0.0, 0.0, 2.5 * self._radius)
+        return self._server.scene.add_label(name, text, position=above, anchor="bottom-center")
+
+    def _put(self, ball: Any, position: np.ndarray | None, height: float) -> None:
+        """Show a ball at a position [2] or [3]; None: hide it."""
+        ball.visible = position is not None
+        if position is not None:
+            ball.position = position if len(position) == 3 else np.append(position, height)
