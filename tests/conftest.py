@@ -5,9 +5,11 @@ import signal
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+import browser
 import goalrelay
 from goalrelay.errors import UsageError
 from goalrelay.tasks.opengl import choose_backend
@@ -54,6 +56,12 @@ def small_run(tmp_path_factory: pytest.TempPathFactory) -> Result:
     return goalrelay.train(
         "her", "goalrelay/PointReach-v0", episodes=20, seed=3, out=out, settings=SMALL
     )
+
+
+@pytest.fixture(scope="session")
+def chromium() -> Iterator[Any]:
+    """A browser without a window (playwright's); skips where there is none, but not in CI."""
+    yield from browser.opened()
 
 
 @pytest.fixture

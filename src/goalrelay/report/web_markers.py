@@ -78,7 +78,7 @@ class Markers:
         """A handle with a ball in it."""
         handle = self._server.scene.add_transform_controls(
             f"/goals/{number}",
-            scale=5 * self._radius,
+            scale=7 * self._radius,
             line_width=3.0,
             active_axes=(True, True, place.size == 3),
             disable_rotations=True,

@@ -16,12 +16,14 @@ from goalrelay.tasks.late import mujoco
 
 SHOWN_GROUPS = 3
 """Geoms of higher groups are hidden, as in MuJoCo's viewer: collision shapes."""
+LEAST_OPACITY = 0.15
+"""Geoms that are more transparent are not drawn, such as the axes at the Fetch robot's hand."""
 DEFAULT_RGBA = (0.5, 0.5, 0.5, 1.0)
 """Colour of a geom that sets none, for which its material's counts."""
 FLAT = 1e-3
 """Thickness of a plane, as a fraction of its smaller side."""
 
-Colour: TypeAlias = tuple[float, ...]
+Colour: TypeAlias = tuple[float, float, float, float]
 """Red, green, blue and opacity, from 0 to 1."""
 
 
@@ -87,7 +89,8 @@ def _meshes(model: Any) -> dict[tuple[int, Colour], trimesh.Trimesh]:
     parts: dict[tuple[int, Colour], list[trimesh.Trimesh]] = defaultdict(list)
     for geom in range(model.ngeom):
         rgba = _colour(model, geom)
-        shape = _shape(model, geom) if model.geom_group[geom] < SHOWN_GROUPS and rgba[3] else None
+        seen = model.geom_group[geom] < SHOWN_GROUPS and rgba[3] >= LEAST_OPACITY
+        shape = _shape(model, geom) if seen else None
         if shape is not None:
             place = np.eye(4)
             rotation = np.empty(9)
@@ -133,7 +136,8 @@ def _colour(model: Any, geom: int) -> Colour:
         textures = model.mat_texid[material]
         if (textures >= 0).any():
             rgba[:3] *= _mean_colour(model, int(textures[textures >= 0][0]))
-    return tuple(float(part) for part in rgba.clip(0, 1).round(4))
+    red, green, blue, opacity = rgba.clip(0, 1).round(4).tolist()
+    return red, green, blue, opacity
 
 
 def _mean_colour(model: Any, texture: int) -> np.ndarray:
