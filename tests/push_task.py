@@ -48,7 +48,7 @@ class PushBall(gymnasium.Env[Any, Any]):
         Stage("reach", columns("observation", 0, 3), columns("achieved_goal", 0, 3), 0.2, 0.2),
         Stage("task", columns("achieved_goal", 0, 3), columns("desired_goal", 0, 3), None, 0.1),
     )
-    camera = {"distance": 4.0, "azimuth": 90.0, "elevation": -60.0, "lookat": np.zeros(3)}
+    camera = {"distance": 3.0, "azimuth": 90.0, "elevation": -60.0, "lookat": np.zeros(3)}
     action_space = spaces.Box(-1, 1, (2,), np.float32)
 
     def __init__(self, render_mode: str | None = None, turned: bool = False):

@@ -87,7 +87,8 @@ def until(holds: Callable[[], Any], seconds: float = 10) -> None:
 def shown(chromium: Any) -> Iterator[Shown]:
     task = open_task(PUSH_BALL)
     server = web.serve(0)
-    server.scene.configure_default_lights(cast_shadow=False)  # slow without a graphics card
+    server.scene.configure_default_lights(cast_shadow=False)  # all slow without a graphics card
+    server.scene.configure_environment_map(None)
     page = web.Page(server, policy_in(task, "relay"), task, Path(SCRIPT))
     ends = threading.Event()
 
@@ -99,9 +100,9 @@ def shown(chromium: Any) -> Iterator[Shown]:
 
     thread = threading.Thread(target=run, daemon=True)
     thread.start()
-    tab = chromium.new_page(viewport={"width": 640, "height": 360})
+    tab = chromium.new_page(viewport={"width": 860, "height": 420})
     view = Shown(page, tab, server, task)
-    tab.goto(f"http://127.0.0.1:{server.get_port()}")
+    tab.goto(f"http://127.0.0.1:{server.get_port()}?fixedDpr=0.25")  # viser's: pixels per pixel
     tab.get_by_role("button", name="New episode").wait_for()
     yield view
     tab.close()
