@@ -87,8 +87,7 @@ def until(holds: Callable[[], Any], seconds: float = 10) -> None:
 def shown(chromium: Any) -> Iterator[Shown]:
     task = open_task(PUSH_BALL)
     server = web.serve(0)
-    server.scene.configure_default_lights(cast_shadow=False)  # all slow without a graphics card
-    server.scene.configure_environment_map(None)
+    server.scene.configure_environment_map(None)  # slow without a graphics card
     page = web.Page(server, policy_in(task, "relay"), task, Path(SCRIPT))
     ends = threading.Event()
 

@@ -9,6 +9,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from goalrelay.data.rollout import Simulator
+from goalrelay.report.web_scene import place
+from goalrelay.tasks.late import mujoco
 from goalrelay.types import Observation
 
 LOOKS = 4
@@ -47,10 +49,11 @@ def places(task: Simulator, model: Any, data: Any) -> tuple[Place, ...]:
     size = 2 if goal_size == 2 else 3
     if not goal_size or goal_size % size:
         return ()
-    achieved, positions = [], []
+    achieved, positions, shown = [], [], mujoco.MjData(model)
     for seed in range(LOOKS):
         achieved.append(task.reset(seed).achieved[:goal_size])
-        positions.append(np.concatenate([data.site_xpos, data.xpos[1:]]))
+        place(model, data, shown)
+        positions.append(np.concatenate([shown.site_xpos, shown.xpos[1:]]))
     starts, candidates = np.stack(achieved), np.stack(positions)
     found = []
     for first in range(0, goal_size, size):

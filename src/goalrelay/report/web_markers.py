@@ -47,29 +47,28 @@ class Markers:
         for number, handle in enumerate(self._goals):
             handle.on_update(ask(partial(self._dragged, number, drag)))
         self._stage = self._ball("/stage", STAGES[0], 1.7 * radius, opacity=0.35)
-        self._stage_name = self._label("/stage/name", "")
+        self._stage_name = self._label("/stage/name", "", below=True)
         self._subgoal = self._ball("/subgoal", SUBGOAL, 1.2 * radius)
         self._label("/subgoal/name", "sub-goal")
 
-    def update(self, goal: np.ndarray, now: Acting, height: float) -> None:
+    def update(self, goal: np.ndarray, now: Acting) -> None:
         """Show the markers.
 
         Args:
             goal: the desired goal [G].
             now: who acts, and what is pursued.
-            height: z for positions that have none.
         """
         with self._server.atomic():
             for place, handle in zip(self._places, self._goals, strict=True):
                 position = place.of(goal)
                 if not np.allclose(handle.position, position, atol=1e-6):
                     handle.position = position
-            staged = now.number is not None and bool(now.goals)
-            self._put(self._stage, now.goals[0] if staged else None, height)
-            if now.number is not None and self._stage_name.text != now.stage:
-                self._stage_name.text = now.stage
-                self._stage.color = STAGES[now.number % len(STAGES)]
-            self._put(self._subgoal, now.subgoal, height)
+            self._put(self._stage, now.goals[0] if now.goals else None)
+            name = now.stage or "goal"
+            if self._stage_name.text != name:
+                self._stage_name.text = name
+                self._stage.color = STAGES[(now.number or 0) % len(STAGES)]
+            self._put(self._subgoal, now.subgoal)
 
     def _dragged(self, number: int, drag: Callable[[int, np.ndarray], None]) -> None:
         drag(number, np.array(self._goals[number].position))
@@ -78,7 +77,7 @@ class Markers:
         """A handle with a ball in it."""
         handle = self._server.scene.add_transform_controls(
             f"/goals/{number}",
-            scale=7 * self._radius,
+            scale=6 * self._radius,
             line_width=3.0,
             active_axes=(True, True, place.size == 3),
             disable_rotations=True,
@@ -86,7 +85,7 @@ class Markers:
         )
         self._ball(f"/goals/{number}/ball", GOAL, self._radius, visible=True)
         if len(self._places) > 1:
-            self._label(f"/goals/{number}/name", f"goal of {place.name or number}")
+            self._label(f"/goals/{number}/name", place.name or f"goal {number}")
         return handle
 
     def _ball(
@@ -101,12 +100,19 @@ class Markers:
             name, radius, colour, opacity=opacity, cast_shadow=False, visible=visible
         )
 
-    def _label(self, name: str, text: str) -> Any:
-        above = (0.0, 0.0, 2.5 * self._radius)
-        return self._server.scene.add_label(name, text, position=above, anchor="bottom-center")
+    def _label(self, name: str, text: str, below: bool = False) -> Any:
+        """A name above or below a ball."""
+        return self._server.scene.add_label(
+            name,
+            text,
+            position=(0.0, 0.0, (-2 if below else 2) * self._radius),
+            anchor="top-center" if below else "bottom-center",
+            font_screen_scale=0.8,
+        )
 
-    def _put(self, ball: Any, position: np.ndarray | None, height: float) -> None:
+    def _put(self, ball: Any, position: np.ndarray | None) -> None:
         """Show a ball at a position [2] or [3]; None: hide it."""
         ball.visible = position is not None
         if position is not None:
+            height = self._places[0].height if self._places else 0.0
             ball.position = position if len(position) == 3 else np.append(position, height)

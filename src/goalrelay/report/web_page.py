@@ -53,6 +53,7 @@ class Page:
         self._objects = np.flatnonzero(free)
         bodies = [self._model.body(body).name for body in self._model.jnt_bodyid[free]]
         self._panel = Panel(server, names if len(names) > 1 else (), bodies)
+        server.scene.configure_default_lights(cast_shadow=False)  # slow, and coarse in large scenes
         self._scene = Scene(server, self._model)
         radius, ask = MARKER * self._aim(), self._panel.ask
         self._markers = Markers(server, self._places, radius, ask, self._drag)
@@ -126,8 +127,6 @@ class Page:
             radius = self._model.geom_rbound[of_body].max(initial=0.0) or 0.1
             first = int(self._model.jnt_qposadr[joint])
             self._data.qpos[first : first + 3] += radius * np.array(direction)
-        if self._panel.pushes:
-            mujoco.mj_kinematics(self._model, self._data)
         self._panel.pushes = []
 
     def _drag(self, number: int, position: np.ndarray) -> None:
@@ -141,8 +140,7 @@ class Page:
         observation = self._observation
         now = acting(self._policy, observation, stage=self._panel.stage)
         self._scene.update(self._data)
-        height = self._places[0].height if self._places else 0.0
-        self._markers.update(observation.desired, now._replace(subgoal=self._subgoal), height)
+        self._markers.update(observation.desired, now._replace(subgoal=self._subgoal))
         self._panel.say(self._texts(now))
 
     def _texts(self, now: Acting) -> dict[str, str]:

@@ -37,6 +37,7 @@ class Scene:
 
     def __init__(self, server: viser.ViserServer, model: Any):
         self._server, self._model = server, model
+        self._shown = mujoco.MjData(model)
         self._handles: list[tuple[int, Any]] = []
         self._poses = np.empty((0, 7))
         self._drawn = b""
@@ -50,7 +51,8 @@ class Scene:
         if look != self._drawn:
             self._draw()
             self._drawn = look
-        poses = np.concatenate([data.xpos, data.xquat], axis=1)
+        place(self._model, data, self._shown)
+        poses = np.concatenate([self._shown.xpos, self._shown.xquat], axis=1)
         moved = np.abs(poses - self._poses).max(axis=1) > 1e-6
         with self._server.atomic():
             for body, handle in self._handles:
@@ -76,6 +78,16 @@ class Scene:
                 cast_shadow=rgba[3] >= 1,
             )
             self._handles.append((body, handle))
+
+
+def place(model: Any, data: Any, shown: Any) -> None:
+    """Compute where bodies and sites are now, in another `MjData`.
+
+    In `data` itself they may lag behind a step, and tasks read them: it is not touched.
+    """
+    shown.qpos[:], shown.mocap_pos[:] = data.qpos, data.mocap_pos
+    shown.mocap_quat[:] = data.mocap_quat
+    mujoco.mj_kinematics(model, shown)
 
 
 def _look(model: Any) -> bytes:
