@@ -23,8 +23,9 @@ XML = """<mujoco>
   <worldbody>
     <geom name="table" type="box" size="1 1 0.05" pos="0 0 -0.05" material="wood"/>
     <geom name="floor" type="plane" size="0 0 1" pos="0 0 -0.1"/>
-    <geom name="hidden" size="0.9" group="3"/>
-    <geom name="wedge" type="mesh" mesh="wedge" pos="-.8 -.8 0" rgba="0 0 1 .5"/>
+    <geom name="hidden" size="0.9" group="3" contype="0" conaffinity="0"/>
+    <geom name="wedge" type="mesh" mesh="wedge" pos="-.8 -.8 0" rgba="0 0 1 .5" contype="0"
+      conaffinity="0"/>
     <body name="hand" pos="0 0 0.1">
       <joint name="x" type="slide" axis="1 0 0" damping="1"/>
       <joint name="y" type="slide" axis="0 1 0" damping="1"/>

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from goalrelay.cli.main import main as cli
 from goalrelay.tasks.goal_task import open_task
 from push_task import PUSH_BALL, STEP
 from random_policies import policy_in
@@ -92,10 +93,8 @@ def shown(chromium: Any) -> Iterator[Shown]:
     ends = threading.Event()
 
     def run() -> None:
-        seed = 0
         while not ends.is_set():
-            page.episode(seed)
-            seed += 1
+            page.episode(0)  # its goal is in the open
 
     thread = threading.Thread(target=run, daemon=True)
     thread.start()
@@ -182,7 +181,7 @@ def test_a_goal_that_is_dragged_by_the_mouse_is_pursued(shown: Shown) -> None:
     np.testing.assert_allclose(shown.goal, goal, atol=1e-6)
 
 
-def test_an_object_is_moved_and_the_next_episode_has_its_own_goal(shown: Shown) -> None:
+def test_an_object_is_moved_and_a_new_episode_has_its_own_goal(shown: Shown) -> None:
     shown.paused()
     ball = shown.task.env.unwrapped.data.qpos[2:5]
     before, goal = ball.copy(), shown.goal
@@ -196,11 +195,62 @@ def test_an_object_is_moved_and_the_next_episode_has_its_own_goal(shown: Shown) 
     assert not shown.messages
 
 
-def run_folder(folder: Path, task_id: str, method: str = "her") -> Path:
+def run_folder(folder: Path, task_id: str) -> Path:
     task = open_task(task_id)
-    policy_in(task, method).save(folder)
+    policy_in(task, "her").save(folder)
     task.close()
     return folder
+
+
+def test_a_port_that_is_taken_is_refused(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = run_folder(tmp_path, PUSH_BALL)
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        assert cli(["play", str(folder), "--web", "--port", str(port)]) == 2
+    shown = capsys.readouterr()
+    assert shown.err == (
+        f"goalrelay: --port {port} cannot be used, perhaps another program has it; try another\n"
+    )
+    assert not shown.out
+
+
+@pytest.mark.parametrize(
+    ("words", "complaint"),
+    [
+        (["--web"], "play --web shows MuJoCo tasks, and 'goalrelay/PointReach-v0' is none; use"),
+        (["--web", "--port", "0"], "--port must be at least 1 and at most 65535, got 0"),
+        (["--web", "--episodes", "0"], "--episodes must be at least 1, got 0"),
+        (["--web", "--seed", "-1"], "--seed must be at least 0, got -1"),
+    ],
+)
+def test_what_cannot_be_shown_is_refused_in_one_line(
+    words: list[str], complaint: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = run_folder(tmp_path, "goalrelay/PointReach-v0")
+    assert cli(["play", str(folder), *words]) == 2
+    error = capsys.readouterr().err
+    assert error.startswith(f"goalrelay: {complaint}") and error.count("\n") == 1
+
+
+def test_without_viser_one_line_says_what_to_install(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name in [name for name in sys.modules if name.startswith("goalrelay.report.web")]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.delattr("goalrelay.report.web")
+    monkeypatch.setitem(sys.modules, "viser", None)
+    assert cli(["play", str(tmp_path), "--web"]) == 2
+    assert capsys.readouterr().err == (
+        "goalrelay: play --web needs viser: pip install 'goalrelay[web]'\n"
+    )
+
+
+def test_no_page_can_ask_to_be_shared(shown: Shown) -> None:
+    assert shown.server.request_share_url() is None
 
 
 def test_ctrl_c_ends_the_page_without_a_word(tmp_path: Path) -> None:

@@ -45,6 +45,7 @@ class Panel:
         self._gui = server.gui
         self._gui.configure_theme(show_logo=False, show_share_button=False)
         self._gui.set_panel_label("goalrelay play")
+        self._gui.main_panel.dock_right()  # beside the scene, not over it
         self._text = self._gui.add_html("")
         self._add_time()
         if stages:

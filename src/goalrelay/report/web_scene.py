@@ -148,7 +148,7 @@ def _colour(model: Any, geom: int) -> Colour:
         textures = model.mat_texid[material]
         if (textures >= 0).any():
             rgba[:3] *= _mean_colour(model, int(textures[textures >= 0][0]))
-    red, green, blue, opacity = rgba.clip(0, 1).round(4).tolist()
+    red, green, blue, opacity = rgba.astype(float).clip(0, 1).round(4).tolist()
     return red, green, blue, opacity
 
 
