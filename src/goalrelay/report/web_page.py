@@ -70,7 +70,8 @@ class Page:
             TaskFailed: the environment failed.
         """
         task, panel = self._task, self._panel
-        self._goal.goal, self._changed, panel.new_episode = None, False, False
+        self._goal.goal, panel.new_episode = None, False
+        self._changed = panel.stage is not None
         self._subgoal = self._reached = None
         task.moment = Moment(seed, 0, time.monotonic())
         self._observation = task.reset(seed, evaluation=True)
@@ -119,8 +120,7 @@ class Page:
 
     def _apply(self) -> None:
         """Move the objects that the person has asked to move."""
-        if self._panel.pushes or self._panel.stage is not None:
-            self._changed = True
+        self._changed |= bool(self._panel.pushes) or self._panel.stage is not None
         for number, direction in self._panel.pushes:
             joint = int(self._objects[number])
             of_body = self._model.geom_bodyid == self._model.jnt_bodyid[joint]

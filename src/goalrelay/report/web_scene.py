@@ -116,8 +116,8 @@ def _meshes(model: Any) -> dict[tuple[int, Colour], trimesh.Trimesh]:
 
 def _shape(model: Any, geom: int) -> trimesh.Trimesh | None:
     """The mesh of a geom in its own frame; None: a kind that is not drawn."""
-    kinds, kind, size = mujoco.mjtGeom, model.geom_type[geom], model.geom_size[geom]
-    make = trimesh.creation
+    kinds, size, make = mujoco.mjtGeom, model.geom_size[geom], trimesh.creation
+    kind = kinds(int(model.geom_type[geom]))
     if kind == kinds.mjGEOM_PLANE:  # size 0: without end
         sides = np.where(size[:2] > 0, 2 * size[:2], 6 * model.stat.extent)
         box = make.box((*sides, FLAT * sides.min()))
