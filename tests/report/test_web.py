@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+import browser
 from goalrelay.cli.main import main as cli
 from goalrelay.tasks.goal_task import open_task
 from push_task import PUSH_BALL, STEP
@@ -105,7 +106,7 @@ def shown(chromium: Any) -> Iterator[Shown]:
     yield view
     tab.close()
     ends.set()
-    page._panel.ask(lambda: setattr(page._panel, "new_episode", True))(None)
+    page._panel.request(lambda: setattr(page._panel, "new_episode", True))
     thread.join(10)
     server.stop()
 
@@ -193,6 +194,16 @@ def test_an_object_is_moved_and_a_new_episode_has_its_own_goal(shown: Shown) -> 
     assert (shown.goal != goal).any()
     np.testing.assert_allclose(shown.page._observation.desired, shown.goal, atol=1e-6)
     assert not shown.messages
+
+
+@pytest.mark.parametrize(("ci", "outcome"), [("1", pytest.fail), ("", pytest.skip)])
+def test_without_chromium_ci_fails_and_others_skip(
+    ci: str, outcome: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CI", ci)
+    monkeypatch.setenv("PATH", "")
+    with pytest.raises(outcome.Exception, match="needs Chromium: apt-get install chromium"):
+        browser.executable()
 
 
 def run_folder(folder: Path, task_id: str) -> Path:

@@ -1,6 +1,8 @@
 """What a page draws of a model, and which goals it lets people drag."""
 
+import html
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -8,11 +10,14 @@ import pytest
 
 from goalrelay.tasks.goal_task import open_task
 from push_task import PUSH_BALL
+from random_policies import policy_in
 
 pytest.importorskip("viser", reason="needs goalrelay[web]")
 from goalrelay.report import web, web_scene
+from goalrelay.report.acting import Acting
 from goalrelay.report.viewer import simulation
-from goalrelay.report.web_goals import GoalSetter, places
+from goalrelay.report.web_goals import GoalSetter, Place, places
+from goalrelay.report.web_markers import Markers
 
 
 def parts(env: Any) -> dict[tuple[str, tuple[float, ...]], Any]:
@@ -100,6 +105,33 @@ def test_a_goal_of_x_and_y_has_the_height_of_its_body() -> None:
     assert place.height > 0.2
     np.testing.assert_array_equal(place.put(goal, np.array([1.0, 2.0, 9.0])), (1, 2))
     task.close()
+
+
+def test_a_goal_that_is_no_position_has_no_handle_and_the_page_says_so(server: Any) -> None:
+    task = open_task(PUSH_BALL, ("turned=true",))
+    policy = policy_in(task, "her")
+    page = web.Page(server, policy, task, Path("run"))
+    page._show()
+    assert not page._markers._goals
+    content = html.unescape(page._panel._text.content)
+    assert "the goal" in content and "cannot be dragged: it is not the position" in content
+
+
+def test_a_handle_is_moved_by_the_task_but_not_against_the_hand(server: Any) -> None:
+    asked: list[tuple[int, np.ndarray]] = []
+    place = Place(0, 3, "ball", 0.0)
+    markers = Markers(server, [place], 0.1, lambda what: what(), lambda *a: asked.append(a))
+    goal, now = np.zeros(3, np.float32), Acting("", None, False, (), None)
+    (handle,) = markers._goals
+    markers.update(goal + 1, now)
+    np.testing.assert_allclose(handle.position, 1)
+    handle.position = (2.0, 2.0, 2.0)  # the hand is there; the task knows of nothing yet
+    markers.update(goal + 1, now)
+    np.testing.assert_allclose(handle.position, 2)
+    markers._dragged(0, np.full(3, 2.0))
+    assert [number for number, _ in asked] == [0]
+    markers.update(goal + 3, now)  # a new episode
+    np.testing.assert_allclose(handle.position, 3)
 
 
 def test_the_environments_own_goal_and_success_follow() -> None:

@@ -30,8 +30,8 @@ class Markers:
         server: of the page.
         places: goals that can be dragged.
         radius: of the ball at a goal.
-        ask: makes a callback for viser of a request.
-        drag: called with the number of a goal and the position [3] to which it was dragged.
+        request: asks for something to be done between two steps.
+        drag: is asked for with the number of a goal and the position [3] to which it was dragged.
     """
 
     def __init__(
@@ -39,13 +39,14 @@ class Markers:
         server: viser.ViserServer,
         places: Sequence[Place],
         radius: float,
-        ask: Callable[[Callable[[], None]], Callable[[Any], None]],
+        request: Callable[[Callable[[], None]], None],
         drag: Callable[[int, np.ndarray], None],
     ):
         self._server, self._places, self._radius = server, places, radius
+        self._request, self._drag = request, drag
         self._goals = [self._goal(number, place) for number, place in enumerate(places)]
-        for number, handle in enumerate(self._goals):
-            handle.on_update(ask(partial(self._dragged, number, drag)))
+        self._at = np.full((len(places), 3), np.inf)
+        """[goals, 3] positions that the page knows of; one that is being dragged is left alone."""
         self._stage = self._ball("/stage", STAGES[0], 1.7 * radius, opacity=0.35)
         self._stage_name = self._label("/stage/name", "", below=True)
         self._subgoal = self._ball("/subgoal", SUBGOAL, 1.2 * radius)
@@ -59,10 +60,10 @@ class Markers:
             now: who acts, and what is pursued.
         """
         with self._server.atomic():
-            for place, handle in zip(self._places, self._goals, strict=True):
+            for number, place in enumerate(self._places):
                 position = place.of(goal)
-                if not np.allclose(handle.position, position, atol=1e-6):
-                    handle.position = position
+                if not np.allclose(self._at[number], position, atol=1e-6):
+                    self._goals[number].position = self._at[number] = position
             self._put(self._stage, now.goals[0] if now.goals else None)
             name = now.stage or "goal"
             if self._stage_name.text != name:
@@ -70,8 +71,9 @@ class Markers:
                 self._stage.color = STAGES[(now.number or 0) % len(STAGES)]
             self._put(self._subgoal, now.subgoal)
 
-    def _dragged(self, number: int, drag: Callable[[int, np.ndarray], None]) -> None:
-        drag(number, np.array(self._goals[number].position))
+    def _dragged(self, number: int, position: np.ndarray) -> None:
+        self._at[number] = position
+        self._drag(number, position)
 
     def _goal(self, number: int, place: Place) -> Any:
         """A handle with a ball in it."""
@@ -83,6 +85,12 @@ class Markers:
             disable_rotations=True,
             depth_test=False,
         )
+
+        async def moved(event: Any) -> None:
+            position = np.array(event.target.position)
+            self._request(partial(self._dragged, number, position))
+
+        handle.on_update(moved)
         self._ball(f"/goals/{number}/ball", GOAL, self._radius, visible=True)
         if len(self._places) > 1:
             self._label(f"/goals/{number}/name", place.name or f"goal {number}")

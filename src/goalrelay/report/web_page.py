@@ -21,6 +21,8 @@ from goalrelay.train.policy import Policy
 
 IDLE = 0.05
 """Seconds between two looks at whether a page is open."""
+FRAME = 0.02
+"""Least seconds between two pictures while time runs."""
 MARKER = 0.01
 """Radius of a goal's marker, as a fraction of the camera's distance."""
 NO_HANDLE = "cannot be dragged: it is not the position of a body or a site"
@@ -55,13 +57,14 @@ class Page:
         self._panel = Panel(server, names if len(names) > 1 else (), bodies)
         server.scene.configure_default_lights(cast_shadow=False)  # slow, and coarse in large scenes
         self._scene = Scene(server, self._model)
-        radius, ask = MARKER * self._aim(), self._panel.ask
-        self._markers = Markers(server, self._places, radius, ask, self._drag)
+        radius, request = MARKER * self._aim(), self._panel.request
+        self._markers = Markers(server, self._places, radius, request, self._drag)
         self._changed = False
         self._subgoal: np.ndarray | None = None
         self._reached: bool | None = None
         self._about: dict[str, str] = {}
-        self._due = 0.0
+        self._due = self._last = 0.0
+        """When the next step is due, and when the last picture was sent; s."""
 
     def episode(self, seed: int) -> None:
         """One episode, to its end or until another one is asked for.
@@ -81,7 +84,8 @@ class Page:
             self._about = {
                 "episode": f"seed {seed}, step {number}, {self._data.time - began:.2f} s"
             }
-            self._show()
+            if panel.paused or time.perf_counter() - self._last > FRAME:
+                self._show()
             self._wait()
             if panel.new_episode:
                 break
@@ -137,6 +141,7 @@ class Page:
 
     def _show(self) -> None:
         """Show the timestep."""
+        self._last = time.perf_counter()
         observation = self._observation
         now = acting(self._policy, observation, stage=self._panel.stage)
         self._scene.update(self._data)

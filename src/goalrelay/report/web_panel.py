@@ -1,12 +1,12 @@
 """The controls of the page: what a person asks for, in a queue, and what is said to the person.
 
-viser calls from threads of its own. Nothing is done there: a request is put into the queue, and the
-thread that simulates takes it out between two steps.
+viser calls from a thread of its own. Nothing is done there: a request is put into the queue, and
+the thread that simulates takes it out between two steps.
 """
 
 import html
 import queue
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from typing import Any
 
 import viser
@@ -53,9 +53,9 @@ class Panel:
         if objects:
             self._add_objects(objects)
 
-    def ask(self, request: Callable[[], None]) -> Callable[[Any], None]:
-        """A callback for viser that asks for something."""
-        return lambda _: self._requests.put(request)
+    def request(self, what: Callable[[], None]) -> None:
+        """Ask for something to be done between two steps; from any thread."""
+        self._requests.put(what)
 
     def take(self, seconds: float) -> bool:
         """Do all that is asked for, or wait this long for a request; whether there was one."""
@@ -101,10 +101,10 @@ class Panel:
         def pace() -> None:
             self.speed = float(speed.value.split()[0])
 
-        pause.on_click(self.ask(switch))
-        step.on_click(self.ask(one_step))
-        new.on_click(self.ask(begin))
-        speed.on_update(self.ask(pace))
+        pause.on_click(self._asks(switch))
+        step.on_click(self._asks(one_step))
+        new.on_click(self._asks(begin))
+        speed.on_update(self._asks(pace))
 
     def _add_stages(self, stages: Sequence[str]) -> None:
         """A choice of the stage that acts."""
@@ -113,7 +113,7 @@ class Panel:
         def choose() -> None:
             self.stage = None if choice.value == AS_IN_TESTS else stages.index(choice.value)
 
-        choice.on_update(self.ask(choose))
+        choice.on_update(self._asks(choose))
 
     def _add_objects(self, objects: Sequence[str]) -> None:
         """Buttons that move an object."""
@@ -126,4 +126,12 @@ class Panel:
         def push() -> None:
             self.pushes.append((objects.index(which.value), DIRECTIONS[buttons.value]))
 
-        buttons.on_click(self.ask(push))
+        buttons.on_click(self._asks(push))
+
+    def _asks(self, what: Callable[[], None]) -> Callable[[Any], Coroutine[Any, Any, None]]:
+        """A callback for viser that asks for something. A coroutine is called in order."""
+
+        async def ask(_: Any) -> None:
+            self.request(what)
+
+        return ask
