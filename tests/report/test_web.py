@@ -271,7 +271,11 @@ def test_ctrl_c_ends_the_page_without_a_word(tmp_path: Path) -> None:
         port = free.getsockname()[1]
     words = ["-m", "goalrelay.cli", "play", str(folder), "--web", "--port", str(port), "--trust"]
     process = subprocess.Popen(
-        [sys.executable, *words], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        [sys.executable, *words],
+        cwd=Path(__file__).parent.parent,  # of the task's module
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
     )
     assert process.stdout is not None
     line = process.stdout.readline()
