@@ -60,7 +60,9 @@ MAY_IMPORT: dict[str, set[str]] = {
         "files",
         "data.rollout",
         "demos.dataset",
+        "methods.base",
         "methods.relay.stages",
+        "tasks.late",
         "tasks.opengl",
         "train",
     },
@@ -77,6 +79,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "cli": {
         "__init__",
         "errors",
+        "install",
         "interrupts",
         "renamed",
         "settings",
@@ -108,7 +111,7 @@ MAY_USE_JAX: dict[str, set[str]] = {
 MAY_UNPICKLE = {"demos/baselines.py"}
 """Their files are pickled, and must be said to be trusted."""
 
-HEAVY = ("rich", "tyro", "matplotlib", "pygame", "minari", "wandb", "imageio", "orbax", "rliable")
+HEAVY = ("rich", "tyro", "matplotlib", "pygame", "minari", "wandb", "imageio", "orbax", "viser")
 """What only the command line, a picture or an extra needs."""
 
 LONGEST_FILE, MOST_PARAMETERS = 400, 6

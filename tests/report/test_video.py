@@ -371,14 +371,14 @@ def test_play_ends_after_the_episodes_asked_for(
     assert window.left == 1000 - 2 * 51
 
 
-def test_play_without_a_display_points_to_record(
+def test_play_without_a_display_points_to_the_browser(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     policy = untrained(tmp_path, "FetchReach-v4")
     monkeypatch.setattr(sys, "platform", "linux")
     monkeypatch.delenv("DISPLAY", raising=False)
     monkeypatch.delenv("WAYLAND_DISPLAY", raising=False)
-    with pytest.raises(UsageError, match=f"play needs a display; use `goalrelay record {policy}"):
+    with pytest.raises(UsageError, match=f"play needs a display; use `goalrelay play {policy} --web`"):
         video.play(policy)
     monkeypatch.setenv("DISPLAY", ":77")
     monkeypatch.setattr(opengl, "complaint", always("no such screen"))

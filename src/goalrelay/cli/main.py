@@ -19,6 +19,7 @@ from goalrelay.cli.compare import compare
 from goalrelay.cli.inspect import inspect
 from goalrelay.cli.look import plot, record, report, watch
 from goalrelay.cli.parsing import PositionalPath, parse
+from goalrelay.cli.play import play
 from goalrelay.cli.terminal import describe
 from goalrelay.cli.train import resume, train
 from goalrelay.errors import Diverged, Notice, TaskFailed, UsageError, printable
@@ -45,20 +46,6 @@ class Evaluate:
     """Import the module of the task that the policy names, which runs its code."""
     json: bool = False
     """Print JSON."""
-
-
-@dataclass(frozen=True)
-class Play:
-    """Watch a policy in MuJoCo's viewer."""
-
-    policy: PositionalPath
-    """Run folder (its best policy) or a policy file."""
-    episodes: int | None = None
-    """Episodes (default: until the window is closed)."""
-    seed: int = 0
-    """Seed of the first episode."""
-    trust: bool = False
-    """Import the module of the task that the policy names, which runs its code."""
 
 
 @dataclass(frozen=True)
@@ -103,15 +90,6 @@ def evaluate(arguments: Sequence[str]) -> int:
         print(json.dumps(figures))
     else:
         print(describe(result))
-    return 0
-
-
-def play(arguments: Sequence[str]) -> int:
-    """Watch a policy in MuJoCo's viewer"""
-    from goalrelay.report import video
-
-    command = parse(Play, arguments, "play")
-    video.play(command.policy, command.episodes, command.seed, command.trust)
     return 0
 
 

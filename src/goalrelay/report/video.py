@@ -109,7 +109,7 @@ def play(path: Path, episodes: int | None = None, seed: int = 0, trust: bool = F
         model_and_data = simulation(task.env)
         if model_and_data is None:
             raise UsageError(f"play shows MuJoCo tasks, and '{task.id}' is none; use {film}")
-        check_display("play", f"use {film}")
+        check_display("play", f"use `goalrelay play {shell_word(path)} --web`, or {film}")
         with open_viewer(model_and_data, f"play {path}") as viewer:
             aim(viewer, task.env)
             task.env = Watched(task.env, model_and_data[1], viewer)

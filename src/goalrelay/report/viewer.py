@@ -137,12 +137,17 @@ def check_display(command: str, instead: str) -> None:
         raise UsageError(f"{command} cannot open a window on this display; {needs}")
 
 
-def aim(viewer: Any, env: gymnasium.Env[Any, Any]) -> None:
-    """Set the viewer's camera to the one of the environment, if it declares one."""
+def camera_of(env: gymnasium.Env[Any, Any]) -> dict[str, Any]:
+    """The camera that an environment declares, by the names of an `MjvCamera`; may be empty."""
     renderer = getattr(env.unwrapped, "mujoco_renderer", None)
     stock = getattr(renderer, "default_cam_config", None)
+    return dict(stock or getattr(env.unwrapped, "camera", None) or {})
+
+
+def aim(viewer: Any, env: gymnasium.Env[Any, Any]) -> None:
+    """Set the viewer's camera to the one of the environment, if it declares one."""
     with viewer.lock():
-        for name, value in (stock or getattr(env.unwrapped, "camera", None) or {}).items():
+        for name, value in camera_of(env).items():
             if isinstance(value, np.ndarray):
                 getattr(viewer.cam, name)[:] = value
             else:
