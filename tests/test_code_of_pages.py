@@ -18,6 +18,7 @@ from goalrelay import cli
 from goalrelay.cli import parsing
 from goalrelay.cli.main import COMMANDS, main
 from goalrelay.cli.train import Train
+from goalrelay.report import video
 from goalrelay.tasks import structure
 from goalrelay.train import config as experiments
 from goalrelay.train import session, sweep_file
@@ -43,14 +44,22 @@ def of_language(language: str) -> list[Any]:
 
 @pytest.fixture
 def cut(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Trainings of six episodes and small networks."""
-    start = session.start
+    """Trainings of six episodes and small networks; tests of two episodes, films of one."""
+    start, evaluate, record = session.start, session.evaluate, video.record
 
     def small(experiment: Any, *others: Any) -> Any:
         experiments.check(experiment)  # as it is written
         return start(experiments.with_options(experiment, BUDGET), *others)
 
+    def briefly(path: Any, **options: Any) -> Any:
+        return evaluate(path, **options | {"episodes": 2})
+
+    def one(path: Path, out: Path, episodes: int, *others: Any) -> Any:
+        return record(path, out, 1, *others)
+
     monkeypatch.setattr(session, "start", small)
+    monkeypatch.setattr(session, "evaluate", briefly)
+    monkeypatch.setattr(video, "record", one)
 
 
 @pytest.fixture
@@ -159,7 +168,7 @@ def test_commands_are_parsed(page: Path) -> None:
 
 @pytest.mark.usefixtures("cut", "opengl")
 def test_the_guide_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Every `goalrelay` command of the guide, in order, with trainings of six episodes."""
+    """Every `goalrelay` command of the guide, in order, trainings, tests and films cut."""
     monkeypatch.chdir(tmp_path)
     ran = set[str]()
     for block in blocks(GUIDE):
