@@ -52,7 +52,8 @@ def cut(monkeypatch: pytest.MonkeyPatch) -> None:
         return start(experiments.with_options(experiment, BUDGET), *others)
 
     def briefly(path: Any, **options: Any) -> Any:
-        return evaluate(path, **options | {"episodes": 2})
+        options["episodes"] = 2
+        return evaluate(path, **options)
 
     def one(path: Path, out: Path, episodes: int, *others: Any) -> Any:
         return record(path, out, 1, *others)
