@@ -1,4 +1,4 @@
-.PHONY: format lint type test bench docs check compat
+.PHONY: format lint type test bench docs docs-site check compat
 
 format:  ## rewrite files in the house style
 	ruff format .
@@ -20,6 +20,9 @@ bench:  ## all learning claims again, days; benchmarks/README.md says how to cho
 
 docs:  ## the tables of README.md, docs/ and results/README.md, from results/ and the options
 	python benchmarks/tables.py
+
+docs-site:  ## site/, the pages as a website; needs goalrelay[docs]
+	NO_MKDOCS_2_WARNING=1 python -m mkdocs build --strict --quiet
 
 check: lint type test  ## everything CI runs
 
