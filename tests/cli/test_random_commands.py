@@ -11,6 +11,7 @@ from conftest import SMALL
 from goalrelay import methods
 from goalrelay.cli import main as cli
 from goalrelay.cli.parsing import options
+from goalrelay.report import live
 from goalrelay.train import config as experiments
 from goalrelay.train import session
 from goalrelay.train.loop import Stop
@@ -67,6 +68,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     head = f'method = "her"\ntask = "{TASKS[0]}"\nseeds = [0]'
     (inside / "sweep.toml").write_text(f"{head}\n[options]\n{options}\n")
     monkeypatch.setattr(session, "run_loop", lambda *_: Stop("budget", None))
+    monkeypatch.setattr(live.Server, "serve_forever", lambda *_: None)  # until Ctrl-C
     return inside
 
 

@@ -88,7 +88,7 @@ def test_without_timing_the_other_axes_stay(runs: Path) -> None:
 def test_pictures_have_the_colours_of_the_page(runs: Path) -> None:
     for picture in of(runs).curves.values():
         assert "currentColor" in picture
-        assert "#010203" not in picture
+        assert "#010203" not in picture and "#000000" not in picture
 
 
 def test_a_report_of_committed_results_is_one_file(tmp_path: Path) -> None:

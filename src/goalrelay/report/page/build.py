@@ -15,7 +15,8 @@ from goalrelay.report.page.html import Page, render
 from goalrelay.report.runs import Run, find_runs, grouped, read_run, shown
 from goalrelay.train import lock
 
-TITLE = "goalrelay"
+TITLES = {False: "goalrelay report", True: "goalrelay watch"}
+"""Of a report, and of the live page."""
 Groups = Mapping[str, Sequence[Run]]
 
 
@@ -50,7 +51,7 @@ def write(
     made = f"goalrelay {importlib.metadata.version('goalrelay')}, {time.strftime('%Y-%m-%d %H:%M')}"
     try:
         out.mkdir(parents=True, exist_ok=True)
-        write_text(out / "index.html", render(Page(TITLE, made, sections, problems)))
+        write_text(out / "index.html", render(Page(TITLES[False], made, sections, problems)))
     except OSError as error:
         raise UsageError(f"--out {out} cannot be written: {error.strerror}") from error
     return out / "index.html"
@@ -78,7 +79,7 @@ class Live:
             except UsageError as error:
                 problems.append(str(error))
         remark = "Runs in progress. The page renews itself."
-        return render(Page(TITLE, remark, sections, problems, live=True))
+        return render(Page(TITLES[True], remark, sections, problems, live=True))
 
     def _section(self, title: str, groups: Groups) -> Section:
         state = [(label, *map(_state, group)) for label, group in groups.items()]

@@ -8,8 +8,8 @@ from goalrelay.report.curves import Panel, draw
 from goalrelay.report.runs import Run, X, Y, has_column
 from goalrelay.report.style import save
 
-INK, RULE = "#010203", "#040506"
-"""Stand for the colours of the page's text and of its thin lines."""
+INK, RULE, BLACK = "#010203", "#040506", "#000000"
+"""Stand for the colours of the page's text and of its thin lines; black is not seen on black."""
 STYLE = {
     **dict.fromkeys(("text.color", "axes.labelcolor", "axes.edgecolor"), INK),
     **dict.fromkeys(("xtick.color", "ytick.color"), INK),
@@ -31,7 +31,8 @@ def svg(panels: Mapping[str, Panel], x: X, name: str) -> str:
     out = io.StringIO()
     save(out, lambda figure: draw(figure, panels, x), **STYLE, **{"svg.hashsalt": name})
     text = out.getvalue()
-    text = text[text.index("<svg") :].replace(INK, "currentColor").replace(RULE, "var(--rule)")
+    text = text[text.index("<svg") :].replace(INK, "currentColor")
+    text = text.replace(BLACK, "currentColor").replace(RULE, "var(--rule)")
     return text.replace("<svg", '<svg role="img"', 1)
 
 
