@@ -28,10 +28,10 @@ OFTEN = "--evaluate.every 1 --evaluate.episodes 2 --evaluate.confirm 2 --save.no
 SMALL = "--learner.hidden 16 16 --learner.batch-size 32 --collect.updates 4"
 STEPS = f"{SMALL} --collect.updates-per cycle --method.exploration.random-steps 40"
 TOY: dict[str, str] = {
-    "her": f"her goalrelay/PointReach-v0 --episodes 4 {SMALL}",
+    "her-td3": f"her goalrelay/PointReach-v0 --learner td3 --episodes 4 {SMALL}",
     "her-baselines": f"her goalrelay/PointReach-v0 --preset baselines --episodes 4 {SMALL}",
     "her-dqn": "her goalrelay/BitFlip-v0 --learner dqn --episodes 4 --learner.hidden 16",
-    "her-sac": f"her goalrelay/PointReach-v0 --learner sac --episodes 4 {SMALL}",
+    "her": f"her goalrelay/PointReach-v0 --episodes 4 {SMALL}",
     "flat": f"flat goalrelay/PointReach-v0 --episodes 4 {STEPS}",
     "relay": f"relay goalrelay/FetchPush-v0 --episodes 6 {SMALL}",
     "relay-paper": f"relay goalrelay/FetchPush-v0 --preset rher-paper --episodes 3 {SMALL}",

@@ -129,7 +129,7 @@ def test_train_resume_evaluate_from_the_command_line(
     run = str(tmp_path / "run")
     assert cli.main(["train", "her", POINT, *QUICK, "--out", run, "--seed", "2"]) == 0
     output = capsys.readouterr().out
-    assert "her + td3 (preset default) on goalrelay/PointReach-v0, seed 2" in output
+    assert "her + sac (preset default) on goalrelay/PointReach-v0, seed 2" in output
     assert "MB when full" in output
     assert "6 episodes" in output
     assert f"goalrelay evaluate {run}" in output

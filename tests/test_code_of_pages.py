@@ -150,8 +150,8 @@ def check(words: Sequence[str], where: str) -> None:
         assert set(rest) <= set(targets), where
     elif program in ("python", "sh"):
         assert rest[0] == "-m" or (ROOT / rest[0]).exists(), where
-    else:
-        assert program in ("pip", "jupyter"), f"{where}: {program}"
+    elif "=" not in program:  # a variable of the shell
+        assert program in ("pip", "jupyter", "tensorboard", "ssh"), f"{where}: {program}"
         extras = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
         for wanted in re.findall(r"(?:\.|goalrelay)\[([\w,]+)\]", " ".join(rest)):
             assert set(wanted.split(",")) <= set(extras["optional-dependencies"]), where

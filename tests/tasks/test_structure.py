@@ -36,7 +36,7 @@ class Own(Environment):
         Stage("task", columns("achieved_goal", 0, 2), columns("desired_goal", 0, 2)),
     ]
 
-gymnasium.register("Own-v0", Own, max_episode_steps=5)
+gymnasium.register("OwnStages-v0", Own, max_episode_steps=5)
 gymnasium.register("Other-v0", Environment, max_episode_steps=5)
 """
 
@@ -55,7 +55,7 @@ def users_tasks(user_module: Path) -> None:
 
 
 def test_stages_on_a_users_environment_are_known_to_the_learner(users_tasks: None) -> None:
-    task = open_task("own_stages:Own-v0")
+    task = open_task("own_stages:OwnStages-v0")
     assert task.spec.stages == (HALF, WHOLE)
     assert task.spec.position_columns == ()
     assert task.symmetries == ()

@@ -63,8 +63,8 @@ def test_another_learner_is_refused(
     run = tmp_path / "r"
     shutil.copytree(small_run.folder, run)
     values = json.loads((run / "config.json").read_text())
-    assert values["learner_name"] == "td3"
-    for name in ("policy_delay", "target_noise", "target_noise_clip", "loss"):
+    assert values["learner_name"] == "sac"
+    for name in ("temperature_lr", "target_entropy", "initial_temperature"):
         del values["learner"][name]
     (run / "config.json").write_text(json.dumps(values))
     line = resumed(run, "learner_name", "ddpg", capsys)

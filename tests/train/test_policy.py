@@ -311,7 +311,7 @@ HUGE = 10**12
         ("settings", [], "'settings' is [], and should be an object"),
         ("learner", None, "'learner' is None, and should be a text"),
         ("learner", "dqn", "'learner' is dqn, which is not for continuous actions"),
-        ("learner", "sac", "the policy cannot act: its network gives actions of shape (1,)"),
+        ("learner", "td3", "the policy cannot act: its network gives actions of shape (4,)"),
         ("layers", [10**8], "the tensor '0.weights.3' is missing"),
         ("layers", [3, 3], "'layers' and 'layer_norm' must be of 1 networks"),
         ("layer_norm", [True], "the tensor '0.gains.0' is missing"),

@@ -36,14 +36,15 @@ class Events:
         )
         self._event, self._scalar, self._summary = proto.Event, summary.scalar, images.Summary
         folder.mkdir(parents=True, exist_ok=True)
-        first = not any(folder.iterdir())
-        self._file = writer.EventsWriter(str(folder / "events"))
+        earlier = len(list(folder.iterdir()))
+        # the name has the second: without a number, a second file in it would replace the first
+        self._file = writer.EventsWriter(str(folder / "events"), f".{earlier:04}")
         self._file.write_event(self._event(step=step, file_version="brain.Event:2"))
         # TensorBoard takes the first start that it reads for that of the run, and lets only later
         # ones hide events; so the first file has one too
         start = proto.SessionLog(status=proto.SessionLog.START)
         self._file.write_event(self._event(step=step, session_log=start))
-        if first:
+        if not earlier:
             values = {name: _value(value) for name, value in _leaves(options)}
             *about, _ = summary.hparams(values, dict.fromkeys(COMPARED))  # without "has ended"
             for one in about:
