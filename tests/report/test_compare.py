@@ -246,7 +246,7 @@ def test_the_page_shows_what_its_command_prints_and_writes(
     assert cli.main(command.replace("$R", "results/relay_comparison").split()) == 0
     printed = capsys.readouterr()
     lines = [*printed.err.splitlines(), "", *printed.out.splitlines()]
-    assert "\n".join(f"    {line}" if line else "" for line in lines) in page
+    assert "```text\n" + "\n".join(lines) + "\n```" in page
     out = tmp_path / "compared"
     names = [f"compare.{ending}" for ending in ("csv", "png", "svg", "tex")]
     assert sorted(path.name for path in out.iterdir()) == names
