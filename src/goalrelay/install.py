@@ -52,7 +52,7 @@ def system() -> System | None:
 def packages(need: Need) -> str:
     """`sudo apt-get install libegl1`, or what this machine says instead.
 
-    An unknown machine gets the command of Debian, and is told so.
+    An unknown machine gets the command of Debian, which is said.
     """
     here = system()
     if here is None or here not in PACKAGES[need]:

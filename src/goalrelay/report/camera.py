@@ -52,7 +52,7 @@ def episode(task: Simulator, policy: Policy, seed: int, show: Show | None = None
     """One episode without noise.
 
     Args:
-        task: of the policy; one that draws a hierarchy's sub-goals is told them.
+        task: of the policy; one that draws a hierarchy's sub-goals gets them.
         policy: that acts.
         seed: of the episode.
         show: called at each timestep, after the decision there.

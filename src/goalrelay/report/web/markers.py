@@ -46,7 +46,7 @@ class Markers:
         self._request, self._drag = request, drag
         self._goals = [self._goal(number, place) for number, place in enumerate(places)]
         self._at = np.full((len(places), 3), np.inf)
-        """[goals, 3] positions that the page knows of; one that is being dragged is left alone."""
+        """[goals, 3] positions that the page has; one that is being dragged is left alone."""
         self._stage = self._ball("/stage", STAGES[0], 1.7 * radius, opacity=0.35)
         self._stage_name = self._label("/stage/name", "", below=True)
         self._subgoal = self._ball("/subgoal", SUBGOAL, 1.2 * radius)
