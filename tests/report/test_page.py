@@ -3,11 +3,13 @@
 import dataclasses
 import json
 import shutil
+import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from goalrelay.cli import main as cli
 from goalrelay.errors import UsageError
 from goalrelay.report import page
 from goalrelay.report.page.contents import Section, section
@@ -114,6 +116,23 @@ def test_without_a_run_there_is_no_page(tmp_path: Path, folder: str, message: st
     with pytest.raises(UsageError, match=message):
         page.write([tmp_path / folder], tmp_path / "report")
     assert not (tmp_path / "report").exists()
+
+
+@pytest.mark.parametrize(("module", "named"), [("matplotlib", "plotting"), ("jinja2", "pages")])
+@pytest.mark.parametrize("command", ["report", "watch"])
+def test_what_is_missing_is_said_at_once(
+    runs: Path,
+    module: str,
+    named: str,
+    command: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setitem(sys.modules, module, None)
+    monkeypatch.chdir(runs)
+    assert cli.main([command, str(runs)]) == 2
+    assert capsys.readouterr().err.startswith(f"goalrelay: {named} need")
+    assert not (runs / "report").exists()
 
 
 def test_films_are_of_the_best_policy(small_run: Result, tmp_path: Path) -> None:

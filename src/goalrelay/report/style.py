@@ -3,6 +3,7 @@
 Only matplotlib's figure objects are used, so a session's own plots do not change.
 """
 
+import importlib
 import math
 import textwrap
 import warnings
@@ -97,6 +98,18 @@ def add_legend(figure: "Figure", handles: Sequence[Any], size: tuple[float, floa
     figure.legend(handles=handles, loc="outside lower center", ncols=columns, frameon=False)
 
 
+def check_installed() -> None:
+    """Check that figures can be drawn.
+
+    Raises:
+        UsageError: matplotlib is missing.
+    """
+    try:
+        importlib.import_module("matplotlib")
+    except ImportError:
+        raise UsageError(f"plotting needs matplotlib: {install.extra('viz')}") from None
+
+
 def save(out: Path | IO[str], draw: Callable[["Figure"], None], **style: Any) -> None:
     """Draw a figure and write the file; the same figure gives the same bytes.
 
@@ -108,12 +121,11 @@ def save(out: Path | IO[str], draw: Callable[["Figure"], None], **style: Any) ->
     Raises:
         UsageError: matplotlib is missing.
     """
-    try:
-        import matplotlib
-        from matplotlib.backends.backend_agg import FigureCanvasAgg
-        from matplotlib.figure import Figure
-    except ImportError:
-        raise UsageError(f"plotting needs matplotlib: {install.extra('viz')}") from None
+    check_installed()
+    import matplotlib
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
     ending = out.suffix.lower() if isinstance(out, Path) else ".svg"
     undated = {".svg": {"Date": None}, ".pdf": {"CreationDate": None}}  # no date in the file
     with matplotlib.rc_context(STYLE | style), warnings.catch_warnings():

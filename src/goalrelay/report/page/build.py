@@ -11,8 +11,9 @@ from goalrelay.files import write_text
 from goalrelay.report.bands import curve
 from goalrelay.report.page.contents import Film, Section, section
 from goalrelay.report.page.films import best_films, newest
-from goalrelay.report.page.html import Page, render
+from goalrelay.report.page.html import Page, check_jinja, render
 from goalrelay.report.runs import Run, find_runs, grouped, read_run, shown
+from goalrelay.report.style import check_installed
 from goalrelay.train import lock
 
 TITLES = {False: "goalrelay report", True: "goalrelay watch"}
@@ -32,8 +33,10 @@ def write(
         trust: import the modules of the tasks that the runs name, for their films.
 
     Raises:
-        UsageError: no run can be read, or `out` cannot be written.
+        UsageError: no run can be read, matplotlib or Jinja is missing, or `out` cannot be written.
     """
+    check_installed()
+    check_jinja()
     runs, problems = readable(folders)
     if not runs:
         raise UsageError(problems[0])
@@ -63,9 +66,14 @@ class Live:
     Args:
         folders: run folders, or folders with run folders below them; they may come later.
         address: gives the address of a film.
+
+    Raises:
+        UsageError: matplotlib or Jinja is missing.
     """
 
     def __init__(self, folders: Sequence[str], address: Callable[[Path], str]):
+        check_installed()
+        check_jinja()
         self._folders, self._address = folders, address
         self._drawn: dict[str, tuple[object, Section]] = {}
 

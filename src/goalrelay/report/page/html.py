@@ -1,5 +1,6 @@
 """The page as HTML: one file that needs no other, and no network."""
 
+import importlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib.resources import files
@@ -22,16 +23,22 @@ class Page:
     """Whether the page fetches itself again."""
 
 
-def render(page: Page) -> str:
-    """The text of the page; names and numbers are escaped.
+def check_jinja() -> None:
+    """Check that pages can be made.
 
     Raises:
         UsageError: Jinja is missing.
     """
     try:
-        import jinja2
+        importlib.import_module("jinja2")
     except ImportError:
         raise UsageError(f"pages need jinja2: {install.extra('viz')}") from None
+
+
+def render(page: Page) -> str:
+    """The text of the page; names and numbers are escaped."""
+    import jinja2
+
     folder = files(__package__ or "")
     environment = jinja2.Environment(
         autoescape=True, trim_blocks=True, lstrip_blocks=True, undefined=jinja2.StrictUndefined
