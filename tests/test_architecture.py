@@ -20,7 +20,7 @@ SOURCE = Path(goalrelay.__file__).parent
 MAY_IMPORT: dict[str, set[str]] = {
     "types": set(),
     "errors": set(),
-    "install": set(),
+    "install": {"errors"},
     "interrupts": set(),
     "renamed": set(),
     "settings": {"errors", "renamed"},

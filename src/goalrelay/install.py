@@ -3,11 +3,14 @@
 docs/troubleshooting.md has the commands of all systems.
 """
 
+import importlib
 import os
 import platform
 import sys
 from pathlib import Path
 from typing import Literal
+
+from goalrelay.errors import UsageError
 
 System = Literal["debian", "fedora", "macos", "conda"]
 Need = Literal["egl", "osmesa", "glfw", "ffmpeg"]
@@ -66,6 +69,23 @@ def packages(need: Need) -> str:
 def extra(name: str) -> str:
     """The command that adds optional Python packages, such as those of `viz`."""
     return f"pip install 'goalrelay[{name}]'"
+
+
+def check(module: str, needs: str, of: str) -> None:
+    """Check that an optional Python package is there.
+
+    Args:
+        module: its name.
+        needs: start of the message, such as `plotting needs`.
+        of: the extra that has it.
+
+    Raises:
+        UsageError: it is missing.
+    """
+    try:
+        importlib.import_module(module)
+    except ImportError:
+        raise UsageError(f"{needs} {module}: {extra(of)}") from None
 
 
 def _os_release() -> set[str]:

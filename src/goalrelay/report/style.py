@@ -3,7 +3,6 @@
 Only matplotlib's figure objects are used, so a session's own plots do not change.
 """
 
-import importlib
 import math
 import textwrap
 import warnings
@@ -12,7 +11,6 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, NamedTuple
 
 from goalrelay import install
-from goalrelay.errors import UsageError
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -104,10 +102,7 @@ def check_installed() -> None:
     Raises:
         UsageError: matplotlib is missing.
     """
-    try:
-        importlib.import_module("matplotlib")
-    except ImportError:
-        raise UsageError(f"plotting needs matplotlib: {install.extra('viz')}") from None
+    install.check("matplotlib", "plotting needs", "viz")
 
 
 def save(out: Path | IO[str], draw: Callable[["Figure"], None], **style: Any) -> None:

@@ -8,7 +8,6 @@ import numpy as np
 
 from goalrelay import install
 from goalrelay.demos.dataset import Demonstration
-from goalrelay.errors import UsageError
 from goalrelay.report.style import COLOURS, ENDINGS, STYLE
 from goalrelay.report.target import write_target
 
@@ -28,11 +27,10 @@ def draw(demonstrations: Sequence[Demonstration], out: Path) -> None:
     Raises:
         UsageError: another ending, the file cannot be written, or matplotlib is missing.
     """
-    try:
-        import matplotlib
-        from matplotlib.figure import Figure
-    except ImportError:
-        raise UsageError(f"pictures need matplotlib: {install.extra('viz')}") from None
+    install.check("matplotlib", "pictures need", "viz")
+    import matplotlib
+    from matplotlib.figure import Figure
+
     shown = list(demonstrations[:MOST])
     size = shown[0].achieved_goal.shape[1]
     objects = size // 3 if size % 3 == 0 else 1  # the goal is one position for each

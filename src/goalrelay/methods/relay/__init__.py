@@ -115,7 +115,7 @@ class Relay(Method, Level):
         return self._order.last
 
     def act_in_stage(self, snapshot: Snapshot, stage: int) -> Act:
-        """The policy of one stage without noise, whatever is reached."""
+        """The policy of one stage without noise, also when its goal is already reached."""
         return self._pursue(snapshot, lambda _: stage)
 
     def sample(

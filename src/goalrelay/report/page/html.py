@@ -1,12 +1,10 @@
 """The page as HTML: one file that needs no other, and no network."""
 
-import importlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib.resources import files
 
 from goalrelay import install
-from goalrelay.errors import UsageError
 from goalrelay.report.page.contents import AIMS, Section
 
 
@@ -29,10 +27,7 @@ def check_jinja() -> None:
     Raises:
         UsageError: Jinja is missing.
     """
-    try:
-        importlib.import_module("jinja2")
-    except ImportError:
-        raise UsageError(f"pages need jinja2: {install.extra('viz')}") from None
+    install.check("jinja2", "pages need", "viz")
 
 
 def render(page: Page) -> str:

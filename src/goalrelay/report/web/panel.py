@@ -68,7 +68,7 @@ class Panel:
         return True
 
     def say(self, lines: Mapping[str, str]) -> None:
-        """Show a table of texts; they stay text, whatever is in them."""
+        """Show a table of texts. Markup in them is shown as text."""
         rows = (
             f"<tr><td style='color:#888;padding-right:0.7em;vertical-align:top'>{html.escape(name)}"
             f"</td><td style='overflow-wrap:anywhere'>{html.escape(text)}</td></tr>"
