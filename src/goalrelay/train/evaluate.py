@@ -134,7 +134,7 @@ def evaluate(
             failed(failure)
 
     taking = None if failed is None else take
-    episodes = collector.collect(lambda _: policy.act(), seeds, True, going, taking)
+    episodes = collector.collect(policy.acting(), seeds, True, going, taking)
     if len(bad) == len(seeds):
         raise TaskFailed(f"all {len(seeds)} episodes of a test failed, the last: {bad[-1]}")
     return summarize(episodes, policy.method.task.spec, len(bad))

@@ -12,7 +12,6 @@ run that is resumed from a checkpoint gives the curve of an unbroken run.
 """
 
 import contextlib
-import functools
 import math
 import time
 from collections.abc import Callable, Mapping
@@ -28,6 +27,7 @@ from goalrelay.learners.agent import Agent
 from goalrelay.learners.networks import MLP
 from goalrelay.methods.base import combine
 from goalrelay.train import config as experiments
+from goalrelay.train.acting import Acting
 from goalrelay.train.build import Parts, build, store
 from goalrelay.train.config import AnyExperiment
 from goalrelay.train.counters import Counters, EndsAtGoal
@@ -217,10 +217,10 @@ class Trainer:
             Diverged: a loss or a value is NaN, infinite or huge.
             TaskFailed: the environment failed; nothing has changed.
         """
-        snapshot = self._snapshot()  # before the updates: they run during collection
+        acting = self._acting()  # before the updates: they run during collection
         scans, scan = self._planned()
-        pending = self._start_updates(snapshot, scans, scan)
-        collected = self._collect(snapshot)
+        pending = self._start_updates(acting.snapshot, scans, scan)
+        collected = self._collect(acting)
         if collected is None:
             return False
         episodes, dropped = collected
@@ -267,15 +267,15 @@ class Trainer:
         self._before_evaluation = self._now
         self._earlier_seconds = counters.seconds
 
-    def _snapshot(self) -> Snapshot:
-        """The state that acting and sampling may read in this cycle."""
+    def _acting(self) -> Acting:
+        """Who acts in this cycle, with the state that acting and sampling may read."""
         counters = self._now.counters
         if counters.ends_at_goal:
             self.notes.ends_at_goal()
         known = not math.isnan(counters.success)
         policy = self._policy([agent.actor() for agent in self.agents])
-        return Snapshot(
-            policy.networks,
+        state = Snapshot(
+            (),
             counters.episodes,
             counters.steps < self.experiment.method.exploration.random_steps,
             counters.success if known else None,
@@ -283,6 +283,7 @@ class Trainer:
             tuple(self._now.reached.tolist()),
             counters.ends_at_goal,
         )
+        return Acting(self.method, policy.weights, state)
 
     def _planned(self) -> tuple[int, int]:
         """Number of scans in this cycle, and updates in each scan."""
@@ -345,14 +346,13 @@ class Trainer:
                 rng = self._rng(STATISTICS, self._now.counters.cycle)
                 agent.observe(level.inputs(buffer, steps, rng))
 
-    def _collect(self, snapshot: Snapshot) -> tuple[list[Episode], int] | None:
+    def _collect(self, acting: Acting) -> tuple[list[Episode], int] | None:
         """The episodes of this cycle, and the number of those that were dropped; None: stopped."""
         failed, counters = self._failures.dropped, self._now.counters
 
         def collect(numbers: range) -> list[Episode]:
             seeds = [self._seed(TRAIN, number) for number in numbers]
-            begin = functools.partial(self.method.act, snapshot)
-            return self.collector.collect(begin, seeds, failed=failed)
+            return self.collector.collect(acting, seeds, failed=failed)
 
         first = counters.episodes + counters.dropped
         return self._failures.replaced(collect, first, self.stopping)

@@ -14,23 +14,24 @@ from typing import Any
 
 import numpy as np
 
-from goalrelay import learners, methods
+from goalrelay import methods
 from goalrelay.data.finite import observed
 from goalrelay.data.interface import Interface
 from goalrelay.data.rollout import Simulator
 from goalrelay.errors import Notice, UsageError, first_line
 from goalrelay.files import read_json, write_json
-from goalrelay.learners.networks import CONVOLUTIONS, MLP, Seen, features, kernel_shapes
-from goalrelay.learners.normalizer import Moments, normalize
+from goalrelay.learners.networks import CONVOLUTIONS, MLP, features, kernel_shapes
+from goalrelay.learners.normalizer import Moments
 from goalrelay.methods.base import Act, Method
 from goalrelay.settings import from_dict, to_dict
 from goalrelay.tasks.goal_task import check_trusted, open_task
 from goalrelay.train import description
+from goalrelay.train.acting import Acting, Weights
 from goalrelay.train.description import About, difference, task_to_json
 from goalrelay.train.tensors import CHECKSUM, checksum
 from goalrelay.train.tensors import read as read_tensors
 from goalrelay.train.tensors import write as write_tensors
-from goalrelay.types import NO_IMAGE, Array, Network, Observation, Snapshot, Spec, Task
+from goalrelay.types import NO_IMAGE, Network, Observation, Snapshot, Spec, Task
 
 FORMAT, WITHOUT_CHECKSUM = 6, 5
 """Formats that are read; the files of the second one may lack a checksum."""
@@ -95,24 +96,18 @@ class Policy:
         return self.method.task.spec
 
     @functools.cached_property
+    def weights(self) -> Weights:
+        """The networks with the statistics of their inputs."""
+        return Weights(self.learner_name, self.actors, self.moments)
+
+    @property
     def networks(self) -> tuple[Network, ...]:
         """Of each level: raw inputs [..., D], generator -> actions (see `types.Network`)."""
-        learner = learners.find(self.learner_name)
+        return self.weights.networks
 
-        def network(actor: MLP, moments: Moments) -> Network:
-            def act(
-                inputs: np.ndarray,
-                rng: np.random.Generator | None,
-                image: np.ndarray | None = None,
-            ) -> np.ndarray:
-                seen: Array = normalize(moments, inputs)
-                if actor.kernels:
-                    seen = Seen(seen, image)
-                return learner.act(actor, seen, rng)
-
-            return act
-
-        return tuple(map(network, self.actors, self.moments))
+    def acting(self) -> Acting:
+        """What acts in episodes of evaluation, for a collector."""
+        return Acting(self.method, self.weights, Snapshot(()), noise=False)
 
     def subgoal_position(self, observation: Observation, decision: np.ndarray) -> np.ndarray | None:
         """Target position [P] of a hierarchy's sub-goal, world frame; None: it has none."""
