@@ -94,13 +94,13 @@ def demonstrations_of(trainer: Trainer) -> ReplayBuffer:
 
 def batches(trainer: Trainer, updates: int) -> tuple[Batch, dict[str, float]]:
     """Batches for so many updates, as the loop draws them."""
-    return trainer._sample(0, trainer._snapshot(), updates, np.random.default_rng(5))
+    return trainer._sample(0, trainer._acting().snapshot, updates, np.random.default_rng(5))
 
 
 def of_method(trainer: Trainer, buffer: ReplayBuffer, shape: tuple[int, int]) -> Batch:
     """What the method alone makes of a buffer."""
     level, rng = trainer.method.levels[0], np.random.default_rng(5)
-    return level.sample(buffer, trainer._snapshot(), shape, rng)[0]
+    return level.sample(buffer, trainer._acting().snapshot, shape, rng)[0]
 
 
 def expect_equal(batch: Batch, expected: Batch) -> None:

@@ -23,13 +23,13 @@ def trainer() -> Any:
 
 
 def test_before_the_first_evaluation_nothing_is_known(trainer: Trainer) -> None:
-    snapshot = trainer._snapshot()
+    snapshot = trainer._acting().snapshot
     assert (snapshot.success, snapshot.best, snapshot.episodes) == (None, None, 0)
     assert snapshot.reached == (0.0, 0.0)
     assert snapshot.random
     trainer.cycle()
-    assert trainer._snapshot().episodes == 2
-    assert not trainer._snapshot().random
+    assert trainer._acting().snapshot.episodes == 2
+    assert not trainer._acting().snapshot.random
 
 
 def test_it_knows_the_last_evaluation_and_the_best(trainer: Trainer) -> None:
@@ -37,7 +37,7 @@ def test_it_knows_the_last_evaluation_and_the_best(trainer: Trainer) -> None:
     for success, best in ((0.25, 0.25), (0.75, 0.75), (0.5, 0.75)):
         reached = evaluation.diagnosis | {"reached_reach": 1.0, "reached_task": success}
         trainer.take_evaluation(evaluation._replace(success=success, diagnosis=reached))
-        snapshot = trainer._snapshot()
+        snapshot = trainer._acting().snapshot
         assert (snapshot.success, snapshot.best) == (success, best)
         assert snapshot.reached == (1.0, success)
 
@@ -49,5 +49,5 @@ def test_a_return_is_no_rate_of_success(trainer: Trainer, mean_return: float) ->
     without = evaluation._replace(success=np.nan, mean_return=mean_return)
     assert without.score == mean_return
     trainer.take_evaluation(without)
-    snapshot = trainer._snapshot()
+    snapshot = trainer._acting().snapshot
     assert (snapshot.success, snapshot.best) == (None, None)
