@@ -36,7 +36,8 @@ MAY_IMPORT: dict[str, set[str]] = {
         "data.spaces",
     },
     "learners": {"types", "errors", "settings"},
-    "methods": {"types", "errors", "settings", "data", "tasks.symmetry"},
+    "methods": {"types", "errors", "settings", "data", "tasks.symmetry", "learners.weights"},
+    "scale": {"types", "errors", "install", "methods.acting"},
     "demos": {"types", "errors", "install", "settings", "data.finite", "data.rollout", "tasks"},
     "train": {
         "types",
@@ -51,6 +52,7 @@ MAY_IMPORT: dict[str, set[str]] = {
         "learners",
         "methods",
         "demos.load",
+        "scale",
     },
     "report": {
         "types",
@@ -111,7 +113,18 @@ MAY_USE_JAX: dict[str, set[str]] = {
 MAY_UNPICKLE = {"demos/baselines.py"}
 """Their files are pickled, and must be said to be trusted."""
 
-HEAVY = ("rich", "tyro", "matplotlib", "pygame", "minari", "wandb", "imageio", "orbax", "viser")
+HEAVY = (
+    "rich",
+    "tyro",
+    "matplotlib",
+    "pygame",
+    "minari",
+    "wandb",
+    "imageio",
+    "orbax",
+    "viser",
+    "ray",
+)
 """What only the command line, a picture or an extra needs."""
 
 LONGEST_FILE, MOST_PARAMETERS = 400, 6

@@ -18,6 +18,10 @@ class TaskFailed(RuntimeError):
     """An environment failed. The message names the task; in an episode, also its seed and step."""
 
 
+class Stopped(Exception):
+    """The run is to stop, and what it waits for has not come."""
+
+
 class Diverged(Exception):
     """A loss or a value estimate became infinite, NaN or huge; the last checkpoint is kept."""
 

@@ -28,6 +28,16 @@ def test_there_are_some() -> None:
     assert len(CONFIGS) > 300
 
 
+THREADS = {
+    "workers": 0,
+    "address": "",
+    "listen": "",
+    "staleness": 0,
+    "episode_timeout": 300.0,
+}
+"""How episodes were collected before format 4."""
+
+
 @pytest.mark.parametrize("path", CONFIGS, ids=lambda path: str(path.parent.relative_to(ROOT)))
 def test_a_committed_configuration_has_every_value_and_is_read_as_it_stands(path: Path) -> None:
     values = json.loads(path.read_text())
@@ -50,7 +60,8 @@ def test_an_option_of_an_earlier_format_is_read_as_what_it_meant_then() -> None:
         "learner": {"gamma": 0.9, "target_move": "cycle", "clip_input": 200.0},
     }
     assert upgraded(values) == {
-        "format": 3,
+        "format": FORMAT,
+        "scale": THREADS,
         "method_name": "her",
         "method": {"structure": "none", "goal_frame": "world", "k": 4},
         "learner": {"layer_norm": False, "gamma": 0.9, "target_interval": 0},
@@ -62,7 +73,7 @@ def test_an_option_of_an_earlier_format_is_read_as_what_it_meant_then() -> None:
         "step_timeout": None,
         "threads": 2,
     }
-    assert upgraded({"format": 4, "x": 1}) == {"format": 4, "x": 1}
+    assert upgraded({"format": 5, "x": 1}) == {"format": 5, "x": 1}
 
 
 def test_an_absent_an_unknown_and_an_old_configuration_are_refused() -> None:

@@ -6,7 +6,6 @@ from typing import NamedTuple
 
 from goalrelay import learners, methods
 from goalrelay.data.buffer import ReplayBuffer
-from goalrelay.data.collector import Collector
 from goalrelay.data.priority import WEIGHTS
 from goalrelay.data.relabel import stage_objective, whole
 from goalrelay.data.rollout import Simulator
@@ -18,9 +17,10 @@ from goalrelay.methods.base import Method
 from goalrelay.tasks.goal_task import described, open_task, with_structure
 from goalrelay.tasks.inspect.found import inspect_task
 from goalrelay.tasks.symmetry_data import check_symmetries
+from goalrelay.train.collection import AnyCollector
 from goalrelay.train.config import DEFAULT_STEPS, AnyExperiment
 from goalrelay.train.description import TaskAbout
-from goalrelay.train.sharing import SHARED, share_state
+from goalrelay.train.workers import collector_of
 from goalrelay.types import Episode, Spec, Steps
 
 FOR_IMAGES = "images"
@@ -40,7 +40,9 @@ class Parts(NamedTuple):
     """Of each level."""
     buffer: ReplayBuffer
     demonstrations: ReplayBuffer | None
-    collector: Collector
+    collector: AnyCollector
+    lines: list[str]
+    """About workers that join and that are lost; new ones are appended while the run goes on."""
     remark: str
     """One line about the task for who watches the run, or nothing."""
 
@@ -56,27 +58,19 @@ def build(experiment: AnyExperiment, found: TaskAbout | None = None) -> Parts:
         UsageError: options, task and demonstrations do not fit together, or what the task shows
             contradicts a symmetry that it declares.
     """
-    simulator, remark = _opened(experiment, found)
-    simulator.limit = experiment.collect.step_timeout
-    _check_fit(experiment, simulator)
+    simulator, method, remark = open_method(experiment, found)
     check_symmetries(simulator)
     if experiment.preset == FOR_IMAGES and not simulator.spec.image:
         about = f"--preset {FOR_IMAGES} is for observations that are images"
         warnings.warn(Notice(f"{about}; task '{simulator.id}' has none"), stacklevel=2)
-    cls = methods.find(experiment.method_name)
-    method = cls(experiment.method, simulator.task, experiment.learner.gamma)
     experiment = _filled_in(experiment, method)
     demonstrations = None
     if experiment.demos.data:
         demonstrations = _demonstrations(experiment, simulator, method)
     capacity, spec = experiment.replay.capacity, simulator.spec
-    collector = Collector(
-        lambda: open_task(experiment.task, experiment.task_options),
-        experiment.collect.threads,
-        experiment.collect.step_timeout,
-    )
-    if experiment.collect.threads > 1 and share_state(simulator, collector):
-        simulator.notes = (*simulator.notes, SHARED)
+    lines: list[str] = []
+    structure = method.task if finds_structure(experiment) else None
+    collector = collector_of(experiment, simulator, structure, lines.append)
     return Parts(
         experiment,
         simulator,
@@ -85,8 +79,25 @@ def build(experiment: AnyExperiment, found: TaskAbout | None = None) -> Parts:
         ReplayBuffer(spec, capacity, method.extra_action_size),
         demonstrations,
         collector,
+        lines,
         remark,
     )
+
+
+def open_method(
+    experiment: AnyExperiment, found: TaskAbout | None = None
+) -> tuple[Simulator, Method, str]:
+    """The task's simulator, the method, and a remark about the task; all that acting needs.
+
+    Raises:
+        UsageError: options and task do not fit together.
+    """
+    simulator, remark = _opened(experiment, found)
+    simulator.limit = experiment.collect.step_timeout
+    _check_fit(experiment, simulator)
+    cls = methods.find(experiment.method_name)
+    method = cls(experiment.method, simulator.task, experiment.learner.gamma)
+    return simulator, method, remark
 
 
 def finds_structure(experiment: AnyExperiment) -> bool:
@@ -147,15 +158,9 @@ def filled_in(experiment: AnyExperiment) -> AnyExperiment:
     Raises:
         UsageError: options and task do not fit together.
     """
-    simulator, _ = _opened(experiment)
-    try:
-        _check_fit(experiment, simulator)
-        cls = methods.find(experiment.method_name)
-        return _filled_in(
-            experiment, cls(experiment.method, simulator.task, experiment.learner.gamma)
-        )
-    finally:
-        simulator.close()
+    simulator, method, _ = open_method(experiment)
+    simulator.close()
+    return _filled_in(experiment, method)
 
 
 def store(buffer: ReplayBuffer, method: Method, episodes: list[Episode]) -> Steps:

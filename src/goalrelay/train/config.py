@@ -51,6 +51,27 @@ class Collect:
 
 
 @dataclass(frozen=True)
+class Scale:
+    """Episodes from other processes and machines (docs/cluster.md)."""
+
+    workers: int = number(0, 0, 10_000)
+    """Processes that collect episodes, started by Ray; 0: threads of this process. The curve does
+    not depend on it."""
+    address: str = ""
+    """Ray cluster in which they are started: HOST:PORT, or `auto` for one that runs on this machine
+    (default: one is started)."""
+    listen: str = ""
+    """HOST:PORT at which `goalrelay collect` joins the run, from any machine; they collect the
+    episodes."""
+    staleness: int = number(0, 0, 100)
+    """Cycles by which the weights that collect are older than the learner's, so that workers do not
+    wait for updates, nor updates for a slow worker."""
+    episode_timeout: float = number(300.0, above=0)
+    """Seconds that an episode may take on a worker. Beyond it the worker is ended, and its episode
+    is collected by another."""
+
+
+@dataclass(frozen=True)
 class ReplaySize:
     """The replay buffer."""
 
@@ -124,6 +145,8 @@ class Experiment(Generic[MethodConfig, LearnerConfig]):
     """The learner's own options."""
     collect: Collect = field(default_factory=Collect)
     """Episodes and updates of a cycle."""
+    scale: Scale = field(default_factory=Scale)
+    """Episodes from other processes and machines."""
     replay: ReplaySize = field(default_factory=ReplaySize)
     """The replay buffer."""
     demos: Demos = field(default_factory=Demos)
@@ -214,6 +237,7 @@ def check(experiment: AnyExperiment) -> None:
     validate(experiment)
     if not experiment.demos.data and experiment.demos != Demos():
         raise UsageError("--demos options and presets of demonstrations need --demos.data FOLDER")
+    _check_scale(experiment)
     delay = getattr(experiment.learner, "policy_delay", 1)
     if experiment.collect.updates_per == "cycle":
         updates = experiment.collect.updates
@@ -224,6 +248,19 @@ def check(experiment: AnyExperiment) -> None:
                 f"--collect.updates {int(updates)} must be a multiple of "
                 f"--learner.policy-delay {delay}"
             )
+
+
+def _check_scale(experiment: AnyExperiment) -> None:
+    """Check the options of workers together."""
+    scale = experiment.scale
+    if scale.workers and scale.listen:
+        raise UsageError("--scale.workers and --scale.listen exclude each other")
+    if scale.address and not scale.workers:
+        raise UsageError("--scale.address needs --scale.workers")
+    if scale.staleness and not (scale.workers or scale.listen):
+        raise UsageError("--scale.staleness needs --scale.workers or --scale.listen")
+    if scale.staleness and experiment.collect.bad_episodes == "drop":
+        raise UsageError("--scale.staleness and --collect.bad-episodes drop exclude each other")
 
 
 def restore(values: Mapping[str, Any]) -> AnyExperiment:

@@ -21,14 +21,14 @@ import jax
 import numpy as np
 
 from goalrelay.data.buffer import ReplayBuffer
-from goalrelay.data.collector import Collector
-from goalrelay.errors import Diverged
+from goalrelay.errors import Diverged, Stopped
 from goalrelay.learners.agent import Agent
 from goalrelay.learners.networks import MLP
+from goalrelay.methods.acting import Acting
 from goalrelay.methods.base import combine
 from goalrelay.train import config as experiments
-from goalrelay.train.acting import Acting
 from goalrelay.train.build import Parts, build, store
+from goalrelay.train.collection import AnyCollector, Collection
 from goalrelay.train.config import AnyExperiment
 from goalrelay.train.counters import Counters, EndsAtGoal
 from goalrelay.train.description import TaskAbout
@@ -79,20 +79,16 @@ def run_loop(
         TaskFailed: the environment failed; the trainer is as it was at the start of the cycle.
     """
     until, evaluation = trainer.experiment.until, None
-    aim, settings = math.inf if until is None else until, trainer.experiment.evaluate
+    aim = math.inf if until is None else until
     trainer.stopping, trainer.on_test = stopping, on_test
     while not stopping():
         finished = trainer.budget_fraction() >= 1
         if trainer.evaluation_due() or finished:
             policy = trainer.policy()
-            count = settings.confirm if finished else settings.episodes
-            before, evaluation = evaluation, trainer.evaluate(policy, count)
-            # some of many evaluations are lucky: two more, on other episodes, must confirm it
-            for stream in () if finished else (CONFIRM, AGAIN):
-                if evaluation.success >= aim:
-                    evaluation = trainer.evaluate(policy, settings.confirm, stream)
-            if stopping():  # the test is not whole; a resumed run repeats it
-                return Stop("interrupted", before)
+            tested = _test(trainer, policy, finished)
+            if tested is None or stopping():  # the test is not whole; a resumed run repeats it
+                return Stop("interrupted", evaluation)
+            evaluation = tested
             on_evaluation(policy, evaluation)
             if evaluation.success >= aim:
                 return Stop("until", evaluation)
@@ -102,6 +98,21 @@ def run_loop(
             break
         on_cycle()
     return Stop("interrupted", evaluation)
+
+
+def _test(trainer: "Trainer", policy: Policy, finished: bool) -> Evaluation | None:
+    """Test a policy, as often as it takes; None: the run stops, and workers gave no episodes."""
+    until, settings = trainer.experiment.until, trainer.experiment.evaluate
+    with contextlib.suppress(Stopped):
+        if finished:
+            return trainer.evaluate(policy, settings.confirm)
+        evaluation = trainer.evaluate(policy, settings.episodes)
+        # some of many evaluations are lucky: two more, on other episodes, must confirm it
+        for stream in (CONFIRM, AGAIN):
+            if until is not None and evaluation.success >= until:
+                evaluation = trainer.evaluate(policy, settings.confirm, stream)
+        return evaluation
+    return None
 
 
 class Trainer:
@@ -119,12 +130,19 @@ class Trainer:
         self.agents: tuple[Agent, ...] = parts.agents
         self.buffer: ReplayBuffer = parts.buffer
         self.demonstrations: ReplayBuffer | None = parts.demonstrations
-        self.collector: Collector = parts.collector
+        self.collector: AnyCollector = parts.collector
         self._ends_at_goal = EndsAtGoal(self.simulator, self.method.task)
         self.stopping: Callable[[], bool] = lambda: False
         self.on_test: Callable[[int, int], None] = lambda *_: None
-        self.notes = Notes(self.simulator, self.method.failure_lasts)
+        self.notes = Notes(self.simulator, self.method.failure_lasts, parts.lines)
         self._failures = Failures(experiment, self.notes)
+        self._collection = Collection(
+            experiment,
+            parts.collector,
+            self._failures,
+            lambda number: self._seed(TRAIN, number),
+            lambda: self.stopping(),
+        )
         self.key = jax.random.key(experiment.seed)
         names = [name for agent in self.agents for name in agent.metrics]
         self._watched = frozenset(names)
@@ -136,6 +154,7 @@ class Trainer:
         self._earlier_seconds = 0.0
         if self.demonstrations is not None:
             self._observe(self.demonstrations, self.demonstrations.steps())
+        self._collection.begin(self._acting())
 
     @property
     def counters(self) -> Counters:
@@ -220,7 +239,7 @@ class Trainer:
         acting = self._acting()  # before the updates: they run during collection
         scans, scan = self._planned()
         pending = self._start_updates(acting.snapshot, scans, scan)
-        collected = self._collect(acting)
+        collected = self._collection.collect(acting, self._now.counters)
         if collected is None:
             return False
         episodes, dropped = collected
@@ -252,6 +271,7 @@ class Trainer:
             "counters": {k: np.float64(v) for k, v in counters._asdict().items()},
             "reached": progress.reached,
             "metrics": {k: np.float64(v) for k, v in progress.metrics.saved().items()},
+            "asked": self._collection.saved(),
         }
 
     def restore(self, saved: dict[str, Any]) -> None:
@@ -264,6 +284,7 @@ class Trainer:
         metrics = self._now.metrics.fresh()
         metrics.restore(saved["metrics"])
         self._now = Progress(counters, metrics, np.asarray(saved["reached"], float))
+        self._collection.restore(saved["asked"])
         self._before_evaluation = self._now
         self._earlier_seconds = counters.seconds
 
@@ -345,17 +366,6 @@ class Trainer:
             if agent.config.normalize:
                 rng = self._rng(STATISTICS, self._now.counters.cycle)
                 agent.observe(level.inputs(buffer, steps, rng))
-
-    def _collect(self, acting: Acting) -> tuple[list[Episode], int] | None:
-        """The episodes of this cycle, and the number of those that were dropped; None: stopped."""
-        failed, counters = self._failures.dropped, self._now.counters
-
-        def collect(numbers: range) -> list[Episode]:
-            seeds = [self._seed(TRAIN, number) for number in numbers]
-            return self.collector.collect(acting, seeds, failed=failed)
-
-        first = counters.episodes + counters.dropped
-        return self._failures.replaced(collect, first, self.stopping)
 
     def _counted(self, episodes: list[Episode], updates: int, dropped: int) -> Counters:
         """The counters after this cycle."""

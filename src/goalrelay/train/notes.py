@@ -24,12 +24,14 @@ class Notes:
     Args:
         simulator: of the task; its notes come first.
         failure_lasts: of the method (`Method.failure_lasts`).
+        others: further lines, to which others append.
     """
 
-    def __init__(self, simulator: Simulator, failure_lasts: bool):
+    def __init__(self, simulator: Simulator, failure_lasts: bool, others: Sequence[str] = ()):
         self._simulator = simulator
         self._lines = list(simulator.notes)
         self._told = 0
+        self._others, self._others_told = others, 0
         self._failure_lasts = failure_lasts
         self._dropped = False
         self._rewards_differ = simulator.flat  # which stores its rewards
@@ -71,4 +73,6 @@ class Notes:
         """The lines that this was not asked for yet."""
         lines = self._lines[self._told :]
         self._told = len(self._lines)
-        return lines
+        others = list(self._others[self._others_told :])
+        self._others_told += len(others)
+        return lines + others

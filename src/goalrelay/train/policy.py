@@ -22,11 +22,12 @@ from goalrelay.errors import Notice, UsageError, first_line
 from goalrelay.files import read_json, write_json
 from goalrelay.learners.networks import CONVOLUTIONS, MLP, features, kernel_shapes
 from goalrelay.learners.normalizer import Moments
+from goalrelay.learners.weights import Weights
+from goalrelay.methods.acting import Acting
 from goalrelay.methods.base import Act, Method
 from goalrelay.settings import from_dict, to_dict
 from goalrelay.tasks.goal_task import check_trusted, open_task
 from goalrelay.train import description
-from goalrelay.train.acting import Acting, Weights
 from goalrelay.train.description import About, difference, task_to_json
 from goalrelay.train.tensors import CHECKSUM, checksum
 from goalrelay.train.tensors import read as read_tensors

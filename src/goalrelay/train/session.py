@@ -323,6 +323,9 @@ class _Session:
         progress = position | {"updates": counters.updates}
         if self.trainer.experiment.collect.bad_episodes == "drop":
             progress["dropped"] = counters.dropped
+        staleness = self.trainer.experiment.scale.staleness
+        if staleness:  # the first cycles ask for episodes of the initial policy
+            progress["staleness"] = min(staleness, counters.cycle)
         figures = evaluation._asdict()
         figures |= figures.pop("diagnosis")
         del figures["success_ever"]  # the curve is of the last step

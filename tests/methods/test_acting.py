@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from goalrelay.train.acting import Acting, unpacked
+from goalrelay.methods.acting import Acting, unpacked
 from goalrelay.train.config import make, with_options
 from goalrelay.train.loop import Trainer
 from goalrelay.types import Snapshot
