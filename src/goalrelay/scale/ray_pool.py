@@ -9,6 +9,7 @@ import itertools
 import logging
 import os
 import queue
+import socket
 import threading
 from collections.abc import Callable
 from typing import Any, Protocol
@@ -20,6 +21,8 @@ from goalrelay.types import Episode
 
 BEFORE_RESTART = 1.0
 """Seconds between the loss of a worker and the start of the one that replaces it."""
+ANSWER = 10.0
+"""Seconds within which a cluster has to answer."""
 ENVIRONMENT = {"JAX_PLATFORMS": "cpu", "OMP_NUM_THREADS": "1"}
 """Of a worker: it only acts, on one core; a GPU is the learner's."""
 
@@ -196,6 +199,22 @@ def connect(address: str, cpus: int) -> Any:
         where = f"--scale.address {address}" if address else "Ray"
         raise UsageError(f"{where}: no cluster answers: {first_line(error)}") from error
     return ray
+
+
+def _check_answers(address: str) -> None:
+    """Refuse an address at which nothing listens.
+
+    Raises:
+        UsageError: see above.
+    """
+    host, _, port = address.rpartition(":")
+    if not host or not port.isdigit():
+        raise UsageError(f"--scale.address is HOST:PORT or auto, not '{address}'")
+    try:
+        socket.create_connection((host.strip("[]"), int(port)), ANSWER).close()
+    except OSError as error:
+        reason = error.strerror or first_line(error)
+        raise UsageError(f"--scale.address {address}: no cluster answers: {reason}") from error
 
 
 def _reason(error: BaseException) -> str:
