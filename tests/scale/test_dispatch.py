@@ -100,7 +100,7 @@ def test_the_episodes_of_workers_that_die_are_collected_again(collecting: Make) 
 
 def test_a_worker_that_hangs_is_ended_and_replaced(collecting: Make) -> None:
     collector, _, lines = collecting(
-        lambda worker, job: 30.0 if worker == "w0" else 0.0, workers=1, timeout=0.3
+        lambda worker, _: 30.0 if worker == "w0" else 0.0, workers=1, timeout=0.3
     )
     assert seeds_of(collector.collect(Packable(), SEEDS)) == SEEDS
     assert any("w0 is ended: its episode takes longer than 0.3 s" in line for line in lines)
@@ -110,7 +110,7 @@ def test_the_episode_of_a_slow_worker_is_given_to_another_too(
     collecting: Make, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(dispatch, "SLOW_SECONDS", 0.2)
-    collector, _, lines = collecting(lambda worker, job: 20.0 if worker == "w1" else 0.01)
+    collector, _, lines = collecting(lambda worker, _: 20.0 if worker == "w1" else 0.01)
     assert seeds_of(collector.collect(Packable(), SEEDS)) == SEEDS
     assert any("worker w1 is slow" in line for line in lines)
     assert collector.again == 1

@@ -23,7 +23,7 @@ class ThreadPool:
         address: as of a pool of Ray; unused.
     """
 
-    fault: Fault = staticmethod(lambda worker, job: 0.0)
+    fault: Fault = staticmethod(lambda *_: 0.0)
     """What happens to workers; tests replace it."""
 
     def __init__(self, make: Callable[[], Worker], workers: int, address: str = ""):

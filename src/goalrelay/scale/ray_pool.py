@@ -190,11 +190,13 @@ def connect(address: str, cpus: int) -> Any:
     os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
     import ray
 
-    own = {} if address else {"num_cpus": cpus, "include_dashboard": False}
+    if address not in ("", "auto"):
+        _check_answers(address)  # Ray would try for many minutes
+    how: dict[str, Any] = {"log_to_driver": False, "logging_level": logging.ERROR}
+    if not address:
+        how |= {"num_cpus": cpus, "include_dashboard": False}
     try:
-        ray.init(
-            address=address or "local", log_to_driver=False, logging_level=logging.ERROR, **own
-        )
+        ray.init(address=address or "local", **how)
     except (ConnectionError, RuntimeError, ValueError) as error:
         where = f"--scale.address {address}" if address else "Ray"
         raise UsageError(f"{where}: no cluster answers: {first_line(error)}") from error
@@ -219,8 +221,6 @@ def _check_answers(address: str) -> None:
 
 def _reason(error: BaseException) -> str:
     """Why an actor is gone, in a few words."""
-    return (
-        "its process or its machine is gone"
-        if "died" in type(error).__name__.lower()
-        else (first_line(error))
-    )
+    if "died" in type(error).__name__.lower():
+        return "its process or its machine is gone"
+    return first_line(error)
