@@ -179,3 +179,24 @@ def test_acting_is_the_squashed_output_whatever_the_random_numbers() -> None:
     assert action.shape == (B, A)
     assert action.dtype == np.float32
     assert np.abs(action).max() > 0.9
+
+
+def test_the_mean_gradient_of_19_workers_is_that_of_one_learner_on_the_joint_batch() -> None:
+    """Baselines averages the gradients of 19 workers; here one learner has 19 times the batch."""
+    config, context = ddpg.Config(action_l2=0.5, **SMOOTH), UpdateContext(RANGE)
+    with double_precision():
+        state = ddpg.init(config, SPEC, D, jax.random.key(1))
+        ranks = [doubled(batches(1, seed=rank)) for rank in range(19)]
+        joint = jax.tree.map(lambda *parts: np.concatenate(parts, axis=1), *ranks)
+        after = [ddpg.update(config, context, state, one, None)[0] for one in (*ranks, joint)]
+        for name in ("actor", "critic"):
+            # Adam's first moment after one step is a tenth of the gradient
+            gradients = [getattr(s, f"{name}_optimizer")[0].mu for s in after]
+            mean = jax.tree.map(lambda *each: sum(each) / 19, *gradients[:-1])
+            for got, want in zip(
+                jax.tree.leaves(gradients[-1]), jax.tree.leaves(mean), strict=True
+            ):
+                np.testing.assert_allclose(got, want, rtol=1e-9, atol=1e-14)
+            assert any(
+                (x != y).any() for x, y in zip(*map(jax.tree.leaves, gradients[:2]), strict=True)
+            )
