@@ -178,7 +178,7 @@ class _IdleMaker:
 
 def main() -> None:
     """Measure, or print the model."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("what", choices=("measure", "model"))
     parser.add_argument("--task", default="FetchPush-v4")
     given = parser.parse_args()

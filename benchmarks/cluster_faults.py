@@ -32,28 +32,6 @@ TRAIN = [
     *("--learner.hidden", "32", "32", "--collect.episodes", "8", "--save.no-tensorboard"),
     *("--evaluate.every", "80", "--evaluate.episodes", "20", "--save.every", "1"),
 ]
-    "train",
-    "her",
-    "goalrelay/PointReach-v0",
-    "--learner",
-    "td3",
-    "--learner.hidden",
-    "32",
-    "32",
-    "--collect.episodes",
-    "8",
-    "--collect.updates",
-    "40",
-    "--evaluate.every",
-    "80",
-    "--evaluate.episodes",
-    "20",
-    "--save.every",
-    "1",
-    "--save.no-tensorboard",
-    "--seed",
-    "0",
-]
 RAY = Path(sys.executable).parent / "ray"
 
 
@@ -207,7 +185,7 @@ def random_kills(out: Path, episodes: int, kills: int) -> dict[str, int]:
 
 def main() -> None:
     """Make the three runs, and print what they show."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--kills", type=int, default=20)
     parser.add_argument("--episodes", type=int, default=2400)
     parser.add_argument("--out", type=Path, default=Path("runs/cluster"))

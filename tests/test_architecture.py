@@ -37,7 +37,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     },
     "learners": {"types", "errors", "settings"},
     "methods": {"types", "errors", "settings", "data", "tasks.symmetry", "learners.weights"},
-    "scale": {"types", "errors", "install", "methods.acting"},
+    "scale": {"types", "errors", "install"},
     "demos": {"types", "errors", "install", "settings", "data.finite", "data.rollout", "tasks"},
     "train": {
         "types",

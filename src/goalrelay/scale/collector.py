@@ -5,9 +5,8 @@ import time
 from collections.abc import Callable, Sequence
 
 from goalrelay.errors import Stopped, TaskFailed
-from goalrelay.methods.acting import Acting
 from goalrelay.scale.dispatch import Dispatcher, Request
-from goalrelay.scale.pool import Packed
+from goalrelay.scale.pool import Packed, Packs
 from goalrelay.types import Episode
 
 LOOK = 0.2
@@ -36,7 +35,7 @@ class RemoteCollector:
         """Episodes that more than one worker was asked for."""
         return self._dispatcher.again
 
-    def start(self, acting: Acting, seeds: Sequence[int]) -> Request:
+    def start(self, acting: Packs, seeds: Sequence[int]) -> Request:
         """Ask for episodes of training; `finish` gives them."""
         return self._dispatcher.request(self._pack(acting), seeds, False)
 
@@ -52,7 +51,7 @@ class RemoteCollector:
 
     def collect(
         self,
-        begin: Acting,
+        begin: Packs,
         seeds: Sequence[int],
         evaluation: bool = False,
         going: Callable[[int], bool] = lambda _: True,
@@ -73,7 +72,7 @@ class RemoteCollector:
         self._dispatcher.close()
         return True
 
-    def _pack(self, acting: Acting) -> Packed:
+    def _pack(self, acting: Packs) -> Packed:
         self._packed += 1
         return Packed(self._packed, acting.packed())
 

@@ -10,6 +10,14 @@ from goalrelay.errors import TaskFailed
 from goalrelay.types import Episode
 
 
+class Packs(Protocol):
+    """Who acts, such as `methods.acting.Acting`."""
+
+    def packed(self) -> Mapping[str, np.ndarray]:
+        """All that a worker needs of it."""
+        ...
+
+
 class Packed(NamedTuple):
     """Who acts, as arrays (see `methods.acting`)."""
 
