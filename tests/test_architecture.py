@@ -111,7 +111,18 @@ MAY_USE_JAX: dict[str, set[str]] = {
 MAY_UNPICKLE = {"demos/baselines.py"}
 """Their files are pickled, and must be said to be trusted."""
 
-HEAVY = ("rich", "tyro", "matplotlib", "pygame", "minari", "wandb", "imageio", "orbax", "viser")
+HEAVY = (
+    "rich",
+    "tyro",
+    "matplotlib",
+    "pygame",
+    "minari",
+    "wandb",
+    "imageio",
+    "orbax",
+    "viser",
+    "optuna",
+)
 """What only the command line, a picture or an extra needs."""
 
 LONGEST_FILE, MOST_PARAMETERS = 400, 6

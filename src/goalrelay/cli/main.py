@@ -22,6 +22,7 @@ from goalrelay.cli.parsing import PositionalPath, parse
 from goalrelay.cli.play import play
 from goalrelay.cli.terminal import describe
 from goalrelay.cli.train import resume, train
+from goalrelay.cli.tune import tune
 from goalrelay.errors import Diverged, Notice, TaskFailed, UsageError, printable
 from goalrelay.settings import number, suggest, validate
 from goalrelay.tasks.goal_task import known_tasks
@@ -154,6 +155,7 @@ COMMANDS: dict[str, Callable[[Sequence[str]], int]] = {
     "watch": watch,
     "compare": compare,
     "sweep": sweep,
+    "tune": tune,
     "demos": demos,
     "inspect": inspect,
     "tasks": tasks,

@@ -41,6 +41,18 @@ def held(folder: Path) -> Iterator[None]:
         os.close(handle)
 
 
+@contextmanager
+def turn(file: Path) -> Iterator[None]:
+    """Wait until no other process is in such a block of this file, which is made.
+
+    Where the file system has no locks, nobody waits.
+    """
+    with file.open("a") as handle:
+        with contextlib.suppress(OSError):
+            fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+
+
 def in_use(folder: Path) -> bool:
     """Whether another process writes in the folder, as its lock says; nothing is locked by this."""
     holder = _holder(folder / NAME)

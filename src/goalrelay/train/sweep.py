@@ -5,22 +5,19 @@ that ended. `sweep_file` reads the file that describes the runs.
 """
 
 import math
-import multiprocessing
-import os
 import shlex
 import shutil
-import signal
 import subprocess
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from concurrent.futures import FIRST_COMPLETED, Future, wait
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from goalrelay.errors import Diverged, UsageError, printable
 from goalrelay.files import remove_unfinished, write_json
 from goalrelay.train import config as experiments
-from goalrelay.train import session
+from goalrelay.train import processes, session
 from goalrelay.train.build import filled_in
 from goalrelay.train.folder import RunFolder
 from goalrelay.train.logbook import read_table, write_table
@@ -109,13 +106,7 @@ def _run_all(
     runs: Sequence[Planned], plan: Plan, out: Path, jobs: int, ended: Callable[[Row], None]
 ) -> None:
     """Run in processes; `ended` is called with each row as soon as it exists."""
-    context = multiprocessing.get_context("spawn")
-    cores = context.SimpleQueue()
-    for share in _shares(jobs):
-        cores.put(share)
-    with ProcessPoolExecutor(
-        jobs, context, initializer=_initialize, initargs=(cores,), max_tasks_per_child=1
-    ) as pool:
+    with processes.pool(jobs, tasks_each=1) as pool:
         waiting: set[Future[Row]] = {pool.submit(_run, p, plan, out) for p in runs}
         try:
             while waiting:
@@ -139,46 +130,31 @@ def _check_same(planned: Planned, folder: Path) -> None:
             )
 
 
-def _shares(jobs: int) -> list[set[int]]:
-    """The cores for each job, disjoint; with more jobs than cores, several jobs share one."""
-    cores = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else []
-    shares = [set(cores[i::jobs]) for i in range(min(jobs, len(cores)))]
-    return [shares[i % len(shares)] if shares else set() for i in range(jobs)]
-
-
-_cores: Any = None  # in a run's process: queue of the sets of cores that no run uses
-
-
-def _initialize(cores: Any) -> None:
-    """Prepare a run's process: only the run itself handles Ctrl-C, in `session`."""
-    global _cores
-    _cores = cores
-    signal.signal(signal.SIGINT, lambda *_: None)  # not SIG_IGN, which a run takes as nohup
-
-
 def _run(planned: Planned, plan: Plan, out: Path) -> Row:
     """One run from its start, or from its newest checkpoint, to its end."""
     folder, seed = out / planned.name, planned.experiment.seed
-    cores = _cores.get()
     try:
-        if cores:
-            os.sched_setaffinity(0, cores)
-        if (folder / "config.json").exists():
-            result = session.resume(folder, trust=True)  # of the same task: see `_check_same`
-        else:
-            result = session.start(planned.experiment, folder, Observer())
-        last = result.evaluation
-        figures = (last.success, last.mean_return) if last else (math.nan, math.nan)
-        counts = result.episodes, result.steps, result.seconds
-        row = Row(planned.variant, seed, result.reason, *figures, *counts)
-        if row.finished and plan.others:
-            _evaluate_best(folder, plan.others)
+        with processes.own_cores():
+            row = _made(planned, plan, folder)
     except (UsageError, Diverged, RuntimeError) as error:
         row = Row(planned.variant, seed, str(error), math.nan, math.nan, 0, 0, math.nan)
-    finally:
-        _cores.put(cores)
     if plan.results:
         _copy(folder, plan.results / planned.name)
+    return row
+
+
+def _made(planned: Planned, plan: Plan, folder: Path) -> Row:
+    """Start or resume the run, and test its best policy where the plan says so."""
+    if (folder / "config.json").exists():
+        result = session.resume(folder, trust=True)  # of the same task: see `_check_same`
+    else:
+        result = session.start(planned.experiment, folder, Observer())
+    last = result.evaluation
+    figures = (last.success, last.mean_return) if last else (math.nan, math.nan)
+    counts = result.episodes, result.steps, result.seconds
+    row = Row(planned.variant, planned.experiment.seed, result.reason, *figures, *counts)
+    if row.finished and plan.others:
+        _evaluate_best(folder, plan.others)
     return row
 
 
