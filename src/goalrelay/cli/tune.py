@@ -43,10 +43,6 @@ def tune(arguments: Sequence[str]) -> int:
     validate(command)
     out = command.out or Path("runs") / command.file.stem
     search = tune_file.read(command.file)
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise UsageError(f"--out {out} cannot be written: {error.strerror}") from error
     studied = Studied(search, out, command.storage)
     for name in searches.begin(studied):
         outside = f"the default of {name}, {text(search.default()[name])}, is outside its range"
@@ -68,9 +64,9 @@ def _sum_up(studied: Studied) -> None:
 
     trials = studied.shown()
     searches.write_trials(studied, trials)
-    going = sum(trial.state in ("running", "stopped") for trial in trials)
-    if going:
-        print(f"{going} trials are made by other processes, or were stopped")
+    missing = searches.missing(studied, trials)
+    if missing:
+        print(f"{missing} trials are missing: other processes make them, or they were stopped")
     ranks = searches.ranked(trials)
     if not ranks:
         print("no trial is complete")

@@ -103,9 +103,19 @@ def _option(axes: "Axes", name: str, each: Range | Choices, trials: Sequence[Sho
     else:
         positions = [trial.values[name] for trial in trials]
         if each.log:
-            axes.set_xscale("log")
+            _logarithmic(axes)
     _points(axes, positions, trials)
     axes.set_xlabel(printable(name))
+
+
+def _logarithmic(axes: "Axes") -> None:
+    """A logarithmic axis with plain numbers: texts of figures are not read as formulas."""
+    from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
+
+    axes.set_xscale("log")
+    axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    axes.xaxis.set_minor_locator(NullLocator())
 
 
 def _points(axes: "Axes", positions: Sequence[float], trials: Sequence[Shown]) -> None:

@@ -11,19 +11,18 @@ from typing import Any
 _cores: Any = None  # in a worker process: queue of the sets of cores that no other process uses
 
 
-def pool(jobs: int, tasks_each: int | None = None) -> ProcessPoolExecutor:
-    """Worker processes, for tasks that begin with `own_cores`.
+def pool(jobs: int) -> ProcessPoolExecutor:
+    """Processes, a new one for each task. A task begins with `own_cores`.
 
     Args:
-        jobs: number of processes.
-        tasks_each: tasks after which a process is replaced by a new one; None: never.
+        jobs: number of processes at the same time.
     """
     context = multiprocessing.get_context("spawn")
     cores = context.SimpleQueue()
     for share in _shares(jobs):
         cores.put(share)
     return ProcessPoolExecutor(
-        jobs, context, initializer=_initialize, initargs=(cores,), max_tasks_per_child=tasks_each
+        jobs, context, initializer=_initialize, initargs=(cores,), max_tasks_per_child=1
     )
 
 

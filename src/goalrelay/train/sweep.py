@@ -106,7 +106,7 @@ def _run_all(
     runs: Sequence[Planned], plan: Plan, out: Path, jobs: int, ended: Callable[[Row], None]
 ) -> None:
     """Run in processes; `ended` is called with each row as soon as it exists."""
-    with processes.pool(jobs, tasks_each=1) as pool:
+    with processes.pool(jobs) as pool:
         waiting: set[Future[Row]] = {pool.submit(_run, p, plan, out) for p in runs}
         try:
             while waiting:

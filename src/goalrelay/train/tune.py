@@ -8,9 +8,10 @@ import json
 import warnings
 from collections.abc import Callable, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, wait
+from concurrent.futures.process import BrokenProcessPool
 from typing import Any
 
-from goalrelay.errors import Notice
+from goalrelay.errors import Notice, UsageError
 from goalrelay.files import write_text
 from goalrelay.train import processes
 from goalrelay.train.build import filled_in
@@ -26,17 +27,22 @@ CONFIRM = 3
 
 
 def begin(studied: Studied) -> list[str]:
-    """Check the task, and make the study or join it.
+    """Check the task, and make the folder and the study, or join it.
 
     Returns:
         the options whose default is outside their range.
 
     Raises:
-        UsageError: the task cannot be trained, the folder has another search, or Optuna is missing.
+        UsageError: the task cannot be trained, the folder has another search or cannot be written,
+            or Optuna is missing.
     """
     search = studied.search
     filled_in(search.experiment({}, search.seeds[0]))
-    return studied.begin()
+    try:
+        studied.out.mkdir(parents=True, exist_ok=True)
+        return studied.begin()
+    except OSError as error:
+        raise UsageError(f"--out {studied.out} cannot be written: {error.strerror}") from error
 
 
 def run(studied: Studied, jobs: int, ended: Callable[[Shown], None]) -> None:
@@ -50,9 +56,11 @@ def run(studied: Studied, jobs: int, ended: Callable[[Shown], None]) -> None:
     Raises:
         UsageError: a run cannot start or go on; the trial goes on at the next start.
         TaskFailed: the environment failed.
+        RuntimeError: the process of a trial was killed.
     """
+    count = min(jobs, missing(studied, studied.shown()))
     with processes.pool(jobs) as pool:
-        waiting: set[Future[int | None]] = {pool.submit(_trial, studied) for _ in range(jobs)}
+        waiting: set[Future[int | None]] = {pool.submit(_trial, studied) for _ in range(count)}
         try:
             while waiting:
                 complete, waiting = wait(waiting, return_when=FIRST_COMPLETED)
@@ -60,13 +68,23 @@ def run(studied: Studied, jobs: int, ended: Callable[[Shown], None]) -> None:
                     number = future.result()
                     if number is None:
                         continue
-                    waiting.add(pool.submit(_trial, studied))
                     trials = studied.shown()
+                    if missing(studied, trials) > len(waiting):
+                        waiting.add(pool.submit(_trial, studied))
                     write_trials(studied, trials)
                     ended(next(trial for trial in trials if trial.number == number))
+        except BrokenProcessPool:
+            text = "the process of a trial was killed (memory?); the same command goes on with it"
+            raise RuntimeError(text) from None
         except KeyboardInterrupt:  # every run gets the signal too, saves and stops
             pool.shutdown(cancel_futures=True)
             raise
+
+
+def missing(studied: Studied, trials: Sequence[Shown]) -> int:
+    """How many trials have not ended yet."""
+    ended = sum(trial.state in ("complete", "pruned") for trial in trials)
+    return max(studied.search.trials - ended, 0)
 
 
 def _trial(studied: Studied) -> int | None:

@@ -71,7 +71,7 @@ class Range(NamedTuple):
         between = 0.382 * (self.high - self.low)
         if self.step is not None or self.whole:
             between = between // (self.step or 1) * (self.step or 1)
-        return [self.low, self.high, self.low + between]
+        return [self.low, self.high, (int if self.whole else float)(self.low + between)]
 
 
 class Choices(NamedTuple):
