@@ -52,6 +52,7 @@ MAY_IMPORT: dict[str, set[str]] = {
         "methods",
         "demos.load",
     },
+    "scale": {"errors", "install", "train"},
     "report": {
         "types",
         "errors",
@@ -90,6 +91,7 @@ MAY_IMPORT: dict[str, set[str]] = {
         "methods",
         "demos",
         "train",
+        "scale",
         "report",
     },
 }
@@ -122,6 +124,7 @@ HEAVY = (
     "orbax",
     "viser",
     "optuna",
+    "ray",
 )
 """What only the command line, a picture or an extra needs."""
 

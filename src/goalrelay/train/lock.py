@@ -62,6 +62,11 @@ def in_use(folder: Path) -> bool:
     return _alive(pid)
 
 
+def host(folder: Path) -> str:
+    """The host whose process writes in the folder, as its lock says; empty: none does."""
+    return str(_holder(folder / NAME).get("host", ""))
+
+
 def _taken(file: Path) -> int:
     """The open file, after its lock was taken."""
     while True:

@@ -53,6 +53,10 @@ class Row(NamedTuple):
         return self.ended in ("until", "budget")
 
 
+Make = Callable[[Sequence[Planned], Callable[[Row], None]], None]
+"""Makes runs, and calls a function with the row of each when it ends."""
+
+
 def _prepare(steps: Mapping[str, str]) -> None:
     """Make the folders that do not exist yet; an interrupted step starts again."""
     for name, command in steps.items():
@@ -66,7 +70,13 @@ def _prepare(steps: Mapping[str, str]) -> None:
             part.rename(folder)
 
 
-def run(plan: Plan, out: Path, jobs: int, report: Callable[[Row], None]) -> list[Row]:
+def run(
+    plan: Plan,
+    out: Path,
+    jobs: int,
+    report: Callable[[Row], None],
+    make: Make | None = None,
+) -> list[Row]:
     """Make all runs; the rows of those that ended.
 
     Args:
@@ -74,6 +84,7 @@ def run(plan: Plan, out: Path, jobs: int, report: Callable[[Row], None]) -> list
         out: folder of the sweep.
         jobs: runs at the same time; they share the cores of this machine.
         report: called with the row of each run when it ends.
+        make: how the runs that are missing are made; None: as `jobs` says.
 
     Raises:
         UsageError: an existing run has other options, or the folder cannot be written.
@@ -97,7 +108,10 @@ def run(plan: Plan, out: Path, jobs: int, report: Callable[[Row], None]) -> list
         write_table(table, [row._asdict() for row in sorted(done.values())])
         report(row)
 
-    _run_all(open_runs, plan, out, jobs, add)
+    if make is None:
+        _run_all(open_runs, plan, out, jobs, add)
+    elif open_runs:
+        make(open_runs, add)
     chosen = {(p.variant, p.experiment.seed) for p in plan.runs}
     return [row for key, row in done.items() if key in chosen]
 
@@ -131,16 +145,32 @@ def _check_same(planned: Planned, folder: Path) -> None:
 
 
 def _run(planned: Planned, plan: Plan, out: Path) -> Row:
-    """One run from its start, or from its newest checkpoint, to its end."""
-    folder, seed = out / planned.name, planned.experiment.seed
+    """A run, on cores of its own."""
+    with processes.own_cores():
+        return make_run(planned, plan, out)
+
+
+def make_run(planned: Planned, plan: Plan, out: Path) -> Row:
+    """One run from its start, or from its newest checkpoint, to its end, in this process.
+
+    Args:
+        planned: the run.
+        plan: what is done with it at its end.
+        out: folder of the sweep.
+    """
+    folder = out / planned.name
     try:
-        with processes.own_cores():
-            row = _made(planned, plan, folder)
+        row = _made(planned, plan, folder)
     except (UsageError, Diverged, RuntimeError) as error:
-        row = Row(planned.variant, seed, str(error), math.nan, math.nan, 0, 0, math.nan)
+        row = failed(planned, str(error))
     if plan.results:
         _copy(folder, plan.results / planned.name)
     return row
+
+
+def failed(planned: Planned, why: str) -> Row:
+    """The row of a run that has no figures."""
+    return Row(planned.variant, planned.experiment.seed, why, math.nan, math.nan, 0, 0, math.nan)
 
 
 def _made(planned: Planned, plan: Plan, folder: Path) -> Row:
