@@ -1,5 +1,6 @@
 """The command `goalrelay sweep`: runs in processes of this machine, or on a Ray cluster."""
 
+import contextlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -78,7 +79,7 @@ def _on_ray(plan: "Plan", out: Path, address: str | None) -> "list[Row]":
 
     make = on_ray(plan, out, address, look)
     console.print(f"{len(plan.runs)} runs in {printable(out)}, on Ray", markup=False)
-    with live:
+    with live if console.is_terminal else contextlib.nullcontext():
         return sweeps.run(plan, out, 1, show, make)
 
 

@@ -5,6 +5,7 @@ machines must see the folder of the sweep under the same path, which each task c
 """
 
 import contextlib
+import logging
 import os
 import socket
 import uuid
@@ -171,12 +172,14 @@ def _connected(address: str | None) -> Iterator[Any]:
         yield ray
         return
     local = address is None and not os.environ.get("RAY_ADDRESS")
-    here = {"include_dashboard": False, "num_cpus": _cpus()} if local else {"address": address}
+    where: dict[str, Any] = {"address": address}
+    if local:
+        where = {"include_dashboard": False, "num_cpus": _cpus()}
     try:
-        ray.init(**here, log_to_driver=False, logging_level="ERROR")
+        ray.init(**where, log_to_driver=False, logging_level=logging.ERROR)
     except Exception as error:  # of a network, or of Ray itself
-        where = f"--address {address}" if address else "Ray"
-        raise UsageError(f"{where} cannot be reached: {first_line(error)}") from error
+        which = f"--address {address}" if address else "Ray"
+        raise UsageError(f"{which} cannot be reached: {first_line(error)}") from error
     try:
         yield ray
     finally:
