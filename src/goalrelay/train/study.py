@@ -175,10 +175,12 @@ class Studied(NamedTuple):
 
         study = self.open()
         evaluator = optuna.importance.PedAnovaImportanceEvaluator()
-        try:
-            return dict(optuna.importance.get_param_importances(study, evaluator=evaluator))
-        except (ValueError, RuntimeError):  # of less than two trials
-            return {}
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of few trials
+            try:
+                return dict(optuna.importance.get_param_importances(study, evaluator=evaluator))
+            except (ValueError, RuntimeError):  # of less than two
+                return {}
 
 
 def number_of(trial: "Trial | FrozenTrial") -> int:
