@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from goalrelay.cli.parsing import PositionalPath, parse
-from goalrelay.errors import Notice, UsageError, printable
+from goalrelay.errors import Notice, UsageError, printable, shell_word
 from goalrelay.settings import number, validate
 from goalrelay.train.study import Shown, Studied
 from goalrelay.train.tune_file import Search, text
@@ -71,7 +71,6 @@ def _sum_up(studied: Studied) -> None:
     if not ranks:
         print("no trial is complete")
         return
-    searches.write_best(studied, ranks[0])
     print(f"\n{_table(studied.search, ranks)}\n")
     default = next((rank for rank, trial in enumerate(ranks, 1) if trial.is_default), None)
     if default is not None:
@@ -81,7 +80,9 @@ def _sum_up(studied: Studied) -> None:
     if shares:
         print("importance: " + ", ".join(f"{name} {share:.2f}" for name, share in shares.items()))
     print(f"best: {printable(searches.best_command(studied.search, ranks[0]))}")
-    print(f"on other seeds: goalrelay sweep {printable(studied.out / 'best.toml')}")
+    if not ranks[0].is_default:
+        searches.write_best(studied, ranks[0])
+        print(f"on other seeds: goalrelay sweep {shell_word(studied.out / 'best.toml')}")
     try:
         print(printable(page.write(studied.out, studied.search, trials, shares)))
     except UsageError as error:  # of a package
