@@ -119,7 +119,12 @@ class Search(NamedTuple):
 
     def about(self) -> dict[str, Any]:
         """What decides the value of a trial, as JSON: name -> value."""
-        ranges = {f"search {name}": list(each) for name, each in self.ranges.items()}
+        ranges = {
+            f"search {name}": {
+                k: v for k, v in each._asdict().items() if v is not None and v is not False
+            }
+            for name, each in self.ranges.items()
+        }
         changed = {f"options {name}": value for name, value in self.plan["options"].items()}
         heads = {key: self.plan.get(key) for key in HEAD}
         values = heads | {"seeds": self.seeds, "objective": self.objective} | changed | ranges
