@@ -92,6 +92,7 @@ MAY_IMPORT: dict[str, set[str]] = {
         "methods",
         "demos",
         "train",
+        "scale",
         "report",
     },
 }
@@ -123,6 +124,7 @@ HEAVY = (
     "imageio",
     "orbax",
     "viser",
+    "optuna",
     "ray",
 )
 """What only the command line, a picture or an extra needs."""

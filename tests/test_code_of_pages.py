@@ -21,7 +21,7 @@ from goalrelay.cli.train import Train
 from goalrelay.report import video
 from goalrelay.tasks import structure
 from goalrelay.train import config as experiments
-from goalrelay.train import session, sweep_file
+from goalrelay.train import session, sweep_file, tune_file
 
 BUDGET = {**SMALL, "episodes": 6}
 """What the trainings of pages are cut to: they run as written but for these values."""
@@ -127,12 +127,16 @@ def test_python_runs(
 
 
 @pytest.mark.parametrize(("page", "found"), of_language("toml"))
-def test_a_sweep_file_is_read(page: Path, found: list[Block], tmp_path: Path) -> None:
+def test_a_file_of_a_sweep_or_a_search_is_read(
+    page: Path, found: list[Block], tmp_path: Path
+) -> None:
     for number, block in enumerate(found):
-        tomllib.loads(block.text)
         file = tmp_path / f"{number}.toml"
         file.write_text(block.text)
-        assert sweep_file.read(file).runs
+        if "search" in tomllib.loads(block.text):
+            assert tune_file.read(file).ranges
+        else:
+            assert sweep_file.read(file).runs
 
 
 def check(words: Sequence[str], where: str) -> None:

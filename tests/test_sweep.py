@@ -12,7 +12,7 @@ import pytest
 
 from goalrelay.cli.main import main
 from goalrelay.errors import UsageError
-from goalrelay.train import sweep, sweep_file
+from goalrelay.train import processes, sweep, sweep_file
 from goalrelay.train.logbook import read_table
 from goalrelay.train.sweep import Row
 
@@ -259,6 +259,6 @@ def test_a_damaged_table_is_named(tmp_path: Path) -> None:
 
 
 def test_cores_are_shared_out() -> None:
-    shares = sweep._shares(2)
+    shares = processes._shares(2)
     assert len(shares) == 2 and (not shares[0] or shares[0] != shares[1] or len(shares[0]) == 1)
-    assert len(sweep._shares(9)) == 9
+    assert len(processes._shares(9)) == 9

@@ -11,7 +11,7 @@ import pytest
 import goalrelay
 from conftest import SMALL
 from goalrelay.errors import UsageError
-from goalrelay.scale.ray_pool import connect
+from goalrelay.scale.ray_cluster import connect
 from goalrelay.train.observer import Observer
 
 TASK = "goalrelay/PointReach-v0"
@@ -64,4 +64,4 @@ def test_a_run_whose_worker_is_killed_has_the_curve_of_threads(tmp_path: Path) -
 )
 def test_no_cluster_at_an_address_is_one_line(address: str, message: str) -> None:
     with pytest.raises(UsageError, match=message):
-        connect(address, 1)
+        connect(address, 1, "--scale.address")

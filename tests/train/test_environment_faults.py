@@ -22,7 +22,7 @@ from goalrelay.data import rollout
 from goalrelay.errors import Notice, TaskFailed, UsageError
 from goalrelay.tasks import opengl
 from goalrelay.tasks.goal_task import open_task, simulator_of
-from goalrelay.train import session, sharing, sweep
+from goalrelay.train import processes, session, sharing
 from goalrelay.train.observer import Observer
 
 TASK = "Faulty-v0"
@@ -308,10 +308,10 @@ def test_a_window_needs_a_display(monkeypatch: Any) -> None:
     assert opengl.has_display()
 
 
-def test_runs_of_a_sweep_hear_ctrl_c() -> None:
+def test_worker_processes_hear_ctrl_c() -> None:
     before = signal.getsignal(signal.SIGINT)
     try:
-        sweep._initialize(None)
+        processes._initialize(None)
         os.kill(os.getpid(), signal.SIGINT)  # between two runs: nothing
         with session._interruptible() as asked:
             assert not asked()

@@ -10,7 +10,6 @@ import sys
 import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Literal
 
 import goalrelay
@@ -20,10 +19,12 @@ from goalrelay.cli.inspect import inspect
 from goalrelay.cli.look import plot, record, report, watch
 from goalrelay.cli.parsing import PositionalPath, parse
 from goalrelay.cli.play import play
+from goalrelay.cli.sweep import sweep
 from goalrelay.cli.terminal import describe
 from goalrelay.cli.train import resume, train
+from goalrelay.cli.tune import tune
 from goalrelay.errors import Diverged, Notice, TaskFailed, UsageError, printable
-from goalrelay.settings import number, suggest, validate
+from goalrelay.settings import suggest
 from goalrelay.tasks.goal_task import known_tasks
 from goalrelay.train import session
 
@@ -46,24 +47,6 @@ class Evaluate:
     """Import the module of the task that the policy names, which runs its code."""
     json: bool = False
     """Print JSON."""
-
-
-@dataclass(frozen=True)
-class Sweep:
-    """Make all runs of a sweep file: variants, tasks, values, seeds; print a table."""
-
-    file: PositionalPath
-    """A TOML file; docs/sweeps.md shows one."""
-    out: Path | None = None
-    """Folder of the runs (default: runs/ and the name of the file)."""
-    jobs: int = number(1, 1, 1024)
-    """Runs at the same time; they share this machine's cores."""
-    seeds: tuple[int, ...] = ()
-    """Seeds, instead of the file's."""
-    tasks: tuple[str, ...] = ()
-    """Only these of its tasks."""
-    variants: tuple[str, ...] = ()
-    """Only these of its variants."""
 
 
 @dataclass(frozen=True)
@@ -91,29 +74,6 @@ def evaluate(arguments: Sequence[str]) -> int:
     else:
         print(describe(result))
     return 0
-
-
-def sweep(arguments: Sequence[str]) -> int:
-    """Make many runs from one file, and a table of them"""
-    from goalrelay.train import sweep as sweeps
-    from goalrelay.train import sweep_file
-
-    command = parse(Sweep, arguments, "sweep")
-    validate(command)
-    out = command.out or Path("runs") / command.file.stem
-    plan = sweep_file.read(command.file, command.seeds, command.tasks, command.variants)
-    print(f"{len(plan.runs)} runs in {printable(out)}, {command.jobs} at a time", flush=True)
-
-    def show(row: sweeps.Row) -> None:
-        success = "not measured" if row.success != row.success else f"{row.success:.2f}"
-        figures = f"success {success}  return {row.mean_return:.1f}"
-        counts = f"{row.episodes:,} episodes  {row.steps:,} steps  {row.seconds:.1f} s"
-        named = printable(f"{row.variant} seed {row.seed}: {row.ended}")
-        print(f"{named}  {figures}  {counts}", flush=True)
-
-    rows = sweeps.run(plan, out, command.jobs, show)
-    print(sweeps.summary(rows))
-    return 0 if all(row.finished for row in rows) else 1
 
 
 def tasks(arguments: Sequence[str]) -> int:
@@ -154,6 +114,7 @@ COMMANDS: dict[str, Callable[[Sequence[str]], int]] = {
     "watch": watch,
     "compare": compare,
     "sweep": sweep,
+    "tune": tune,
     "demos": demos,
     "inspect": inspect,
     "tasks": tasks,

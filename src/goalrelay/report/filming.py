@@ -42,6 +42,10 @@ class Filming(Observer):
         self._last = trainer.counters.episodes // self._every
         self._shown.start(trainer, folder)
 
+    def stops(self) -> bool:
+        """As the other says."""
+        return self._shown.stops()
+
     def film(self, policy: Policy, counters: Counters) -> Path | None:
         """Film an episode, if it is due."""
         due = counters.episodes // self._every

@@ -6,23 +6,18 @@ it. So workers come back with the machine that they were lost with.
 """
 
 import itertools
-import logging
-import os
 import queue
-import socket
 import threading
 from collections.abc import Callable
 from typing import Any, Protocol
 
-from goalrelay import install
 from goalrelay.errors import TaskFailed, UsageError, first_line
 from goalrelay.scale.pool import Event, Job
+from goalrelay.scale.ray_cluster import connect
 from goalrelay.types import Episode
 
 BEFORE_RESTART = 1.0
 """Seconds between the loss of a worker and the start of the one that replaces it."""
-ANSWER = 10.0
-"""Seconds within which a cluster has to answer."""
 ENVIRONMENT = {"JAX_PLATFORMS": "cpu", "OMP_NUM_THREADS": "1"}
 """Of a worker: it only acts, on one core; a GPU is the learner's."""
 
@@ -80,7 +75,7 @@ class RayPool:
     """
 
     def __init__(self, make: Callable[[], Worker], workers: int, address: str = ""):
-        self._ray = connect(address, workers)
+        self._ray = connect(address, workers, "--scale.address")
         self.events: queue.SimpleQueue[Event] = queue.SimpleQueue()
         self._make = self._ray.put(make)
         self._actor = self._ray.remote(_Actor)
@@ -173,50 +168,6 @@ class RayPool:
         timer = threading.Timer(BEFORE_RESTART, start)
         timer.daemon = True
         timer.start()
-
-
-def connect(address: str, cpus: int) -> Any:
-    """The module `ray`, connected to a cluster.
-
-    Args:
-        address: HOST:PORT, or `auto`; empty: a cluster is started here.
-        cpus: of a cluster that is started.
-
-    Raises:
-        UsageError: Ray is not installed, or nothing answers at the address.
-    """
-    install.check("ray", "workers of Ray need", "ray")
-    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # nothing is sent anywhere
-    os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
-    import ray
-
-    if address not in ("", "auto"):
-        _check_answers(address)  # Ray would try for many minutes
-    how: dict[str, Any] = {"log_to_driver": False, "logging_level": logging.ERROR}
-    if not address:
-        how |= {"num_cpus": cpus, "include_dashboard": False}
-    try:
-        ray.init(address=address or "local", **how)
-    except (ConnectionError, RuntimeError, ValueError) as error:
-        where = f"--scale.address {address}" if address else "Ray"
-        raise UsageError(f"{where}: no cluster answers: {first_line(error)}") from error
-    return ray
-
-
-def _check_answers(address: str) -> None:
-    """Refuse an address at which nothing listens.
-
-    Raises:
-        UsageError: see above.
-    """
-    host, _, port = address.rpartition(":")
-    if not host or not port.isdigit():
-        raise UsageError(f"--scale.address is HOST:PORT or auto, not '{address}'")
-    try:
-        socket.create_connection((host.strip("[]"), int(port)), ANSWER).close()
-    except OSError as error:
-        reason = error.strerror or first_line(error)
-        raise UsageError(f"--scale.address {address}: no cluster answers: {reason}") from error
 
 
 def _reason(error: BaseException) -> str:

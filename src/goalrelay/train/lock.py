@@ -41,6 +41,18 @@ def held(folder: Path) -> Iterator[None]:
         os.close(handle)
 
 
+@contextmanager
+def turn(file: Path) -> Iterator[None]:
+    """Wait until no other process is in such a block of this file, which is made.
+
+    Where the file system has no locks, nobody waits.
+    """
+    with file.open("a") as handle:
+        with contextlib.suppress(OSError):
+            fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+
+
 def in_use(folder: Path) -> bool:
     """Whether another process writes in the folder, as its lock says; nothing is locked by this."""
     holder = _holder(folder / NAME)
@@ -48,6 +60,11 @@ def in_use(folder: Path) -> bool:
     if holder.get("host") != socket.gethostname() or not isinstance(pid, int):
         return bool(holder)  # a process on another host, which cannot be asked
     return _alive(pid)
+
+
+def host(folder: Path) -> str:
+    """The host whose process writes in the folder, as its lock says; empty: none does."""
+    return str(_holder(folder / NAME).get("host", ""))
 
 
 def _taken(file: Path) -> int:

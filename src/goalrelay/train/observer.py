@@ -26,6 +26,10 @@ class Observer:
     def evaluation(self, counters: Counters, evaluation: Evaluation) -> None:
         """An evaluation has ended."""
 
+    def stops(self) -> bool:
+        """Whether the run is to stop now, as by Ctrl-C; asked before each episode of a test too."""
+        return False
+
     def film(self, policy: Policy, counters: Counters) -> Path | None:
         """A film of the policy of an evaluation, for the logs; None: there is none."""
 

@@ -284,7 +284,11 @@ class _Session:
                 self._save()
             with _interruptible() as interrupted:
                 stop = run_loop(
-                    trainer, interrupted, self._evaluated, self._cycled, self.observer.test
+                    trainer,
+                    lambda: interrupted() or self.observer.stops(),
+                    self._evaluated,
+                    self._cycled,
+                    self.observer.test,
                 )
                 trainer.policy().save(self.folder.path, LAST)
                 # a run that is resumed repeats the evaluation of the cycle in which it stopped

@@ -5,22 +5,19 @@ that ended. `sweep_file` reads the file that describes the runs.
 """
 
 import math
-import multiprocessing
-import os
 import shlex
 import shutil
-import signal
 import subprocess
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from concurrent.futures import FIRST_COMPLETED, Future, wait
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from goalrelay.errors import Diverged, UsageError, printable
 from goalrelay.files import remove_unfinished, write_json
 from goalrelay.train import config as experiments
-from goalrelay.train import session
+from goalrelay.train import processes, session
 from goalrelay.train.build import filled_in
 from goalrelay.train.folder import RunFolder
 from goalrelay.train.logbook import read_table, write_table
@@ -56,6 +53,10 @@ class Row(NamedTuple):
         return self.ended in ("until", "budget")
 
 
+Make = Callable[[Sequence[Planned], Callable[[Row], None]], None]
+"""Makes runs, and calls a function with the row of each when it ends."""
+
+
 def _prepare(steps: Mapping[str, str]) -> None:
     """Make the folders that do not exist yet; an interrupted step starts again."""
     for name, command in steps.items():
@@ -69,7 +70,13 @@ def _prepare(steps: Mapping[str, str]) -> None:
             part.rename(folder)
 
 
-def run(plan: Plan, out: Path, jobs: int, report: Callable[[Row], None]) -> list[Row]:
+def run(
+    plan: Plan,
+    out: Path,
+    jobs: int,
+    report: Callable[[Row], None],
+    make: Make | None = None,
+) -> list[Row]:
     """Make all runs; the rows of those that ended.
 
     Args:
@@ -77,6 +84,7 @@ def run(plan: Plan, out: Path, jobs: int, report: Callable[[Row], None]) -> list
         out: folder of the sweep.
         jobs: runs at the same time; they share the cores of this machine.
         report: called with the row of each run when it ends.
+        make: how the runs that are missing are made; None: as `jobs` says.
 
     Raises:
         UsageError: an existing run has other options, or the folder cannot be written.
@@ -100,7 +108,10 @@ def run(plan: Plan, out: Path, jobs: int, report: Callable[[Row], None]) -> list
         write_table(table, [row._asdict() for row in sorted(done.values())])
         report(row)
 
-    _run_all(open_runs, plan, out, jobs, add)
+    if make is None:
+        _run_all(open_runs, plan, out, jobs, add)
+    elif open_runs:
+        make(open_runs, add)
     chosen = {(p.variant, p.experiment.seed) for p in plan.runs}
     return [row for key, row in done.items() if key in chosen]
 
@@ -109,13 +120,7 @@ def _run_all(
     runs: Sequence[Planned], plan: Plan, out: Path, jobs: int, ended: Callable[[Row], None]
 ) -> None:
     """Run in processes; `ended` is called with each row as soon as it exists."""
-    context = multiprocessing.get_context("spawn")
-    cores = context.SimpleQueue()
-    for share in _shares(jobs):
-        cores.put(share)
-    with ProcessPoolExecutor(
-        jobs, context, initializer=_initialize, initargs=(cores,), max_tasks_per_child=1
-    ) as pool:
+    with processes.pool(jobs) as pool:
         waiting: set[Future[Row]] = {pool.submit(_run, p, plan, out) for p in runs}
         try:
             while waiting:
@@ -139,46 +144,47 @@ def _check_same(planned: Planned, folder: Path) -> None:
             )
 
 
-def _shares(jobs: int) -> list[set[int]]:
-    """The cores for each job, disjoint; with more jobs than cores, several jobs share one."""
-    cores = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else []
-    shares = [set(cores[i::jobs]) for i in range(min(jobs, len(cores)))]
-    return [shares[i % len(shares)] if shares else set() for i in range(jobs)]
-
-
-_cores: Any = None  # in a run's process: queue of the sets of cores that no run uses
-
-
-def _initialize(cores: Any) -> None:
-    """Prepare a run's process: only the run itself handles Ctrl-C, in `session`."""
-    global _cores
-    _cores = cores
-    signal.signal(signal.SIGINT, lambda *_: None)  # not SIG_IGN, which a run takes as nohup
-
-
 def _run(planned: Planned, plan: Plan, out: Path) -> Row:
-    """One run from its start, or from its newest checkpoint, to its end."""
-    folder, seed = out / planned.name, planned.experiment.seed
-    cores = _cores.get()
+    """A run, on cores of its own."""
+    with processes.own_cores():
+        return make_run(planned, plan, out)
+
+
+def make_run(planned: Planned, plan: Plan, out: Path) -> Row:
+    """One run from its start, or from its newest checkpoint, to its end, in this process.
+
+    Args:
+        planned: the run.
+        plan: what is done with it at its end.
+        out: folder of the sweep.
+    """
+    folder = out / planned.name
     try:
-        if cores:
-            os.sched_setaffinity(0, cores)
-        if (folder / "config.json").exists():
-            result = session.resume(folder, trust=True)  # of the same task: see `_check_same`
-        else:
-            result = session.start(planned.experiment, folder, Observer())
-        last = result.evaluation
-        figures = (last.success, last.mean_return) if last else (math.nan, math.nan)
-        counts = result.episodes, result.steps, result.seconds
-        row = Row(planned.variant, seed, result.reason, *figures, *counts)
-        if row.finished and plan.others:
-            _evaluate_best(folder, plan.others)
+        row = _made(planned, plan, folder)
     except (UsageError, Diverged, RuntimeError) as error:
-        row = Row(planned.variant, seed, str(error), math.nan, math.nan, 0, 0, math.nan)
-    finally:
-        _cores.put(cores)
+        row = failed(planned, str(error))
     if plan.results:
         _copy(folder, plan.results / planned.name)
+    return row
+
+
+def failed(planned: Planned, why: str) -> Row:
+    """The row of a run that has no figures."""
+    return Row(planned.variant, planned.experiment.seed, why, math.nan, math.nan, 0, 0, math.nan)
+
+
+def _made(planned: Planned, plan: Plan, folder: Path) -> Row:
+    """Start or resume the run, and test its best policy where the plan says so."""
+    if (folder / "config.json").exists():
+        result = session.resume(folder, trust=True)  # of the same task: see `_check_same`
+    else:
+        result = session.start(planned.experiment, folder, Observer())
+    last = result.evaluation
+    figures = (last.success, last.mean_return) if last else (math.nan, math.nan)
+    counts = result.episodes, result.steps, result.seconds
+    row = Row(planned.variant, planned.experiment.seed, result.reason, *figures, *counts)
+    if row.finished and plan.others:
+        _evaluate_best(folder, plan.others)
     return row
 
 

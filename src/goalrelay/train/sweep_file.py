@@ -107,6 +107,25 @@ def load(path: Path) -> dict[str, Any]:
     Raises:
         UsageError: not a sweep file.
     """
+    plan = tables(path, KEYS, TABLES)
+    plan = {"folder": "{label}/seed-{seed}", "others": 0, "seeds": [0]} | plan
+    for key, kind in (("folder", str), ("results", str), ("others", int)):
+        if not isinstance(plan.get(key, kind()), kind):
+            raise UsageError(f"{path}: '{key}' must be a {'text' if kind is str else 'number'}")
+    return plan
+
+
+def tables(path: Path, keys: Sequence[str], named: Sequence[str]) -> dict[str, Any]:
+    """The keys of a TOML file.
+
+    Args:
+        path: the file.
+        keys: those that it may have.
+        named: those of them that are tables; one that the file lacks is empty.
+
+    Raises:
+        UsageError: it cannot be read, or has another key, or a table is none.
+    """
     try:
         plan = tomllib.loads(path.read_text())
     except FileNotFoundError:
@@ -114,15 +133,11 @@ def load(path: Path) -> dict[str, Any]:
     except (OSError, ValueError, RecursionError) as error:  # of TOML, of UTF-8
         raise UsageError(f"cannot read {path}: {error}") from None
     for key in plan:
-        if key not in KEYS:
-            raise UsageError(f"{path}: unknown key '{key}'{suggest(key, KEYS)}")
-    for key in TABLES:
+        if key not in keys:
+            raise UsageError(f"{path}: unknown key '{key}'{suggest(key, keys)}")
+    for key in named:
         if not isinstance(plan.setdefault(key, {}), dict):
             raise UsageError(f"{path}: '{key}' must be a table")
-    plan = {"folder": "{label}/seed-{seed}", "others": 0, "seeds": [0]} | plan
-    for key, kind in (("folder", str), ("results", str), ("others", int)):
-        if not isinstance(plan.get(key, kind()), kind):
-            raise UsageError(f"{path}: '{key}' must be a {'text' if kind is str else 'number'}")
     return plan
 
 
@@ -159,11 +174,16 @@ def _planned(plan: dict[str, Any], only: Sequence[int]) -> Iterator[Planned]:
         word = "_".join([*filter(None, [variant]), *map(_word, point, point.values())])
         label = "/".join(filter(None, [word, task]))
         seeds = change.get("seeds", plan["seeds"])
-        if not isinstance(seeds, list) or not seeds or any(type(seed) is not int for seed in seeds):
-            raise UsageError("'seeds' must be a list of whole numbers")
+        check_seeds(seeds)
         for seed in only or seeds:
             name = _folder(plan["folder"], variant=word, task=task, label=label, seed=seed)
-            yield Planned(label, name, _experiment(plan, point | change, seed))
+            yield Planned(label, name, experiment_of(plan, point | change, seed))
+
+
+def check_seeds(seeds: Any) -> None:
+    """Refuse what is not a list of seeds."""
+    if not isinstance(seeds, list) or not seeds or any(type(seed) is not int for seed in seeds):
+        raise UsageError("'seeds' must be a list of whole numbers")
 
 
 def _folder(template: str, **values: str | int) -> str:
@@ -193,8 +213,17 @@ def _points(grid: dict[str, Any]) -> list[dict[str, Any]]:
     return [dict(zip(grid, values, strict=True)) for values in itertools.product(*grid.values())]
 
 
-def _experiment(plan: dict[str, Any], change: dict[str, Any], seed: int) -> AnyExperiment:
-    """The experiment of one run: the preset, the options of the file, then its own changes."""
+def experiment_of(plan: Mapping[str, Any], change: Mapping[str, Any], seed: int) -> AnyExperiment:
+    """The experiment of one run: the preset, the options of the file, then its own changes.
+
+    Args:
+        plan: the keys of the file.
+        change: option -> value; also `method`, `task`, `learner` and `preset`.
+        seed: of the run.
+
+    Raises:
+        UsageError: an option cannot work.
+    """
     words: dict[str, Any] = {"learner": None, "preset": "default"}
     words |= {key: table[key] for table in (plan, change) for key in HEAD if key in table}
     for key in ("method", "task", *words):
@@ -203,8 +232,9 @@ def _experiment(plan: dict[str, Any], change: dict[str, Any], seed: int) -> AnyE
     experiment = experiments.make(*(words[key] for key in HEAD))
     changes = {key: value for key, value in change.items() if key not in (*HEAD, "seeds", *TEXTS)}
     values = plan["options"] | changes | {"seed": seed}
+    prepare = plan.get("prepare", {})
     for name, value in values.items():
-        values[name] = filled(value, plan["prepare"]) if isinstance(value, str) else value
+        values[name] = filled(value, prepare) if isinstance(value, str) else value
     experiment = experiments.with_options(experiment, values)
     experiments.check(experiment)
     return experiment

@@ -1,12 +1,16 @@
 """Pictures inside a page: SVG whose text and axes have the colour of the page, light or dark."""
 
 import io
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING
 
 from goalrelay.report.bands import Band, aggregate, curve
 from goalrelay.report.curves import Panel, draw
 from goalrelay.report.runs import Run, X, Y, has_column
 from goalrelay.report.style import save
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 INK, RULE, BLACK = "#010203", "#040506", "#000000"
 """Stand for the colours of the page's text and of its thin lines; black is not seen on black."""
@@ -21,15 +25,25 @@ LOSSES = ("critic_loss", "actor_loss", "low_critic_loss", "high_critic_loss")
 
 
 def svg(panels: Mapping[str, Panel], x: X, name: str) -> str:
-    """The picture as an SVG element.
+    """The picture of learning curves as an SVG element.
 
     Args:
         panels: by title.
         x: horizontal axis.
         name: what it shows; differs for each picture of a page, so that their parts do too.
     """
+    return as_svg(lambda figure: draw(figure, panels, x), name)
+
+
+def as_svg(fill: Callable[["Figure"], None], name: str) -> str:
+    """A picture as an SVG element.
+
+    Args:
+        fill: draws it.
+        name: what it shows; see `svg`.
+    """
     out = io.StringIO()
-    save(out, lambda figure: draw(figure, panels, x), **STYLE, **{"svg.hashsalt": name})
+    save(out, fill, **STYLE, **{"svg.hashsalt": name})
     text = out.getvalue()
     text = text[text.index("<svg") :].replace(INK, "currentColor")
     text = text.replace(BLACK, "currentColor").replace(RULE, "var(--rule)")

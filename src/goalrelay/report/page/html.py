@@ -32,12 +32,17 @@ def check_jinja() -> None:
 
 def render(page: Page) -> str:
     """The text of the page; names and numbers are escaped."""
+    script = (files(__package__ or "") / "live.js").read_text()
+    return fill("page.html", page=page, aims=AIMS, script=script)
+
+
+def fill(template: str, **values: object) -> str:
+    """The text of a template of this folder, which gets the style of all pages too."""
     import jinja2
 
     folder = files(__package__ or "")
     environment = jinja2.Environment(
         autoescape=True, trim_blocks=True, lstrip_blocks=True, undefined=jinja2.StrictUndefined
     )
-    template = environment.from_string((folder / "page.html").read_text())
-    style, script = (folder / "style.css").read_text(), (folder / "live.js").read_text()
-    return template.render(page=page, aims=AIMS, style=style, script=script)
+    found = environment.from_string((folder / template).read_text())
+    return found.render(style=(folder / "style.css").read_text(), **values)
