@@ -92,7 +92,6 @@ MAY_IMPORT: dict[str, set[str]] = {
         "methods",
         "demos",
         "train",
-        "scale",
         "report",
     },
 }

@@ -14,8 +14,7 @@ from conftest import SMALL
 from goalrelay.cli.main import main
 from goalrelay.errors import UsageError
 from goalrelay.files import read_json
-from goalrelay.train import ray_sweep
-from goalrelay.train import sweep, sweep_file
+from goalrelay.train import ray_sweep, sweep, sweep_file
 from goalrelay.train.logbook import read_table
 from goalrelay.train.sweep import Row
 

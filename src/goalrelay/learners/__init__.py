@@ -48,7 +48,7 @@ class Learner(Protocol):
     ) -> np.ndarray: ...
 
 
-NOT_LEARNERS = {"agent", "config", "imitation", "networks", "normalizer"}
+NOT_LEARNERS = {"agent", "config", "imitation", "networks", "normalizer", "weights"}
 
 
 def names() -> list[str]:

@@ -1,6 +1,6 @@
 """ONE FILE = ONE METHOD: relabelling, exploration and network inputs for any learner.
 
-Every module or folder here but `base` and `exploration` has `METHOD`, a class of `base.Method`.
+Every module or folder here but those in NOT_METHODS has `METHOD`, a class of `base.Method`.
 `goalrelay methods` prints the first line of its docstring.
 """
 
@@ -12,7 +12,7 @@ from goalrelay.errors import UsageError
 from goalrelay.methods.base import Method
 from goalrelay.settings import suggest
 
-NOT_METHODS = {"base", "exploration"}
+NOT_METHODS = {"acting", "base", "exploration"}
 
 
 def names() -> list[str]:
