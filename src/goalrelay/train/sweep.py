@@ -19,7 +19,6 @@ from typing import Any, NamedTuple
 
 from goalrelay.errors import Diverged, UsageError, printable
 from goalrelay.files import remove_unfinished, write_json
-from goalrelay.train import config as experiments
 from goalrelay.train import session
 from goalrelay.train.build import filled_in
 from goalrelay.train.folder import RunFolder
@@ -84,7 +83,8 @@ def run(plan: Plan, out: Path, jobs: int, report: Callable[[Row], None]) -> list
     table = out / "table.csv"
     done = {(row.variant, row.seed): row for row in _rows(table)}
     for planned in plan.runs:
-        _check_same(planned, out / planned.name)
+        if (out / planned.name / "config.json").exists():
+            RunFolder(out / planned.name).refuse_other(filled_in(planned.experiment))
     try:
         out.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -127,18 +127,6 @@ def _run_all(
             raise
 
 
-def _check_same(planned: Planned, folder: Path) -> None:
-    """Refuse to resume a run whose folder has other options."""
-    if not (folder / "config.json").exists():
-        return
-    saved = experiments.to_json(RunFolder.open(folder).experiment())
-    for name, value in experiments.to_json(filled_in(planned.experiment)).items():
-        if saved[name] != value:
-            raise UsageError(
-                f"{folder} was begun with other options ({name}); --out names another folder"
-            )
-
-
 def _shares(jobs: int) -> list[set[int]]:
     """The cores for each job, disjoint; with more jobs than cores, several jobs share one."""
     cores = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else []
@@ -164,7 +152,7 @@ def _run(planned: Planned, plan: Plan, out: Path) -> Row:
         if cores:
             os.sched_setaffinity(0, cores)
         if (folder / "config.json").exists():
-            result = session.resume(folder, trust=True)  # of the same task: see `_check_same`
+            result = session.resume(folder, trust=True)  # of the same task: see `run`
         else:
             result = session.start(planned.experiment, folder, Observer())
         last = result.evaluation
