@@ -11,12 +11,15 @@ import functools
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, wait
-from contextlib import AbstractContextManager, ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, closing, contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
+from goalrelay.data.collector import Collector
+from goalrelay.data.rollout import Simulator
 from goalrelay.data.workers import Workers
 from goalrelay.errors import Diverged, UsageError
+from goalrelay.tasks.goal_task import open_task
 from goalrelay.train import config as experiments
 from goalrelay.train import session
 from goalrelay.train.build import filled_in
@@ -63,6 +66,7 @@ def train(
         UsageError: an option that cannot work, or a folder that holds another run; nothing ran.
     """
     _check(experiment, seeds)
+    _refuse_shared(experiment)
     session.use_compilation_cache()
     of_seed = {seed: dataclasses.replace(experiment, seed=seed) for seed in seeds}
     folders = {s: out / f"seed-{s}" if out else default_folder(of_seed[s]) for s in seeds}
@@ -72,7 +76,6 @@ def train(
             RunFolder(folder).refuse_other(dataclasses.replace(filled, seed=seed))
     with ExitStack() as opening:  # one after the other: imports are no work for threads
         runs = [_Run(seed, _opened(of_seed[seed], folders[seed]), opening) for seed in seeds]
-        _refuse_shared(runs[0].trainer)
         opening.pop_all()  # each thread closes its own
     return _run_all(runs, shown, report)
 
@@ -93,13 +96,18 @@ def _check(experiment: AnyExperiment, seeds: Sequence[int]) -> None:
         )
 
 
-def _refuse_shared(trainer: Trainer) -> None:
+def _refuse_shared(experiment: AnyExperiment) -> None:
     """Refuse a task whose environments change each other."""
-    if share_state(trainer.simulator, trainer.collector):
-        raise UsageError(
-            f"--seeds: the environments of '{trainer.simulator.id}' share state: a reset of one "
-            "changes the others; give one --seed at a time"
-        )
+
+    def make() -> Simulator:
+        return open_task(experiment.task, experiment.task_options)
+
+    with closing(make()) as simulator, closing(Collector(make, 1)) as others:
+        if share_state(simulator, others):
+            raise UsageError(
+                f"--seeds: the environments of '{simulator.id}' share state: a reset of one "
+                "changes the others; give one --seed at a time"
+            )
 
 
 @contextmanager
@@ -131,16 +139,16 @@ class _Run:
     ):
         self.seed, self._opened = seed, ExitStack()
         opening.push(self._opened)
-        self.trainer, self._folder = self._opened.enter_context(opened)
+        self._trainer, self._folder = self._opened.enter_context(opened)
 
     def run(self, observer: Observer, stopping: Callable[[], bool]) -> Ended:
         """Train until the run stops, and free what it holds."""
         seed, folder = self.seed, self._folder
         with self._opened:
-            if self.trainer.finished(folder.last_row()):
+            if self._trainer.finished(folder.last_row()):
                 return Ended(seed, folder.path, None)
             try:
-                result = session.Session(self.trainer, folder, observer).run(stopping)
+                result = session.Session(self._trainer, folder, observer).run(stopping)
                 return Ended(seed, folder.path, result)
             except (UsageError, Diverged, RuntimeError) as error:
                 return Ended(seed, folder.path, None, error)
