@@ -18,6 +18,7 @@ from goalrelay.errors import Diverged, TaskFailed, UsageError
 from goalrelay.train import config as experiments
 from goalrelay.train import side_by_side
 from goalrelay.train.config import AnyExperiment
+from goalrelay.train.counters import Counters
 from goalrelay.train.evaluate import Evaluation
 from goalrelay.train.logbook import read_table
 from goalrelay.train.loop import TEST, Trainer
@@ -148,7 +149,7 @@ def test_what_is_no_failure_of_a_run_stops_all_and_is_raised(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     class Broken(Observer):
-        def evaluation(self, *_: Any) -> None:
+        def evaluation(self, counters: Counters, evaluation: Evaluation) -> None:
             raise KeyError("a mistake")
 
     experiment = experiment_of("her", POINT, SMALL | {"steps": 10**7})

@@ -64,7 +64,9 @@ def init(config: Config, spec: Spec, inputs: int, key: Array) -> State:
         network(config, k, (inputs + spec.action_size, *config.hidden, 1), spec.image)
         for k in critic_keys
     )
-    log_alpha = jnp.log(config.initial_temperature)
+    log_alpha = jnp.log(jnp.float32(config.initial_temperature))  # the type stays in updates
+        jnp.float32(config.initial_temperature)
+    )  # not a float of Python: its type would change
     return State(
         policy,
         (first, second),
