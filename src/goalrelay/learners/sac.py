@@ -65,8 +65,6 @@ def init(config: Config, spec: Spec, inputs: int, key: Array) -> State:
         for k in critic_keys
     )
     log_alpha = jnp.log(jnp.float32(config.initial_temperature))  # the type stays in updates
-        jnp.float32(config.initial_temperature)
-    )  # not a float of Python: its type would change
     return State(
         policy,
         (first, second),
