@@ -58,7 +58,7 @@ def measure(objects: int) -> dict[str, float]:
     trainer = Trainer(config.with_options(config.make("relay", TASK), settings))
     for _ in range(WARM_UP):
         trainer.cycle()
-    snapshot, (_, updates) = trainer._snapshot(), trainer._planned()
+    snapshot, (_, updates) = trainer._acting().snapshot, trainer._planned()
 
     def episode(number: int) -> Any:
         return rollout(trainer.simulator, lambda rng: trainer.method.act(snapshot, rng), number)

@@ -61,7 +61,7 @@ def updates_per_second(trainer: Trainer, number: int, rounds: int) -> float:
         rounds: scans that are timed.
     """
     level, agent = trainer.method.levels[number], trainer.agents[number]
-    snapshot, shape = trainer._snapshot(), (SCAN, agent.config.batch_size)
+    snapshot, shape = trainer._acting().snapshot, (SCAN, agent.config.batch_size)
     seconds = []
     for i in range(rounds):
         start = time.perf_counter()

@@ -56,7 +56,7 @@ def profile(trainer: Trainer, scan: int, seed: int) -> dict[str, float]:
         scan: updates in one jitted scan.
         seed: of the batches and of the episode.
     """
-    task, snapshot = trainer.simulator, trainer._snapshot()
+    task, snapshot = trainer.simulator, trainer._acting().snapshot
     rng, batch = np.random.default_rng(seed), trainer.agents[0].config.batch_size
     parts = {
         f"sample and relabel {scan * batch:,} steps": seconds(

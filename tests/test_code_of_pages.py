@@ -21,7 +21,7 @@ from goalrelay.cli.train import Train
 from goalrelay.report import video
 from goalrelay.tasks import structure
 from goalrelay.train import config as experiments
-from goalrelay.train import session, sweep_file, tune_file
+from goalrelay.train import session, side_by_side, sweep_file, tune_file
 
 BUDGET = {**SMALL, "episodes": 6}
 """What the trainings of pages are cut to: they run as written but for these values."""
@@ -83,6 +83,7 @@ def parse_only(monkeypatch: pytest.MonkeyPatch) -> None:
         if getattr(loaded, "parse", None) is parse:
             monkeypatch.setattr(loaded, "parse", read)
     monkeypatch.setattr(session, "start", start)
+    monkeypatch.setattr(side_by_side, "train", start)
 
 
 @pytest.fixture

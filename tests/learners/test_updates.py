@@ -1,6 +1,7 @@
 """Every update rule equals its equations, computed apart in float64."""
 
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import jax
@@ -268,3 +269,16 @@ def test_targets_step_after_every_so_many_updates_of_a_cycle(
             expected.move_targets()
     assert_same(state.critic, expected.critic)
     assert_same(state.target_critic, expected.target_critic)
+
+
+@pytest.mark.parametrize("learner", [ddpg, td3, sac, dqn])
+def test_updates_keep_the_types_of_a_new_state_so_that_they_are_compiled_once(learner: Any) -> None:
+    config = learner.Config(**SMALL)
+    spec = SPEC if learner.CONTINUOUS else DISCRETE
+    key = jax.random.key(0)
+    new = jax.eval_shape(partial(learner.init, config, spec, D), key)
+    given = batches(learner.stride(config), not learner.CONTINUOUS)
+    update = partial(learner.update, config, FREE)
+    later, _ = jax.eval_shape(update, new, given, key)
+    types = [[(x.dtype, x.weak_type) for x in jax.tree.leaves(state)] for state in (new, later)]
+    assert types[0] == types[1]

@@ -24,6 +24,7 @@ from goalrelay.tasks import opengl
 from goalrelay.tasks.goal_task import open_task, simulator_of
 from goalrelay.train import processes, session, sharing
 from goalrelay.train.observer import Observer
+from goalrelay.train.stopping import interruptible
 
 TASK = "Faulty-v0"
 DROP = SMALL | {"collect.bad_episodes": "drop"}
@@ -313,7 +314,7 @@ def test_worker_processes_hear_ctrl_c() -> None:
     try:
         processes._initialize(None)
         os.kill(os.getpid(), signal.SIGINT)  # between two runs: nothing
-        with session._interruptible() as asked:
+        with interruptible() as asked:
             assert not asked()
             os.kill(os.getpid(), signal.SIGINT)
             time.sleep(0.01)

@@ -61,6 +61,18 @@ class Lines(Observer):
         self.say(f"{_position(counters)}  {describe(evaluation)}  {speed}")
 
 
+class LinesOfSeed(Lines):
+    """Plain lines that begin with the seed of a run, one of several."""
+
+    def __init__(self, seed: int):
+        super().__init__()
+        self._seed = seed
+
+    def say(self, text: str) -> None:
+        """Print a line."""
+        super().say(f"seed {self._seed}: {text}")
+
+
 class Terminal(Lines):
     """A progress line at the bottom; evaluations scroll above it."""
 

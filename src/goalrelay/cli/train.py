@@ -5,6 +5,7 @@ other options. Then all options, with the values of the preset as defaults.
 """
 
 import dataclasses
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,13 +15,14 @@ import tyro
 from rich.console import Console
 
 from goalrelay.cli.parsing import HELP, PositionalPath, folded, has_folded, parse
-from goalrelay.cli.terminal import Lines, Terminal, describe
-from goalrelay.errors import UsageError, printable, shell_word
+from goalrelay.cli.terminal import Lines, LinesOfSeed, Terminal, describe
+from goalrelay.errors import Notice, TaskFailed, UsageError, printable, shell_word
 from goalrelay.tasks.goal_task import needs_trust
 from goalrelay.train import config as experiments
-from goalrelay.train import session
+from goalrelay.train import session, side_by_side
 from goalrelay.train.config import AnyExperiment, Experiment
 from goalrelay.train.observer import Observer
+from goalrelay.train.side_by_side import Ended
 
 MethodConfig = TypeVar("MethodConfig")
 LearnerConfig = TypeVar("LearnerConfig")
@@ -64,8 +66,11 @@ class Train(Generic[AnySpelled]):
 
     experiment: Annotated[AnySpelled, tyro.conf.arg(name="")]
     """The options of the run."""
+    seeds: tuple[int, ...] = ()
+    """Several seeds in one process, side by side, instead of --seed. Each has a run folder. Seeds
+    that were stopped go on; finished ones are left alone."""
     out: Path | None = None
-    """Run folder (default: runs/TASK/METHOD/seed-S)."""
+    """Run folder (default: runs/TASK/METHOD/seed-S); with --seeds the folder of seed-S."""
     film_every: int | None = None
     """Training episodes between films of the policy, which go to the folder films of the run."""
     quiet: bool = False
@@ -102,9 +107,53 @@ def train(arguments: Sequence[str]) -> int:
         return 0
     command: Train[Any] = parse(kind_of(default), words, "train", Train(spelled(default)))
     experiment = plain(command.experiment, default)
+    given = {word.partition("=")[0] for word in words}
+    if "--seeds" in given:
+        return _train_seeds(command, experiment, given)
     shown = observer(command.quiet, command.film_every)
     result = session.start(experiment, command.out, shown)
     return _report(result, command.quiet)
+
+
+def _train_seeds(command: Train[Any], experiment: AnyExperiment, given: set[str]) -> int:
+    """Train several seeds; returns the exit code.
+
+    Args:
+        command: with the seeds.
+        experiment: the options of each run.
+        given: the options that stand in the command.
+    """
+    if not command.seeds:
+        raise UsageError("--seeds needs at least one seed")
+    if "--seed" in given:
+        raise UsageError("--seed and --seeds are both given; --seeds names all seeds")
+    if command.film_every is not None:
+        raise UsageError("--film-every films one run; with --seeds leave it away")
+
+    def shown(seed: int) -> Observer:
+        return Observer() if command.quiet else LinesOfSeed(seed)
+
+    def report(run: Ended) -> None:
+        if run.error is not None:
+            warnings.warn(Notice(f"seed {run.seed}: {run.error}"), stacklevel=2)
+        elif run.result is not None:
+            _report(run.result, command.quiet, f"seed {run.seed}: ")
+        elif not command.quiet:
+            print(f"seed {run.seed}: finished before; everything is in {printable(run.folder)}")
+
+    ended = side_by_side.train(experiment, command.seeds, command.out, shown, report)
+    return _code(ended, command.quiet)
+
+
+def _code(ended: Sequence[Ended], quiet: bool) -> int:
+    """The exit code of several seeds; what goes on with those that were stopped is printed."""
+    if any(run.result is not None and run.result.reason == "interrupted" for run in ended):
+        if not quiet:
+            print("the same command goes on with all seeds")
+        return 130
+    errors = [run.error for run in ended if run.error is not None]
+    unusable = any(isinstance(error, UsageError | TaskFailed) for error in errors)
+    return 2 if unusable else 1 if errors else 0
 
 
 def resume(arguments: Sequence[str]) -> int:
@@ -186,19 +235,25 @@ def observer(quiet: bool, film_every: int | None) -> Observer:
     return Filming(shown, film_every)
 
 
-def _report(result: session.Result, quiet: bool) -> int:
-    """Print the end of a run; returns the exit code."""
+def _report(result: session.Result, quiet: bool, before: str = "") -> int:
+    """Print the end of a run; returns the exit code.
+
+    Args:
+        result: the end.
+        quiet: print nothing.
+        before: begins each line.
+    """
     interrupted = result.reason == "interrupted"
     if not quiet:
         if result.evaluation is not None:
-            print(f"{'stopped' if interrupted else 'done'}: {describe(result.evaluation)}")
+            print(f"{before}{'stopped' if interrupted else 'done'}: {describe(result.evaluation)}")
         print(
-            f"{result.episodes:,} episodes, {result.steps:,} steps, {result.seconds:.1f} s; "
-            f"everything is in {printable(result.folder)}"
+            f"{before}{result.episodes:,} episodes, {result.steps:,} steps, "
+            f"{result.seconds:.1f} s; everything is in {printable(result.folder)}"
         )
         then = "resume" if interrupted else "evaluate"
         for_task = needs_trust(result.policy.task)
         trust = " --trust" if (result.resume_needs_trust if interrupted else for_task) else ""
         command = f"goalrelay {then} {shell_word(result.folder)}{trust}"
-        print(f"{'go on with' if interrupted else 'then'}: {command}")
+        print(f"{before}{'go on with' if interrupted else 'then'}: {command}")
     return 130 if interrupted else 0

@@ -64,7 +64,7 @@ def init(config: Config, spec: Spec, inputs: int, key: Array) -> State:
         network(config, k, (inputs + spec.action_size, *config.hidden, 1), spec.image)
         for k in critic_keys
     )
-    log_alpha = jnp.log(config.initial_temperature)
+    log_alpha = jnp.log(jnp.array(config.initial_temperature, float))  # the type stays in updates
     return State(
         policy,
         (first, second),

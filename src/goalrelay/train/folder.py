@@ -92,6 +92,24 @@ class RunFolder:
         except UsageError as error:
             raise UsageError(f"{self.path / 'config.json'}: {error}") from None
 
+    def refuse_other(self, experiment: AnyExperiment) -> None:
+        """Refuse an experiment that is not the one of the run in this folder, if it has one.
+
+        Args:
+            experiment: with the values that depend on the task.
+
+        Raises:
+            UsageError: an option is another.
+        """
+        if not (self.path / "config.json").exists():
+            return
+        saved = experiments.to_json(self.experiment())
+        for name, value in experiments.to_json(experiment).items():
+            if saved[name] != value:
+                raise UsageError(
+                    f"{self.path} was begun with other options ({name}); --out names another folder"
+                )
+
     def removed(self) -> dict[str, Any]:
         """Options that the run had and this version does not have, with their values."""
         return dict(self._values().get("removed", {}))

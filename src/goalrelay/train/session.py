@@ -6,14 +6,11 @@ functions. The training loop itself is `loop.run_loop`.
 
 import dataclasses
 import os
-import signal
-import threading
 import time
 import warnings
-from collections.abc import Iterator, Mapping
-from contextlib import closing, contextmanager
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import closing, contextmanager, nullcontext
 from pathlib import Path
-from types import FrameType
 from typing import Any, Literal, TypedDict, Unpack
 
 import jax
@@ -42,10 +39,8 @@ from goalrelay.train.logbook import Logbook
 from goalrelay.train.loop import Stop, Trainer, run_loop
 from goalrelay.train.observer import Observer
 from goalrelay.train.policy import BEST, LAST, Policy, load_to_run, open_fitting
+from goalrelay.train.stopping import interruptible
 from goalrelay.train.tracker import installed
-
-SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-"""What stops a run: Ctrl-C, `kill`, and a terminal that closes."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -126,14 +121,21 @@ def start(experiment: AnyExperiment, out: Path | None, observer: Observer) -> Re
     use_compilation_cache()
     if experiment.save.track != "none":
         installed(experiment.save.track)
+    with begun(experiment, out or default_folder(experiment)) as (trainer, folder):
+        return Session(trainer, folder, observer).run()
+
+
+@contextmanager
+def begun(experiment: AnyExperiment, out: Path) -> Iterator[tuple[Trainer, RunFolder]]:
+    """A new run and its folder, until the end of the block."""
     with closing(Trainer(experiment)) as trainer:  # first: a refused task leaves no folder
         experiment = trainer.experiment  # with the values that depend on the task
-        folder = RunFolder(out or default_folder(experiment))
+        folder = RunFolder(out)
         with folder.held():
             folder.begin(experiment)
             if finds_structure(experiment):
                 folder.set_structure(task_to_json(trainer.method.task))
-            return _Session(trainer, folder, observer).run()
+            yield trainer, folder
 
 
 def resume(
@@ -171,15 +173,30 @@ def resume(
                 f"{run} sends its figures to {experiment.save.track}, under your account there; "
                 "if you trust it, add --trust"
             )
-        with closing(Trainer(experiment, folder.structure())) as trainer:
-            _restore(trainer, folder)
+        with continued(experiment, folder) as trainer:
             if same and trainer.finished(folder.last_row()):
                 more = "--steps N or --minutes M gives it a new budget"
                 warnings.warn(
                     Notice(f"{run} is finished, so only its last test is repeated; {more}"),
                     stacklevel=2,
                 )
-            return _Session(trainer, folder, observer or Observer()).run()
+            return Session(trainer, folder, observer or Observer()).run()
+
+
+@contextmanager
+def continued(experiment: AnyExperiment, folder: RunFolder) -> Iterator[Trainer]:
+    """A run where its newest checkpoint is, until the end of the block; the folder is held.
+
+    Args:
+        experiment: the run's, with the new budget.
+        folder: of the run.
+    """
+    with closing(Trainer(experiment, folder.structure())) as trainer:
+        saved = folder.restore(trainer.saved())
+        if saved is not None:
+            trainer.restore(saved)
+        folder.set_experiment(trainer.experiment)
+        yield trainer
 
 
 def _resume_needs_trust(experiment: AnyExperiment) -> bool:
@@ -196,15 +213,6 @@ def _extended(
         experiment = dataclasses.replace(experiment, until=until)
     experiments.check(experiment)
     return experiment
-
-
-def _restore(trainer: Trainer, folder: RunFolder) -> None:
-    """Bring a trainer to where the newest checkpoint of its run is."""
-    experiment = trainer.experiment
-    saved = folder.restore(trainer.saved())
-    if saved is not None:
-        trainer.restore(saved)
-    folder.set_experiment(experiment)
 
 
 def evaluate(
@@ -250,7 +258,7 @@ def evaluate(
     return found
 
 
-class _Session:
+class Session:
     """A trainer with its folder, log and observer, in one process."""
 
     def __init__(self, trainer: Trainer, folder: RunFolder, observer: Observer):
@@ -262,10 +270,14 @@ class _Session:
         self.last_save = time.monotonic()
         self.last_row = counters
 
-    def run(self) -> Result:
-        """Train until the run stops; the folder can be resumed."""
+    def run(self, stopping: Callable[[], bool] | None = None) -> Result:
+        """Train until the run stops; the folder can be resumed.
+
+        Args:
+            stopping: whether the run is to stop; None: Ctrl-C and the like stop it.
+        """
         try:
-            return self._run()
+            return self._run(stopping)
         except ConnectionError:  # of a pipe that is read no more
             raise
         except OSError as error:  # of the folder: those of an environment are of an episode
@@ -275,14 +287,14 @@ class _Session:
                 f"{where} cannot be written: {reason}; the run stops, {self.folder.kept()}"
             ) from error
 
-    def _run(self) -> Result:
+    def _run(self, stopping: Callable[[], bool] | None) -> Result:
         trainer = self.trainer
         self.observer.start(trainer, self.folder.path)
         self._tell()
         try:
             if not self.folder.has_checkpoint():  # so that a run can be resumed from the start on
                 self._save()
-            with _interruptible() as interrupted:
+            with interruptible() if stopping is None else nullcontext(stopping) as interrupted:
                 stop = run_loop(
                     trainer,
                     lambda: interrupted() or self.observer.stops(),
@@ -374,29 +386,3 @@ def use_compilation_cache() -> None:
     jax.config.update("jax_compilation_cache_dir", str(Path(home) / "goalrelay" / "xla"))
     jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.1)
     jax.config.update("jax_persistent_cache_min_entry_size_bytes", -1)
-
-
-@contextmanager
-def _interruptible() -> Iterator[Any]:
-    """Ctrl-C, SIGTERM and SIGHUP stop the run after the cycle; a second one stops it at once.
-
-    Yields:
-        a function that returns whether the run is to stop.
-    """
-    requested = threading.Event()
-    if threading.current_thread() is not threading.main_thread():
-        yield requested.is_set
-        return
-
-    def request(signum: int, frame: FrameType | None) -> None:
-        if requested.is_set():
-            raise KeyboardInterrupt
-        requested.set()
-
-    heard = [s for s in SIGNALS if signal.getsignal(s) is not signal.SIG_IGN]  # nohup ignores one
-    before = {s: signal.signal(s, request) for s in heard}
-    try:
-        yield requested.is_set
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)

@@ -16,7 +16,6 @@ from typing import NamedTuple
 
 from goalrelay.errors import Diverged, UsageError, printable
 from goalrelay.files import remove_unfinished, write_json
-from goalrelay.train import config as experiments
 from goalrelay.train import processes, session
 from goalrelay.train.build import filled_in
 from goalrelay.train.folder import RunFolder
@@ -92,7 +91,8 @@ def run(
     table = out / "table.csv"
     done = {(row.variant, row.seed): row for row in _rows(table)}
     for planned in plan.runs:
-        _check_same(planned, out / planned.name)
+        if (out / planned.name / "config.json").exists():
+            RunFolder(out / planned.name).refuse_other(filled_in(planned.experiment))
     try:
         out.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -132,18 +132,6 @@ def _run_all(
             raise
 
 
-def _check_same(planned: Planned, folder: Path) -> None:
-    """Refuse to resume a run whose folder has other options."""
-    if not (folder / "config.json").exists():
-        return
-    saved = experiments.to_json(RunFolder.open(folder).experiment())
-    for name, value in experiments.to_json(filled_in(planned.experiment)).items():
-        if saved[name] != value:
-            raise UsageError(
-                f"{folder} was begun with other options ({name}); --out names another folder"
-            )
-
-
 def _run(planned: Planned, plan: Plan, out: Path) -> Row:
     """A run, on cores of its own."""
     with processes.own_cores():
@@ -176,7 +164,7 @@ def failed(planned: Planned, why: str) -> Row:
 def _made(planned: Planned, plan: Plan, folder: Path) -> Row:
     """Start or resume the run, and test its best policy where the plan says so."""
     if (folder / "config.json").exists():
-        result = session.resume(folder, trust=True)  # of the same task: see `_check_same`
+        result = session.resume(folder, trust=True)  # of the same task: see `run`
     else:
         result = session.start(planned.experiment, folder, Observer())
     last = result.evaluation
