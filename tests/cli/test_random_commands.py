@@ -14,7 +14,7 @@ from goalrelay.cli.parsing import options
 from goalrelay.report import live
 from goalrelay.train import config as experiments
 from goalrelay.train import session
-from goalrelay.train.loop import Stop
+from goalrelay.train.running import Stop
 
 TASKS = ("goalrelay/PointReach-v0", "goalrelay/BitFlip-v0", "Pendulum-v1", "nosuch:Task-v0")
 VALUES = (

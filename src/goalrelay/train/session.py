@@ -36,9 +36,10 @@ from goalrelay.train.evaluate import Evaluation
 from goalrelay.train.evaluate import evaluate as evaluate_policy
 from goalrelay.train.folder import RunFolder, default_folder
 from goalrelay.train.logbook import Logbook
-from goalrelay.train.loop import Stop, Trainer, run_loop
+from goalrelay.train.loop import Trainer
 from goalrelay.train.observer import Observer
 from goalrelay.train.policy import BEST, LAST, Policy, load_to_run, open_fitting
+from goalrelay.train.running import Stop, run_loop
 from goalrelay.train.stopping import interruptible
 from goalrelay.train.tracker import installed
 

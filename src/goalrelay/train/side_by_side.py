@@ -90,9 +90,7 @@ def _check(experiment: AnyExperiment, seeds: Sequence[int]) -> None:
         raise UsageError(f"--seeds has {twice[0]} twice")
     experiments.check(experiment)
     if experiment.scale.workers or experiment.scale.listen:
-        raise UsageError(
-            "--seeds is for threads; with --scale.workers or --scale.listen give --seed"
-        )
+        raise UsageError("--seeds and --scale.workers or --scale.listen exclude each other")
     if experiment.save.track != "none":
         raise UsageError(
             f"--seeds: {experiment.save.track} follows one run in a process; leave --save.track "
