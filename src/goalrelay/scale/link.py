@@ -97,7 +97,8 @@ class Link:
 
     def __init__(self, connection: socket.socket):
         connection.settimeout(SILENCE)
-        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        with contextlib.suppress(OSError):  # the other end may be gone already
+            connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._socket = connection
         self._latest = math.inf
         self._outgoing: queue.SimpleQueue[bytes | None] = queue.SimpleQueue()

@@ -5,6 +5,7 @@ machine vanishes is silent, and `link.SILENCE` seconds later it has left.
 """
 
 import itertools
+import os
 import queue
 import socket
 import threading
@@ -225,7 +226,8 @@ def _listening(address: Address) -> socket.socket:
         )[0]
         server = socket.create_server(where[:2], family=family, backlog=128)
     except OSError as error:
-        reason = error.strerror or str(error)
+        known = (error.errno or 0) > 0  # the text of others is of the resolver
+        reason = os.strerror(error.errno) if known else error.strerror or str(error)
         raise UsageError(f"--scale.listen {address}: {reason.lower()}") from error
     server.settimeout(LOOK)
     return server

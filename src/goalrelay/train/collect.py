@@ -19,7 +19,7 @@ from goalrelay.train.worker import EpisodeWorker
 from goalrelay.train.workers import version
 
 FIRST_PAUSE, LONGEST_PAUSE = 1.0, 15.0
-"""Seconds between two attempts to connect; each pause is twice the one before."""
+"""Seconds between two attempts to connect; each is half as long again as the one before."""
 FAREWELL = 2.0
 """Seconds for telling the learner why this program cannot collect."""
 
@@ -59,7 +59,7 @@ def collect(address: Address, key: bytes, trust: bool, say: Callable[[str], None
                     link.close()
             told = True
             time.sleep(pause)
-            pause = min(2 * pause, LONGEST_PAUSE)
+            pause = min(1.5 * pause, LONGEST_PAUSE)
     finally:
         program.close()
 
