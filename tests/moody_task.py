@@ -27,4 +27,4 @@ class Moody(Environment):
         return super().step(action)
 
 
-gymnasium.register("Moody-v0", Moody, max_episode_steps=25)
+gymnasium.register("Moody-v0", "moody_task:Moody", max_episode_steps=25)

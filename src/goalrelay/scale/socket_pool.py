@@ -226,8 +226,8 @@ def _listening(address: Address) -> socket.socket:
         )[0]
         server = socket.create_server(where[:2], family=family, backlog=128)
     except OSError as error:
-        known = (error.errno or 0) > 0  # the text of others is of the resolver
-        reason = os.strerror(error.errno) if known else error.strerror or str(error)
+        code = error.errno or 0  # those below 0 are of the resolver
+        reason = os.strerror(code) if code > 0 else error.strerror or str(error)
         raise UsageError(f"--scale.listen {address}: {reason.lower()}") from error
     server.settimeout(LOOK)
     return server

@@ -20,14 +20,7 @@ import jax
 import numpy as np
 
 from goalrelay.data.collector import Collector
-from goalrelay.errors import (
-    Diverged,
-    Notice,
-    TaskFailed,
-    UsageError,
-    first_line,
-    shell_word,
-)
+from goalrelay.errors import Diverged, Notice, TaskFailed, UsageError, first_line, shell_word
 from goalrelay.scale.collector import RemoteCollector
 from goalrelay.settings import suggest
 from goalrelay.tasks.goal_task import check_trusted, needs_trust
