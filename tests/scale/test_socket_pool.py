@@ -162,6 +162,22 @@ def test_one_that_says_nothing_keeps_nobody_waiting(
     assert any("it proves no key within" in line for line in listening.lines)
 
 
+def test_strangers_are_few_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("goalrelay.scale.socket_pool.STRANGERS", 2)
+    listening = Listening()
+    silent = [socket.create_connection(listening.pool.address) for _ in range(2)]
+    for one in silent:
+        assert one.recv(8), "it is asked for a proof"
+    with pytest.raises(Lost):
+        connect(listening.pool.address, KEY)
+    for one in silent:
+        one.close()
+    listening.line()
+    until(lambda: listening.pool._strangers._value == 2)  # pyright: ignore
+    listening.joined()
+    listening.pool.close(over=False)
+
+
 BAD: dict[str, bytes] = {
     "a pickle": pickle.dumps(Trap()),
     "no JSON": b"\0\0\0\4junk",
