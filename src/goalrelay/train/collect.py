@@ -38,26 +38,14 @@ def collect(address: Address, key: bytes, trust: bool, say: Callable[[str], None
             cannot be opened here.
     """
     program = _Program(address, trust, say)
-    pause, told = FIRST_PAUSE, False
+    pause = FIRST_PAUSE
     try:
         while True:
-            try:
-                link = connect(address, key)
-            except WrongKey:
-                raise UsageError(f"the learner at {address} has another key") from None
-            except Lost as error:
-                if not told:
-                    say(f"no learner at {address} ({error}); trying again until there is one")
-            else:
-                try:
-                    program.serve(link)
+            link = program.connected(key)
+            if link is not None:
+                if program.served(link):
                     return
-                except Lost as error:
-                    say(f"lost the learner at {address}: {error}; trying again until it is back")
-                    pause = FIRST_PAUSE
-                finally:
-                    link.close()
-            told = True
+                pause = FIRST_PAUSE
             time.sleep(pause)
             pause = min(1.5 * pause, LONGEST_PAUSE)
     finally:
@@ -69,10 +57,52 @@ class _Program:
 
     def __init__(self, address: Address, trust: bool, say: Callable[[str], None]):
         self._address, self._trust, self._say = address, trust, say
+        self._told = False
+        """Whether it is said that there is no learner."""
         self._worker: EpisodeWorker | None = None
         self._made_of: Mapping[str, Any] = {}
 
-    def serve(self, link: Link) -> None:
+    def connected(self, key: bytes) -> Link | None:
+        """A connection to the learner; None: there is none now.
+
+        Raises:
+            UsageError: the learner has another key.
+        """
+        try:
+            return connect(self._address, key)
+        except WrongKey:
+            raise UsageError(f"the learner at {self._address} has another key") from None
+        except Lost as error:
+            if not self._told:
+                what = f"no learner at {self._address} ({error})"
+                self._say(f"{what}; trying again until there is one")
+                self._told = True
+            return None
+
+    def served(self, link: Link) -> bool:
+        """Run episodes until the run is over; returns whether it is, else the connection is lost.
+
+        Raises:
+            UsageError: see `collect`.
+        """
+        try:
+            self._serve(link)
+        except Lost as error:
+            what = f"lost the learner at {self._address}: {error}"
+            self._say(f"{what}; trying again until it is back")
+            self._told = True
+            return False
+        finally:
+            link.close()
+        return True
+
+    def close(self) -> None:
+        """Free the task."""
+        if self._worker is not None:
+            self._worker.close()
+            self._worker = None
+
+    def _serve(self, link: Link) -> None:
         """Run episodes until the run is over.
 
         Raises:
@@ -93,12 +123,6 @@ class _Program:
         while not self._followed(_next(inbox), worker, link):
             pass
 
-    def close(self) -> None:
-        """Free the task."""
-        if self._worker is not None:
-            self._worker.close()
-            self._worker = None
-
     def _opened(self, welcome: Mapping[str, Any]) -> EpisodeWorker:
         """A worker for the run of a learner; the one that is there, if it is the same run.
 
@@ -107,8 +131,8 @@ class _Program:
             UsageError: see `collect`.
         """
         try:
-            (config, structure), there = (welcome[k] for k in ("config", "structure")), welcome
-            task, sizes, theirs = str(config["task"]), dict(there["sizes"]), there["version"]
+            config, structure, theirs = (welcome[k] for k in ("config", "structure", "version"))
+            task, sizes = str(config["task"]), dict(welcome["sizes"])
         except (KeyError, ValueError, TypeError) as error:
             raise Lost(NO_MESSAGE) from error
         learner = f"the learner at {self._address}"
