@@ -90,6 +90,7 @@ MAY_IMPORT: dict[str, set[str]] = {
         "tasks.inspect.found",
         "tasks.inspect.report",
         "methods",
+        "scale.address",
         "demos",
         "train",
         "report",

@@ -14,6 +14,7 @@ from typing import Any, Literal
 
 import goalrelay
 from goalrelay import interrupts, methods
+from goalrelay.cli.collect import collect
 from goalrelay.cli.compare import compare
 from goalrelay.cli.inspect import inspect
 from goalrelay.cli.look import plot, record, report, watch
@@ -106,6 +107,7 @@ def demos(arguments: Sequence[str]) -> int:
 COMMANDS: dict[str, Callable[[Sequence[str]], int]] = {
     "train": train,
     "resume": resume,
+    "collect": collect,
     "evaluate": evaluate,
     "record": record,
     "play": play,

@@ -29,6 +29,10 @@ class RemoteCollector:
         self._packed = 0
         self.stopping: Callable[[], bool] = lambda: False
         """Asked while episodes are waited for; once it is true, none is waited for any more."""
+        self.waiting: Callable[[], None] = lambda: None
+        """Called while episodes are waited for, a few times a second."""
+        self.over = False
+        """Whether the run is finished; see `Pool.close`."""
 
     @property
     def again(self) -> int:
@@ -69,7 +73,7 @@ class RemoteCollector:
 
     def close(self) -> bool:
         """End the workers."""
-        self._dispatcher.close()
+        self._dispatcher.close(self.over)
         return True
 
     def _pack(self, acting: Packs) -> Packed:
@@ -83,6 +87,7 @@ class RemoteCollector:
             now = len(request.outcomes())
             if now != done and not going(done := now):
                 self._dispatcher.cancel(request)
+            self.waiting()
             if self.stopping():
                 self._dispatcher.cancel(request)
                 raise Stopped

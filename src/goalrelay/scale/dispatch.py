@@ -143,12 +143,12 @@ class Dispatcher:
                 request.works.remove(work)
             return len(back)
 
-    def close(self) -> None:
-        """End the thread and the workers."""
+    def close(self, over: bool) -> None:
+        """End the thread and the workers; see `Pool.close`."""
         with self._changed:
             self._closed = True
         self._thread.join()
-        self._pool.close()
+        self._pool.close(over)
 
     def _work(self) -> None:
         try:

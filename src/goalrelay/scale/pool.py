@@ -9,6 +9,10 @@ import numpy as np
 from goalrelay.errors import TaskFailed
 from goalrelay.types import Episode
 
+REMEMBERED = 8
+"""Weights that a worker keeps: those of training and of evaluation, some cycles old. When it takes
+more, it forgets those that it took first."""
+
 
 class Packs(Protocol):
     """Who acts, such as `methods.acting.Acting`."""
@@ -62,5 +66,10 @@ class Pool(Protocol):
     def drop(self, worker: str) -> None:
         """End a worker that hangs; it may be replaced by a new one. No event `left` follows."""
 
-    def close(self) -> None:
-        """End all workers."""
+    def close(self, over: bool) -> None:
+        """End all workers.
+
+        Args:
+            over: whether the run is finished; else it may go on, and workers that others have
+                started may wait for that.
+        """

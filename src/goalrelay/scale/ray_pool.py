@@ -116,7 +116,7 @@ class RayPool:
             self._ray.kill(actor)
             self._start()
 
-    def close(self) -> None:
+    def close(self, over: bool) -> None:
         """End all workers, and the cluster if it was started here."""
         with self._lock:
             self._closed = True

@@ -70,7 +70,7 @@ def build(experiment: AnyExperiment, found: TaskAbout | None = None) -> Parts:
     capacity, spec = experiment.replay.capacity, simulator.spec
     lines: list[str] = []
     structure = method.task if finds_structure(experiment) else None
-    collector = collector_of(experiment, simulator, structure, lines.append)
+    collector = collector_of(experiment, simulator, method, structure, lines.append)
     return Parts(
         experiment,
         simulator,

@@ -12,6 +12,7 @@ from typing import Any, Generic, Literal, TypeVar
 
 from goalrelay import learners, methods
 from goalrelay.errors import UsageError
+from goalrelay.scale.address import address_of
 from goalrelay.settings import from_dict, number, options, replace_at, suggest, to_dict, validate
 from goalrelay.train.formats import FORMAT, upgraded
 
@@ -255,6 +256,8 @@ def _check_scale(experiment: AnyExperiment) -> None:
     scale = experiment.scale
     if scale.workers and scale.listen:
         raise UsageError("--scale.workers and --scale.listen exclude each other")
+    if scale.listen:
+        address_of(scale.listen, "--scale.listen")
     if scale.address and not scale.workers:
         raise UsageError("--scale.address needs --scale.workers")
     if scale.staleness and not (scale.workers or scale.listen):

@@ -17,14 +17,8 @@ import jax
 import numpy as np
 
 from goalrelay.data.collector import Collector
-from goalrelay.errors import (
-    Diverged,
-    Notice,
-    TaskFailed,
-    UsageError,
-    first_line,
-    shell_word,
-)
+from goalrelay.errors import Diverged, Notice, TaskFailed, UsageError, first_line, shell_word
+from goalrelay.scale.collector import RemoteCollector
 from goalrelay.settings import suggest
 from goalrelay.tasks.goal_task import check_trusted, needs_trust
 from goalrelay.train import config as experiments
@@ -292,6 +286,8 @@ class Session:
         trainer = self.trainer
         self.observer.start(trainer, self.folder.path)
         self._tell()
+        if isinstance(trainer.collector, RemoteCollector):
+            trainer.collector.waiting = self._tell
         try:
             if not self.folder.has_checkpoint():  # so that a run can be resumed from the start on
                 self._save()
@@ -306,6 +302,8 @@ class Session:
                 trainer.policy().save(self.folder.path, LAST)
                 # a run that is resumed repeats the evaluation of the cycle in which it stopped
                 self._save(repeat_evaluation=trainer.evaluated)
+                if isinstance(trainer.collector, RemoteCollector):
+                    trainer.collector.over = stop.reason != "interrupted"
         except TaskFailed as error:  # the cycle has changed nothing yet, but for an evaluation
             self._save(repeat_evaluation=trainer.evaluated)
             trust = " --trust" if _resume_needs_trust(trainer.experiment) else ""

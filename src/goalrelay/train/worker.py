@@ -8,13 +8,11 @@ import numpy as np
 from goalrelay.data.rollout import rollout
 from goalrelay.errors import TaskFailed
 from goalrelay.methods.acting import Acting, unpacked
+from goalrelay.scale.pool import REMEMBERED
 from goalrelay.train import config as experiments
 from goalrelay.train.build import open_method
 from goalrelay.train.description import task_from_json
-from goalrelay.types import Episode
-
-REMEMBERED = 8
-"""Weights that a worker keeps: those of training and of evaluation, some cycles old."""
+from goalrelay.types import Episode, Spec
 
 
 class EpisodeWorker:
@@ -32,6 +30,7 @@ class EpisodeWorker:
         experiment = experiments.restore(config)
         found = None if structure is None else task_from_json(structure)
         self._simulator, self._method, _ = open_method(experiment, found)
+        self.spec: Spec = self._simulator.spec
         self._learner_name = experiment.learner_name
         self._acting: dict[int, Acting] = {}
 
@@ -44,6 +43,10 @@ class EpisodeWorker:
         self._acting[number] = unpacked(arrays, self._method, self._learner_name)
         for old in list(self._acting)[:-REMEMBERED]:
             del self._acting[old]
+
+    def forget(self) -> None:
+        """Forget all weights: those to come are of another learner, with numbers of its own."""
+        self._acting.clear()
 
     def run(self, number: int, seed: int, evaluation: bool) -> Episode | TaskFailed:
         """An episode by the weights of this number, or how it failed."""
