@@ -50,7 +50,7 @@ class ThreadPool:
         """A worker that hangs is left alone, and replaced."""
         self.start()
 
-    def close(self) -> None:
+    def close(self, over: bool) -> None:
         """End the workers that do not hang."""
         for jobs in self._jobs.values():
             jobs.put(None)
