@@ -14,6 +14,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from mujoco import mjx
+from mujoco.mjx.warp import WARP_INSTALLED
 
 from goalrelay.errors import UsageError
 from goalrelay.scale.fetch_model import FINGERS, OBJECT, reduce
@@ -29,6 +30,10 @@ SCENES = {
     pick_and_place.Environment: "pick_and_place",
 }
 """The scene file of each task that runs on a device."""
+
+CONTACTS, ROWS = 32, 256
+"""Room for contacts and for rows of constraints in each world, which MJX-Warp needs to know: five
+pairs of boxes touch in at most 8 points each, and not all at the same time."""
 
 
 class Start(NamedTuple):
@@ -60,20 +65,23 @@ class Fetch:
 
     Args:
         env: the ordinary task, of which the scene is taken.
+        worlds: that are simulated at the same time.
 
     Raises:
         UsageError: a task that does not run on a device.
     """
 
-    def __init__(self, env: Any):
+    def __init__(self, env: Any, worlds: int):
         if type(env) not in SCENES:
             known = ", ".join(f"goalrelay/Fetch{n}-v0" for n in ("Reach", "Push", "PickAndPlace"))
             raise UsageError(f"--scale.physics mjx is for the tasks {known}")
         self._env: Environment = env
         reduced = reduce(SCENES[type(env)], env.begin)
         self._reduced, model = reduced, reduced.model
-        self._model = mjx.put_model(model, impl="jax")
-        self._blank = mjx.make_data(model, impl="jax")
+        kind = implementation()
+        sizes = {"naconmax": CONTACTS * worlds, "njmax": ROWS} if kind == "warp" else {}
+        self._model = mjx.put_model(model, impl=kind)
+        self._blank = mjx.make_data(model, impl=kind, **sizes)
         self._grip, self._hand = model.site(GRIP).id, model.body(HAND).id
         fingers = [model.joint(name.replace("link", "joint")) for name in FINGERS]
         self._finger_qpos = np.array([int(joint.qposadr[0]) for joint in fingers])
@@ -127,6 +135,11 @@ class Fetch:
         hand = jnp.concatenate((data.xpos[self._hand], data.xquat[self._hand]))
         return State(data, hand), self._observe(data), self._achieved(data)
 
+    def reached(self, achieved: np.ndarray, desired: np.ndarray) -> np.ndarray:
+        """Whether goals count as reached, as in the ordinary task: [L, 3], [L, 3] -> [L] bool."""
+        distance = np.linalg.norm(achieved - desired, axis=-1)
+        return distance < self._env.distance_threshold
+
     def _free(self, data: Any) -> Any:
         """The physics steps of a step."""
         return jax.lax.fori_loop(0, SUBSTEPS, lambda _, d: mjx.step(self._model, d), data)
@@ -176,6 +189,11 @@ class Fetch:
                 finger_velocity,
             )
         )
+
+
+def implementation() -> str:
+    """`warp` on a GPU of NVIDIA with warp-lang, else `jax`."""
+    return "warp" if jax.default_backend() == "gpu" and WARP_INSTALLED else "jax"
 
 
 def _euler(m: Array) -> Array:
