@@ -126,7 +126,8 @@ class MjxCollector:
             for first, later in zip((shown.observation, shown.achieved), steps[:2], strict=True)
         )
         desired = np.repeat(shown.desired[:, None], observation.shape[1], axis=1)
-        return list(zip(seeds, zip(observation, achieved, desired, steps[2], strict=True)))
+        happened = zip(observation, achieved, desired, steps[2], strict=True)
+        return list(zip(seeds, happened, strict=False))  # without the worlds that fill up
 
     def _finished(self, seed: int, fields: tuple[np.ndarray, ...]) -> Episode:
         """The episode of what happened, copied out of its chunk.

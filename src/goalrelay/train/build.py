@@ -1,12 +1,13 @@
 """Construction of a run from an experiment: simulator, method, agents, buffers."""
 
+import contextlib
 import dataclasses
 import warnings
 from typing import NamedTuple
 
-from goalrelay import learners, methods
+from goalrelay import install, learners, methods
 from goalrelay.data.buffer import ReplayBuffer
-from goalrelay.data.collector import Collector
+from goalrelay.data.collector import Collecting, Collector
 from goalrelay.data.priority import WEIGHTS
 from goalrelay.data.relabel import stage_objective, whole
 from goalrelay.data.rollout import Simulator
@@ -40,7 +41,7 @@ class Parts(NamedTuple):
     """Of each level."""
     buffer: ReplayBuffer
     demonstrations: ReplayBuffer | None
-    collector: Collector
+    collector: Collecting
     remark: str
     """One line about the task for who watches the run, or nothing."""
 
@@ -70,11 +71,7 @@ def build(experiment: AnyExperiment, found: TaskAbout | None = None) -> Parts:
     if experiment.demos.data:
         demonstrations = _demonstrations(experiment, simulator, method)
     capacity, spec = experiment.replay.capacity, simulator.spec
-    collector = Collector(
-        lambda: open_task(experiment.task, experiment.task_options),
-        experiment.collect.threads,
-        experiment.collect.step_timeout,
-    )
+    collector = _collector(experiment, simulator, method)
     if experiment.collect.threads > 1 and share_state(simulator, collector):
         simulator.notes = (*simulator.notes, SHARED)
     return Parts(
@@ -87,6 +84,27 @@ def build(experiment: AnyExperiment, found: TaskAbout | None = None) -> Parts:
         collector,
         remark,
     )
+
+
+def _collector(experiment: AnyExperiment, simulator: Simulator, method: Method) -> Collecting:
+    """What collects the episodes of the run."""
+    collector = Collector(
+        lambda: open_task(experiment.task, experiment.task_options),
+        experiment.collect.threads,
+        experiment.collect.step_timeout,
+    )
+    if experiment.scale.physics == "mujoco":
+        return collector
+    with contextlib.redirect_stdout(None), contextlib.redirect_stderr(None):  # MJX prints
+        install.check("mujoco.mjx", "--scale.physics mjx needs", "mjx")
+    from goalrelay.scale.mjx import MjxCollector  # an extra
+
+    worlds = experiment.collect.episodes
+    try:
+        return MjxCollector(simulator, method, experiment.learner_name, worlds, collector)
+    except BaseException:
+        collector.close()
+        raise
 
 
 def finds_structure(experiment: AnyExperiment) -> bool:

@@ -107,6 +107,15 @@ class Save:
 
 
 @dataclass(frozen=True)
+class Scale:
+    """Where training episodes are collected."""
+
+    physics: Literal["mujoco", "mjx"] = "mujoco"
+    """Simulator of training episodes: MuJoCo on the CPU, or MJX on JAX's device (needs
+    goalrelay[mjx]; three Fetch tasks). Evaluation stays on MuJoCo."""
+
+
+@dataclass(frozen=True)
 class Experiment(Generic[MethodConfig, LearnerConfig]):
     """All options of a run."""
 
@@ -132,6 +141,8 @@ class Experiment(Generic[MethodConfig, LearnerConfig]):
     """Evaluation during the run."""
     save: Save = field(default_factory=Save)
     """Checkpoints and logs."""
+    scale: Scale = field(default_factory=Scale)
+    """Where training episodes are collected."""
     task_options: tuple[str, ...] = ()
     """name=value arguments for the task's constructor, such as n=20 for goalrelay/BitFlip-v0."""
     seed: int = number(0, 0, 2**31 - 1)

@@ -7,7 +7,7 @@ that stands for what ran before, and options that are gone. Nothing is read from
 from collections.abc import Mapping
 from typing import Any
 
-FORMAT = 3
+FORMAT = 4
 """Format of `config.json`; it changes when the options change."""
 
 _INTERVAL = {"update": 1, "cycle": 0}
@@ -21,7 +21,9 @@ def upgraded(values: Mapping[str, Any]) -> dict[str, Any]:
     """
     if values.get("format") == 1:
         values = _from_1(values)
-    return _from_2(values) if values.get("format") == 2 else dict(values)
+    if values.get("format") == 2:
+        values = _from_2(values)
+    return _from_3(values) if values.get("format") == 3 else dict(values)
 
 
 def _from_1(values: Mapping[str, Any]) -> dict[str, Any]:
@@ -51,6 +53,11 @@ def _from_2(values: Mapping[str, Any]) -> dict[str, Any]:
     if isinstance(collect, Mapping):
         new["collect"] = {"bad_episodes": "stop", "step_timeout": None, **collect}
     return new
+
+
+def _from_3(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Format 3 -> 4: all episodes were collected in this process, with MuJoCo."""
+    return {"scale": {"physics": "mujoco"}, **values, "format": 4}
 
 
 def _without(values: Mapping[str, Any], *names: str) -> dict[str, Any]:

@@ -21,7 +21,7 @@ import jax
 import numpy as np
 
 from goalrelay.data.buffer import ReplayBuffer
-from goalrelay.data.collector import Collector
+from goalrelay.data.collector import Collecting
 from goalrelay.errors import Diverged
 from goalrelay.learners.agent import Agent
 from goalrelay.learners.networks import MLP
@@ -119,7 +119,7 @@ class Trainer:
         self.agents: tuple[Agent, ...] = parts.agents
         self.buffer: ReplayBuffer = parts.buffer
         self.demonstrations: ReplayBuffer | None = parts.demonstrations
-        self.collector: Collector = parts.collector
+        self.collector: Collecting = parts.collector
         self._ends_at_goal = EndsAtGoal(self.simulator, self.method.task)
         self.stopping: Callable[[], bool] = lambda: False
         self.on_test: Callable[[int, int], None] = lambda *_: None

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from goalrelay.data.collector import Collector
+from goalrelay.data.collector import Collecting
 from goalrelay.data.rollout import Simulator
 from goalrelay.types import Observation
 
@@ -14,7 +14,7 @@ SHARED = (
 )
 
 
-def share_state(simulator: Simulator, collector: Collector) -> bool:
+def share_state(simulator: Simulator, collector: Collecting) -> bool:
     """Whether a reset of another environment changes the next step of this one.
 
     Args:
