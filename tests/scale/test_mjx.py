@@ -1,5 +1,7 @@
 """Episodes of MJX on a CPU: those of the task, in the order of their seeds, close to MuJoCo's."""
 
+import importlib.metadata
+import sys
 from collections.abc import Iterator
 from typing import Any
 
@@ -13,6 +15,8 @@ from goalrelay.train.loop import Trainer
 from goalrelay.types import Episode, Snapshot
 
 pytest.importorskip("mujoco.mjx")
+from goalrelay.scale.mjx import check_versions  # noqa: E402
+
 WORLDS = 4
 AGREES = {"goalrelay/FetchReach-v0": 0.01, "goalrelay/FetchPush-v0": 0.02}
 """Largest distance of grip and object from those of MuJoCo after ten steps, m."""
@@ -94,13 +98,13 @@ def test_rewards_and_success_are_those_of_what_is_achieved(run) -> None:
 
 def test_a_number_that_is_not_finite_is_a_failure_of_its_episode(run) -> None:
     weights = run.policy().weights
-    bad = Weights("td3", (weights.actors[0]._replace(biases=(np.full(16, np.nan, np.float32),) * 2),), weights.moments)
-    bad.actors[0].biases[1].resize(4, refcheck=False)
-    failures: list[TaskFailed] = []
-    assert run.collector.collect(acting(run, bad), [1, 2], failed=failures.append) == []
-    assert [f"seed {seed}, step" in str(failure) for seed, failure in zip((1, 2), failures)] == [True] * 2
-    with pytest.raises(TaskFailed, match="became nan in the episode with seed 1, step"):
-        run.collector.collect(acting(run, bad), [1])
+    actor = weights.actors[0]._replace(biases=tuple(b * np.nan for b in weights.actors[0].biases))
+    bad, failures = acting(run, Weights("td3", (actor,), weights.moments)), list[TaskFailed]()
+    assert run.collector.collect(bad, [1, 2], failed=failures.append) == []
+    messages = [str(failure) for failure in failures]
+    assert ["seed 1, step 1" in messages[0], "seed 2, step 1" in messages[1]] == [True, True]
+    with pytest.raises(TaskFailed, match="became nan in the episode with seed 1, step 1"):
+        run.collector.collect(bad, [1])
 
 
 def test_another_task_is_refused_by_name() -> None:
@@ -109,14 +113,15 @@ def test_another_task_is_refused_by_name() -> None:
 
 
 def test_another_version_of_mjx_is_refused(monkeypatch) -> None:
-    from goalrelay.scale import mjx
-
-    monkeypatch.setattr(mjx.importlib.metadata, "version", {"mujoco": "3.9.0", "mujoco-mjx": "3.8.1"}.get)
-    with pytest.raises(UsageError, match=r"of mujoco 3.9.0, found 3.8.1: pip install 'mujoco-mjx==3.9.\*'"):
-        mjx.check_versions()
+    versions = {"mujoco": "3.9.0", "mujoco-mjx": "3.8.1"}
+    monkeypatch.setattr(importlib.metadata, "version", versions.get)
+    message = r"of mujoco 3.9.0, found 3.8.1: pip install 'mujoco-mjx==3.9.\*'"
+    with pytest.raises(UsageError, match=message):
+        check_versions()
 
 
 def test_it_is_found_missing_before_the_run(monkeypatch) -> None:
-    monkeypatch.setitem(__import__("sys").modules, "mujoco.mjx", None)
-    with pytest.raises(UsageError, match=r"--scale.physics mjx needs mujoco.mjx: pip install 'goalrelay\[mjx\]'"):
+    monkeypatch.setitem(sys.modules, "mujoco.mjx", None)
+    message = r"--scale.physics mjx needs mujoco.mjx: pip install 'goalrelay\[mjx\]'"
+    with pytest.raises(UsageError, match=message):
         trainer("goalrelay/FetchReach-v0")

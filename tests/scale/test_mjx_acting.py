@@ -99,6 +99,7 @@ def test_noise_and_random_actions_have_the_asked_size() -> None:
     run = trainer("her", PUSH, "td3")
     device, (shown,) = DeviceActing(method_of(run), "td3"), timesteps(run, 1)
     given = device.parameters(run.policy().weights, snapshot(run))
+    given = given._replace(actor=jax.tree.map(np.zeros_like, given.actor))
     keys = jax.random.split(jax.random.key(0), 2000)
     act = jax.jit(jax.vmap(device.act, in_axes=(None, None, 0)))
     still = np.asarray(act(given, shown, keys))

@@ -109,9 +109,7 @@ class MjxCollector:
         """See `Collector.close`."""
         return self._ordinary.close()
 
-    def _chunk(
-        self, begin: Acts, seeds: Sequence[int]
-    ) -> list[tuple[int, tuple[np.ndarray, ...]]]:
+    def _chunk(self, begin: Acts, seeds: Sequence[int]) -> list[tuple[int, tuple[np.ndarray, ...]]]:
         """Seeds, and observation [L + 1, O], achieved [L + 1, G], desired and action of each."""
         starts = [self._fetch.start(self._simulator.reset(seed)) for seed in seeds]
         starts += starts[-1:] * (self._worlds - len(starts))

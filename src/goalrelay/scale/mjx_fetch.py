@@ -109,9 +109,7 @@ class Fetch:
 
     def begin(self, start: Start) -> State:
         """The world of a start."""
-        data = self._blank.replace(
-            qpos=start.qpos, qvel=start.qvel, qacc_warmstart=start.warmstart
-        )
+        data = self._blank.replace(qpos=start.qpos, qvel=start.qvel, qacc_warmstart=start.warmstart)
         return State(data, start.hand)
 
     def step(self, state: State, action: Array) -> tuple[State, Array, Array]:
