@@ -75,6 +75,7 @@ def report(task: str, worlds: int) -> None:
             with np.errstate(over="ignore"):
                 mjx_side(fetch, step, starts, actions[:1])
             compiled = time.perf_counter() - began
+            mjx_side(fetch, step, starts, actions[:2])  # the state after a step has its own program
         theirs, fast = mjx_side(fetch, step, starts, actions)
         gaps = 1000 * np.linalg.norm(ours - theirs, axis=-1)
         for at in SHOWN:
@@ -89,7 +90,7 @@ def report(task: str, worlds: int) -> None:
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("tasks", nargs="*", default=list(MODULES))
     parser.add_argument("--worlds", type=int, default=32)
     given = parser.parse_args()

@@ -3,7 +3,6 @@
 import importlib.metadata
 import sys
 from collections.abc import Iterator
-from typing import Any
 
 import numpy as np
 import pytest
@@ -15,7 +14,7 @@ from goalrelay.train.loop import Trainer
 from goalrelay.types import Episode, Snapshot
 
 pytest.importorskip("mujoco.mjx")
-from goalrelay.scale.mjx import check_versions  # noqa: E402
+from goalrelay.scale.mjx import check_versions
 
 WORLDS = 4
 AGREES = {"goalrelay/FetchReach-v0": 0.01, "goalrelay/FetchPush-v0": 0.02}
@@ -48,8 +47,7 @@ def acting(run: Trainer, weights: Weights | None = None) -> Acting:
 def replayed(run: Trainer, episode: Episode, seed: int) -> Episode:
     """The same actions on MuJoCo."""
     actions = iter(episode.action)
-    play: Any = lambda rng: lambda observation: next(actions)  # noqa: E731
-    return run.collector.collect(play, [seed], evaluation=True)[0]
+    return run.collector.collect(lambda _: lambda _: next(actions), [seed], evaluation=True)[0]
 
 
 def far_apart(run: Trainer, steps: int) -> float:
@@ -108,7 +106,7 @@ def test_a_number_that_is_not_finite_is_a_failure_of_its_episode(run) -> None:
 
 
 def test_another_task_is_refused_by_name() -> None:
-    with pytest.raises(UsageError, match="--scale.physics mjx is for the tasks goalrelay/FetchR"):
+    with pytest.raises(UsageError, match=r"--scale.physics mjx is for the tasks goalrelay/FetchR"):
         trainer("goalrelay/PointReach-v0")
 
 

@@ -114,7 +114,7 @@ def test_noise_and_random_actions_have_the_asked_size() -> None:
 
 def test_what_does_not_run_on_a_device_is_refused_by_name() -> None:
     scripted = method_of(trainer("relay", PUSH, "td3"), **SCRIPTED)
-    with pytest.raises(UsageError, match="has no --method.guidance.guide controller"):
+    with pytest.raises(UsageError, match=r"has no --method.guidance.guide controller"):
         DeviceActing(scripted, "td3")
     experiment, task = experiments.make("hierarchy", MAZE), open_task(MAZE)
     hierarchy = Hierarchy(experiment.method, task.task, 0.99)

@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from goalrelay.tasks.fetch.scene import GRIP, HAND, Start, load_stock
+from goalrelay.tasks.fetch.scene import Start, load_stock
 from goalrelay.tasks.late import Model, Spec, mujoco
 
 HELD = ("robot0:slide0", "robot0:slide1", "robot0:slide2", "robot0:torso_lift_joint")

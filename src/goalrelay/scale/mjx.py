@@ -33,8 +33,15 @@ for each that follows: 400 times the time of a step."""
 class Acts(Protocol):
     """The part of `train.acting.Acting` that is read."""
 
-    weights: Weights
-    state: Snapshot
+    @property
+    def weights(self) -> Weights:
+        """Networks and the statistics of their inputs."""
+        ...
+
+    @property
+    def state(self) -> Snapshot:
+        """What acting may read."""
+        ...
 
 
 class MjxCollector:
@@ -136,7 +143,7 @@ class MjxCollector:
         observation, achieved, desired, action = (np.array(field) for field in fields)
         fits = np.isfinite(achieved[1:]).all()
         rewards = self._simulator.reward(achieved[1:], desired[1:]) if fits else np.zeros(0)
-        check_numbers(self._simulator, (observation, achieved, desired), rewards, seed)
+        check_numbers(self._simulator, (observation, achieved, desired), rewards.tolist(), seed)
         reached = self._fetch.reached(achieved[1:], desired[1:])
         return Episode(
             observation,

@@ -29,8 +29,15 @@ from goalrelay.types import Array, GoalConstraint, Observation, Snapshot
 class Weights(Protocol):
     """The part of `train.acting.Weights` that is read."""
 
-    actors: tuple[MLP, ...]
-    moments: tuple[Moments, ...]
+    @property
+    def actors(self) -> tuple[MLP, ...]:
+        """Of each level."""
+        ...
+
+    @property
+    def moments(self) -> tuple[Moments, ...]:
+        """Of each level: normalisation of its inputs."""
+        ...
 
 
 class Parameters(NamedTuple):
@@ -75,7 +82,9 @@ class DeviceActing:
         if not isinstance(relay, Relay):
             raise UsageError("--scale.physics mjx is for the methods her, flat and relay")
         self._relay, self._order = relay, relay.order
-        self._guidance, self._variant = relay.config.guidance, relay.config.variant
+        config: Any = relay.config
+        self._exploration = config.exploration
+        self._guidance, self._variant = config.guidance, config.variant
         guide = self._guidance.guide
         if self._order.last and guide not in ("policy", "none"):
             raise UsageError(f"--scale.physics mjx has no --method.guidance.guide {guide}")
@@ -85,7 +94,7 @@ class DeviceActing:
     def parameters(self, weights: Weights, snapshot: Snapshot) -> Parameters:
         """The parameters of a cycle, NumPy."""
         rates = mastery(snapshot, self._order.last)
-        noises = [annealed(self._relay.config.exploration, rate) for rate in rates]
+        noises = [annealed(self._exploration, rate) for rate in rates]
         config, stop, best = self._guidance, self._variant.stop_at, snapshot.best
         return Parameters(
             weights.actors[0],

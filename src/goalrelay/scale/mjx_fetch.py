@@ -79,7 +79,9 @@ class Fetch:
         reduced = reduce(SCENES[type(env)], env.begin)
         self._reduced, model = reduced, reduced.model
         kind = implementation()
-        sizes = {"naconmax": CONTACTS * worlds, "njmax": ROWS} if kind == "warp" else {}
+        sizes: dict[str, Any] = (
+            {"naconmax": CONTACTS * worlds, "njmax": ROWS} if kind == "warp" else {}
+        )
         self._model = mjx.put_model(model, impl=kind)
         self._blank = mjx.make_data(model, impl=kind, **sizes)
         self._grip, self._hand = model.site(GRIP).id, model.body(HAND).id
@@ -105,7 +107,7 @@ class Fetch:
             data.qacc_warmstart[self._reduced.qvel],
             np.concatenate((data.xpos[hand], data.xquat[hand])),
         )
-        return Start(*(vector.astype(np.float32) for vector in vectors), shown)
+        return Start(*(vector.astype(np.float32) for vector in vectors), shown=shown)
 
     def begin(self, start: Start) -> State:
         """The world of a start."""
