@@ -100,8 +100,8 @@ def test_a_number_that_is_not_finite_is_a_failure_of_its_episode(run) -> None:
     bad, failures = acting(run, Weights("td3", (actor,), weights.moments)), list[TaskFailed]()
     assert run.collector.collect(bad, [1, 2], failed=failures.append) == []
     messages = [str(failure) for failure in failures]
-    assert ["seed 1, step 1" in messages[0], "seed 2, step 1" in messages[1]] == [True, True]
-    with pytest.raises(TaskFailed, match="became nan in the episode with seed 1, step 1"):
+    assert ["with seed 1, " in messages[0], "with seed 2, " in messages[1]] == [True, True]
+    with pytest.raises(TaskFailed, match="became nan in the episode with seed 1, step"):
         run.collector.collect(bad, [1])
 
 

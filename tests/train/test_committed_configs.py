@@ -50,10 +50,11 @@ def test_an_option_of_an_earlier_format_is_read_as_what_it_meant_then() -> None:
         "learner": {"gamma": 0.9, "target_move": "cycle", "clip_input": 200.0},
     }
     assert upgraded(values) == {
-        "format": 3,
+        "format": 4,
         "method_name": "her",
         "method": {"structure": "none", "goal_frame": "world", "k": 4},
         "learner": {"layer_norm": False, "gamma": 0.9, "target_interval": 0},
+        "scale": {"physics": "mujoco"},
     }
     relayed = {"format": 1, "method_name": "relay", "method": {"actual": 0.4}}
     assert upgraded(relayed)["method"] == {"stages": "declared", "actual": 0.4}
@@ -62,7 +63,7 @@ def test_an_option_of_an_earlier_format_is_read_as_what_it_meant_then() -> None:
         "step_timeout": None,
         "threads": 2,
     }
-    assert upgraded({"format": 4, "x": 1}) == {"format": 4, "x": 1}
+    assert upgraded({"format": 5, "x": 1}) == {"format": 5, "x": 1}
 
 
 def test_an_absent_an_unknown_and_an_old_configuration_are_refused() -> None:
