@@ -41,6 +41,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "scale": {
         "types",
         "errors",
+        "install",
         "data",
         "tasks.fetch.environment",
         "tasks.fetch.pick_and_place",

@@ -1,7 +1,5 @@
 """Episodes of MJX on a CPU: those of the task, in the order of their seeds, close to MuJoCo's."""
 
-import importlib.metadata
-import sys
 from collections.abc import Iterator
 
 import numpy as np
@@ -14,7 +12,6 @@ from goalrelay.train.loop import Trainer
 from goalrelay.types import Episode, Snapshot
 
 pytest.importorskip("mujoco.mjx")
-from goalrelay.scale.mjx import check_versions
 
 WORLDS = 4
 AGREES = {"goalrelay/FetchReach-v0": 0.01, "goalrelay/FetchPush-v0": 0.02}
@@ -108,18 +105,3 @@ def test_a_number_that_is_not_finite_is_a_failure_of_its_episode(run) -> None:
 def test_another_task_is_refused_by_name() -> None:
     with pytest.raises(UsageError, match=r"--scale.physics mjx is for the tasks goalrelay/FetchR"):
         trainer("goalrelay/PointReach-v0")
-
-
-def test_another_version_of_mjx_is_refused(monkeypatch) -> None:
-    versions = {"mujoco": "3.9.0", "mujoco-mjx": "3.8.1"}
-    monkeypatch.setattr(importlib.metadata, "version", versions.get)
-    message = r"of mujoco 3.9.0, found 3.8.1: pip install 'mujoco-mjx==3.9.\*'"
-    with pytest.raises(UsageError, match=message):
-        check_versions()
-
-
-def test_it_is_found_missing_before_the_run(monkeypatch) -> None:
-    monkeypatch.setitem(sys.modules, "mujoco.mjx", None)
-    message = r"--scale.physics mjx needs mujoco.mjx: pip install 'goalrelay\[mjx\]'"
-    with pytest.raises(UsageError, match=message):
-        trainer("goalrelay/FetchReach-v0")

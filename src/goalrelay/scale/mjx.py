@@ -10,7 +10,6 @@ alike for each number of worlds. The reported success is that of the real task, 
 runs there.
 """
 
-import importlib.metadata
 from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
@@ -19,7 +18,7 @@ import numpy as np
 
 from goalrelay.data.collector import Collector
 from goalrelay.data.rollout import Simulator, check_numbers
-from goalrelay.errors import TaskFailed, UsageError
+from goalrelay.errors import TaskFailed
 from goalrelay.methods.base import Method
 from goalrelay.scale.mjx_acting import DeviceActing, Parameters, Weights
 from goalrelay.scale.mjx_fetch import Fetch, Start
@@ -55,7 +54,7 @@ class MjxCollector:
         ordinary: runs episodes of evaluation.
 
     Raises:
-        UsageError: the task or the method does not run on a device, or mujoco-mjx does not fit.
+        UsageError: the task or the method does not run on a device.
     """
 
     def __init__(
@@ -66,7 +65,6 @@ class MjxCollector:
         worlds: int,
         ordinary: Collector,
     ):
-        check_versions()
         self._simulator, self._ordinary, self._worlds = simulator, ordinary, worlds
         self._fetch = Fetch(simulator.env.unwrapped, worlds)
         self._acting = DeviceActing(method, learner_name)
@@ -174,18 +172,3 @@ class MjxCollector:
             return jax.lax.scan(step, begun, times)[1]
 
         return jax.vmap(world)(starts, seeds)
-
-
-def check_versions() -> None:
-    """Check that mujoco-mjx is of MuJoCo's own minor version.
-
-    Raises:
-        UsageError: it is not.
-    """
-    versions = [importlib.metadata.version(name) for name in ("mujoco", "mujoco-mjx")]
-    mujoco, mjx = (version.split(".")[:2] for version in versions)
-    if mujoco != mjx:
-        raise UsageError(
-            f"--scale.physics mjx needs mujoco-mjx of the version of mujoco {versions[0]}, found "
-            f"{versions[1]}: pip install 'mujoco-mjx=={'.'.join(mujoco)}.*'"
-        )

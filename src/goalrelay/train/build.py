@@ -5,7 +5,7 @@ import dataclasses
 import warnings
 from typing import NamedTuple
 
-from goalrelay import install, learners, methods
+from goalrelay import learners, methods
 from goalrelay.data.buffer import ReplayBuffer
 from goalrelay.data.collector import Collecting, Collector
 from goalrelay.data.priority import WEIGHTS
@@ -16,6 +16,7 @@ from goalrelay.errors import Notice, UsageError
 from goalrelay.learners.agent import Agent, start_keys
 from goalrelay.learners.imitation import Imitation
 from goalrelay.methods.base import Method
+from goalrelay.scale.versions import check_mjx
 from goalrelay.tasks.goal_task import described, open_task, with_structure
 from goalrelay.tasks.inspect.found import inspect_task
 from goalrelay.tasks.symmetry_data import check_symmetries
@@ -95,12 +96,11 @@ def _collector(experiment: AnyExperiment, simulator: Simulator, method: Method) 
     )
     if experiment.scale.physics == "mujoco":
         return collector
-    with contextlib.redirect_stdout(None), contextlib.redirect_stderr(None):  # MJX prints
-        install.check("mujoco.mjx", "--scale.physics mjx needs", "mjx")
-    from goalrelay.scale.mjx import MjxCollector  # an extra
-
     worlds = experiment.collect.episodes
     try:
+        check_mjx()
+        with contextlib.redirect_stdout(None):  # it prints that warp is absent
+            from goalrelay.scale.mjx import MjxCollector  # an extra
         return MjxCollector(simulator, method, experiment.learner_name, worlds, collector)
     except BaseException:
         collector.close()
