@@ -57,14 +57,14 @@ class Columns(NamedTuple):
     observation to which the sub-goal is a change, in order."""
     columns: tuple[int, ...]
 
-    def of(self, shown: "Observation | Episode") -> np.ndarray:
+    def of(self, shown: "Observation | Episode") -> Array:
         """These columns of a timestep, a batch of timesteps or an episode: [..., size]."""
         source = {
             "observation": shown.observation,
             "achieved_goal": shown.achieved,
             "desired_goal": shown.desired,
         }[self.source]
-        return source[..., list(self.columns)]
+        return source[..., np.array(self.columns, int)]  # JAX takes no list
 
 
 class GoalConstraint(NamedTuple):

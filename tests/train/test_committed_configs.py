@@ -34,6 +34,7 @@ THREADS = {
     "listen": "",
     "staleness": 0,
     "episode_timeout": 300.0,
+    "physics": "mujoco",
 }
 """How episodes were collected before format 4."""
 

@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from concurrent.futures import wait as wait_for
+from typing import Any, Protocol
 
 from goalrelay.data.rollout import Begin, Simulator, rollout
 from goalrelay.data.workers import Workers
@@ -22,6 +23,25 @@ WATCH = 0.2
 
 class Hangs(TaskFailed):
     """A step of an environment takes too long; its thread cannot be used again."""
+
+
+class Collecting(Protocol):
+    """What collects episodes: `Collector`, or one that does it elsewhere; see there."""
+
+    def collect(
+        self,
+        begin: Any,
+        seeds: Sequence[int],
+        evaluation: bool = False,
+        going: Callable[[int], bool] = lambda _: True,
+        failed: Callable[[TaskFailed], None] | None = None,
+    ) -> list[Episode]:
+        """One episode a seed, in the order of the seeds."""
+        ...
+
+    def close(self) -> bool:
+        """Free what it holds; whether that ended."""
+        ...
 
 
 class Collector:

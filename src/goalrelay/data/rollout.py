@@ -9,7 +9,7 @@ import math
 import threading
 import time
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Literal, NamedTuple
 
 import gymnasium
@@ -346,10 +346,7 @@ def rollout(task: Simulator, begin: Begin, seed: int, evaluation: bool = False) 
     finally:
         task.moment = Moment()
     *fields, image = [np.stack(field) for field in zip(*steps, strict=True)]
-    bad, step = first_bad(fields, rewards, spec)
-    if bad:
-        where = f"in the episode with seed {seed}, step {step}"
-        raise TaskFailed(f"task '{task.id}': {bad} {where}")
+    check_numbers(task, fields, rewards, seed)
     return Episode(
         *fields,
         image=image,
@@ -359,3 +356,17 @@ def rollout(task: Simulator, begin: Begin, seed: int, evaluation: bool = False) 
         total_reward=total,
         success_ever=success if math.isnan(success) else float(ever),
     )
+
+
+def check_numbers(
+    task: Simulator, fields: Sequence[np.ndarray], rewards: Sequence[float], seed: int
+) -> None:
+    """Check the numbers of an episode; see `finite.first_bad` for the arguments.
+
+    Raises:
+        TaskFailed: one is not finite; the message names the task, the episode's seed and the step.
+    """
+    bad, step = first_bad(fields, rewards, task.spec)
+    if bad:
+        where = f"in the episode with seed {seed}, step {step}"
+        raise TaskFailed(f"task '{task.id}': {bad} {where}")

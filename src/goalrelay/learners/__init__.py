@@ -8,7 +8,7 @@ A learner module has
     update(config, context, state, batches, key) -> State, metrics; batches [stride, B, ...]
     move_targets(config, state) -> State         one step of the target networks
     actor(state) -> MLP                          the network that acts
-    act(actor, inputs, rng) -> action            NumPy; deterministic when rng is None
+    act(actor, inputs, rng) -> action            NumPy or JAX; deterministic when rng is None
     CONTINUOUS                                   true for continuous actions, false for discrete
     METRICS                                      names of the metrics, in the log's order
 
@@ -43,9 +43,7 @@ class Learner(Protocol):
     ) -> tuple[Any, dict[str, Array]]: ...
     def move_targets(self, config: Any, state: Any) -> Any: ...
     def actor(self, state: Any) -> MLP: ...
-    def act(
-        self, actor: MLP, inputs: np.ndarray, rng: np.random.Generator | None
-    ) -> np.ndarray: ...
+    def act(self, actor: MLP, inputs: Array, rng: np.random.Generator | None) -> Array: ...
 
 
 NOT_LEARNERS = {"agent", "config", "imitation", "networks", "normalizer", "weights"}

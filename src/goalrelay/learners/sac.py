@@ -167,12 +167,13 @@ def actor(state: State) -> MLP:
     return state.actor
 
 
-def act(actor: MLP, inputs: np.ndarray, rng: np.random.Generator | None) -> np.ndarray:
+def act(actor: MLP, inputs: Array, rng: np.random.Generator | None) -> Array:
     """[..., D] -> [..., A] in [-1, 1]: a sample, or the mode when rng is None."""
     output = actor(inputs)
+    xp = output.__array_namespace__()
     half = output.shape[-1] // 2
     mean, log_std = output[..., :half], output[..., half:]
     if rng is not None:
-        deviation = np.exp(log_std.clip(*LOG_STD_RANGE))
+        deviation = xp.exp(log_std.clip(*LOG_STD_RANGE))
         mean = mean + deviation * rng.standard_normal(mean.shape, np.float32)
-    return np.tanh(mean)
+    return xp.tanh(mean)

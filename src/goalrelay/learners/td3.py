@@ -136,6 +136,7 @@ def actor(state: State) -> MLP:
     return state.actor
 
 
-def act(actor: MLP, inputs: np.ndarray, rng: np.random.Generator | None) -> np.ndarray:
+def act(actor: MLP, inputs: Array, rng: np.random.Generator | None) -> Array:
     """mu(s): [..., D] -> [..., A] in [-1, 1]; deterministic either way."""
-    return np.tanh(actor(inputs))
+    output = actor(inputs)
+    return output.__array_namespace__().tanh(output)

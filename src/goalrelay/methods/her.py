@@ -213,13 +213,13 @@ class Her(Method, Level):
         differences = task.spec.differences if staged else ()
         spec = task.spec._replace(stages=(stage,), differences=differences)
         one_stage = task._replace(spec=spec, symmetries=task.symmetries if structured else ())
-        self._relay = Relay(_relay_config(config, staged), one_stage, gamma)
-        self.levels, self.spec, self.priority = (self,), self._relay.spec, config.priority
-        self.normalized, self.failure_lasts = self._relay.normalized, self._relay.failure_lasts
+        self.relay = Relay(_relay_config(config, staged), one_stage, gamma)
+        self.levels, self.spec, self.priority = (self,), self.relay.spec, config.priority
+        self.normalized, self.failure_lasts = self.relay.normalized, self.relay.failure_lasts
 
     def act(self, snapshot: Snapshot, rng: np.random.Generator | None) -> Act:
         """The policy's action, with exploration noise where there is a generator."""
-        return self._relay.act(snapshot, rng)
+        return self.relay.act(snapshot, rng)
 
     def sample(
         self,
@@ -229,11 +229,11 @@ class Her(Method, Level):
         rng: np.random.Generator,
     ) -> tuple[Batch, dict[str, float]]:
         """A cycle of batches [updates, B], some of the steps under hindsight goals."""
-        return self._relay.sample(buffer, snapshot, shape, rng)
+        return self.relay.sample(buffer, snapshot, shape, rng)
 
     def inputs(self, buffer: ReplayBuffer, steps: Steps, rng: np.random.Generator) -> np.ndarray:
         """Inputs of steps [N] under relabelled goals."""
-        return self._relay.inputs(buffer, steps, rng)
+        return self.relay.inputs(buffer, steps, rng)
 
 
 def _relay_config(config: Config, hides: bool) -> RelayConfig:

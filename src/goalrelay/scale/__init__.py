@@ -4,5 +4,6 @@
             <--                <--            <--      <--              (episodes)
 
 An episode depends on its seed and the policy alone. So it does not matter which worker collects it,
-nor how often that is tried: the curve with workers is the curve without.
+nor how often that is tried: the curve with workers is the curve without. `mjx` is a collector whose
+physics run on JAX's device.
 """

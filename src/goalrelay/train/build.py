@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 from goalrelay import learners, methods
 from goalrelay.data.buffer import ReplayBuffer
+from goalrelay.data.collector import Collecting
 from goalrelay.data.priority import WEIGHTS
 from goalrelay.data.relabel import stage_objective, whole
 from goalrelay.data.rollout import Simulator
@@ -17,7 +18,6 @@ from goalrelay.methods.base import Method
 from goalrelay.tasks.goal_task import described, open_task, with_structure
 from goalrelay.tasks.inspect.found import inspect_task
 from goalrelay.tasks.symmetry_data import check_symmetries
-from goalrelay.train.collection import AnyCollector
 from goalrelay.train.config import DEFAULT_STEPS, AnyExperiment
 from goalrelay.train.description import TaskAbout
 from goalrelay.train.workers import collector_of
@@ -40,7 +40,7 @@ class Parts(NamedTuple):
     """Of each level."""
     buffer: ReplayBuffer
     demonstrations: ReplayBuffer | None
-    collector: AnyCollector
+    collector: Collecting
     lines: list[str]
     """About workers that join and that are lost; new ones are appended while the run goes on."""
     remark: str

@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from goalrelay.data.collector import Collector
+from goalrelay.data.collector import Collecting
 from goalrelay.errors import Stopped
 from goalrelay.methods.acting import Acting, unpacked
 from goalrelay.scale.collector import RemoteCollector
@@ -23,8 +23,6 @@ from goalrelay.train.config import AnyExperiment
 from goalrelay.train.counters import Counters
 from goalrelay.train.failures import Failures
 from goalrelay.types import Episode
-
-AnyCollector = Collector | RemoteCollector
 
 
 class _Asked(NamedTuple):
@@ -49,7 +47,7 @@ class Collection:
     def __init__(
         self,
         experiment: AnyExperiment,
-        collector: AnyCollector,
+        collector: Collecting,
         failures: Failures,
         seed_of: Callable[[int], int],
         stopping: Callable[[], bool],

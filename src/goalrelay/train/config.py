@@ -70,6 +70,9 @@ class Scale:
     episode_timeout: float = number(300.0, above=0)
     """Seconds that an episode may take on a worker. Beyond it the worker is ended, and its episode
     is collected by another."""
+    physics: Literal["mujoco", "mjx"] = "mujoco"
+    """Simulator of training episodes: MuJoCo on the CPU, or MJX on JAX's device (needs
+    goalrelay[mjx]; three Fetch tasks). Evaluation stays on MuJoCo (docs/gpu.md)."""
 
 
 @dataclass(frozen=True)
@@ -258,6 +261,8 @@ def _check_scale(experiment: AnyExperiment) -> None:
         raise UsageError("--scale.workers and --scale.listen exclude each other")
     if scale.listen:
         address_of(scale.listen, "--scale.listen")
+    if scale.physics != "mujoco" and (scale.workers or scale.listen):
+        raise UsageError("--scale.physics mjx excludes --scale.workers and --scale.listen")
     if scale.address and not scale.workers:
         raise UsageError("--scale.address needs --scale.workers")
     if scale.staleness and not (scale.workers or scale.listen):

@@ -6,8 +6,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from goalrelay.data.collector import Collecting
 from goalrelay.errors import TaskFailed
-from goalrelay.train.collection import AnyCollector
 from goalrelay.train.policy import Policy
 from goalrelay.types import Episode, Spec, Stage
 
@@ -107,7 +107,7 @@ def summarize(episodes: Sequence[Episode], spec: Spec, bad: int = 0) -> Evaluati
 
 
 def evaluate(
-    collector: AnyCollector,
+    collector: Collecting,
     policy: Policy,
     seeds: Sequence[int],
     going: Callable[[int], bool] = lambda _: True,

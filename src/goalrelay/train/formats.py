@@ -56,9 +56,9 @@ def _from_2(values: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _from_3(values: Mapping[str, Any]) -> dict[str, Any]:
-    """Format 3 (commits up to de3552d) -> 4: threads collected the episodes."""
+    """Format 3 (commits up to de3552d) -> 4: threads collected the episodes, with MuJoCo."""
     threads = {"workers": 0, "address": "", "listen": "", "staleness": 0, "episode_timeout": 300.0}
-    return {"scale": threads, **values, "format": 4}
+    return {"scale": {**threads, "physics": "mujoco"}, **values, "format": 4}
 
 
 def _without(values: Mapping[str, Any], *names: str) -> dict[str, Any]:

@@ -21,6 +21,7 @@ import jax
 import numpy as np
 
 from goalrelay.data.buffer import ReplayBuffer
+from goalrelay.data.collector import Collecting
 from goalrelay.errors import Diverged
 from goalrelay.learners.agent import Agent
 from goalrelay.learners.networks import MLP
@@ -28,7 +29,7 @@ from goalrelay.methods.acting import Acting
 from goalrelay.methods.base import combine
 from goalrelay.train import config as experiments
 from goalrelay.train.build import Parts, build, store
-from goalrelay.train.collection import AnyCollector, Collection
+from goalrelay.train.collection import Collection
 from goalrelay.train.config import AnyExperiment
 from goalrelay.train.counters import Counters, EndsAtGoal
 from goalrelay.train.description import TaskAbout
@@ -64,7 +65,7 @@ class Trainer:
         self.agents: tuple[Agent, ...] = parts.agents
         self.buffer: ReplayBuffer = parts.buffer
         self.demonstrations: ReplayBuffer | None = parts.demonstrations
-        self.collector: AnyCollector = parts.collector
+        self.collector: Collecting = parts.collector
         self._ends_at_goal = EndsAtGoal(self.simulator, self.method.task)
         self.stopping: Callable[[], bool] = lambda: False
         self.on_test: Callable[[int, int], None] = lambda *_: None

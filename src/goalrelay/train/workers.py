@@ -1,12 +1,13 @@
 """The collector of a run: threads of this process, or workers elsewhere."""
 
+import contextlib
 import functools
 import importlib.metadata
 import socket
 from collections.abc import Callable
 from typing import Any
 
-from goalrelay.data.collector import Collector
+from goalrelay.data.collector import Collecting, Collector
 from goalrelay.data.rollout import Simulator
 from goalrelay.methods.base import Method
 from goalrelay.scale.address import Address, address_of, key_for
@@ -15,6 +16,7 @@ from goalrelay.scale.dispatch import Dispatcher
 from goalrelay.scale.episodes import form_of, sizes_of
 from goalrelay.scale.ray_pool import RayPool
 from goalrelay.scale.socket_pool import SocketPool
+from goalrelay.scale.versions import check_mjx
 from goalrelay.tasks.goal_task import open_task
 from goalrelay.train import config as experiments
 from goalrelay.train.config import AnyExperiment
@@ -32,7 +34,7 @@ def collector_of(
     method: Method,
     found: Task | None,
     log: Callable[[str], None],
-) -> Collector | RemoteCollector:
+) -> Collecting:
     """The collector that a run asks for.
 
     Args:
@@ -67,7 +69,26 @@ def collector_of(
     )
     if experiment.collect.threads > 1 and share_state(simulator, collector):
         simulator.notes = (*simulator.notes, SHARED)
-    return collector
+    return (
+        collector
+        if scale.physics == "mujoco"
+        else _on_device(experiment, simulator, method, collector)
+    )
+
+
+def _on_device(
+    experiment: AnyExperiment, simulator: Simulator, method: Method, ordinary: Collector
+) -> Collecting:
+    """A collector with physics on JAX's device, which takes tests from an ordinary one."""
+    worlds = experiment.collect.episodes
+    try:
+        check_mjx()
+        with contextlib.redirect_stdout(None):  # it prints that warp is absent
+            from goalrelay.scale.mjx import MjxCollector  # an extra
+        return MjxCollector(simulator, method, experiment.learner_name, worlds, ordinary)
+    except BaseException:
+        ordinary.close()
+        raise
 
 
 def version() -> str:

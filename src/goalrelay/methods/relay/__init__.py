@@ -55,20 +55,20 @@ class Relay(Method, Level):
         task = in_learner_units(task)
         check_priority(config.priority, task.spec)
         check_fit(config, task)
-        self._order = StageOrder(task.spec.stages, config.variant.switch)
-        variant = dataclasses.replace(config.variant, switch=self._order.switch)
+        self.order = StageOrder(task.spec.stages, config.variant.switch)
+        variant = dataclasses.replace(config.variant, switch=self.order.switch)
         actual = actual_fraction(config, task)
         config = dataclasses.replace(config, actual=actual, variant=variant)
         super().__init__(config, task, gamma)
         self.levels, self.spec, self.priority = (self,), task.spec, config.priority
         self._config, self._variant = config, config.variant
         self._symmetries = chosen_symmetries(config, task)
-        self._inputs = StageInputs(config, task.spec)
-        self._guidance = Guidance(config, self._order)
+        self.stage_inputs = StageInputs(config, task.spec)
+        self._guidance = Guidance(config, self.order)
         self._imitation: GuideImitation | None = None
         if config.guidance.imitation and not self.spec.discrete:
             self._imitation = GuideImitation(
-                config.guidance, self._order, self._inputs, self.spec.action_size
+                config.guidance, self.order, self.stage_inputs, self.spec.action_size
             )
         self._rule = GoalRule(config.variant.strategy, config.k / (config.k + 1), actual)
         # without hindsight, rewards are as they are
@@ -77,7 +77,7 @@ class Relay(Method, Level):
             stage_objective(task, s, gamma)._replace(failure_lasts=lasts) for s in task.spec.stages
         ]
         self._draws = [self._draw_rule(number) for number in range(len(task.spec.stages))]
-        self.normalized = self._inputs.normalized
+        self.normalized = self.stage_inputs.normalized
 
     def act(self, snapshot: Snapshot, rng: np.random.Generator | None) -> Act:
         """Self-guided exploration for one episode; without a generator, one of evaluation."""
@@ -85,7 +85,7 @@ class Relay(Method, Level):
             return self._pursue(snapshot, self.evaluated_stage)
         if snapshot.random:
             return lambda _: random_action(self.spec, rng)
-        order, (network,) = self._order, snapshot.policies
+        order, (network,) = self.order, snapshot.policies
         rates = mastery(snapshot, order.last)
         noises = [annealed(self._config.exploration, rate) for rate in rates]
         scripted = self._config.guidance.guide == "controller"
@@ -109,10 +109,10 @@ class Relay(Method, Level):
     def evaluated_stage(self, observation: Observation) -> int:
         """Number of the stage that acts in evaluation, as the option `evaluated` says."""
         if self._variant.evaluated == "unfinished":
-            return self._order.first_unfinished(observation)
+            return self.order.first_unfinished(observation)
         if self._variant.evaluated == "relay":
-            return self._order.current(observation)
-        return self._order.last
+            return self.order.current(observation)
+        return self.order.last
 
     def act_in_stage(self, snapshot: Snapshot, stage: int) -> Act:
         """The policy of one stage without noise, also when its goal is already reached."""
@@ -130,7 +130,7 @@ class Relay(Method, Level):
         if buffer.demonstrated:  # whatever the agent can do, a demonstrator reached every stage
             reached = (1.0,) * len(self.spec.stages)
         weights = self._config.stage_weights
-        stage_at = stage_of_each(weights, self._order, reached, shape).reshape(-1)
+        stage_at = stage_of_each(weights, self.order, reached, shape).reshape(-1)
         pieces, places, figures = [], [], {"innr": float("nan")}
         for stage in range(len(self.spec.stages)):
             place = np.flatnonzero(stage_at == stage)
@@ -140,7 +140,7 @@ class Relay(Method, Level):
             if self._draws[stage][0].name != "uniform" or len(self._draws) > 1:
                 rng.shuffle(place)  # prioritised steps come first in the steps, not in the batches
             batch, share = self._batch(buffer, snapshot, stage, steps, rng)
-            if stage == self._order.last:
+            if stage == self.order.last:
                 figures["innr"] = share
             pieces.append(batch)
             places.append(place)
@@ -158,7 +158,7 @@ class Relay(Method, Level):
         stages, rows = self.spec.stages, steps.row
         last = relabel(buffer, steps, self._objectives[-1], self._rule, rng).goal
         goals = [*(pursued(buffer, stage, rows) for stage in stages[:-1]), last]
-        inputs = np.empty((len(rows), self._inputs.size), np.float32)
+        inputs = np.empty((len(rows), self.stage_inputs.size), np.float32)
         for stage in range(len(stages)):
             some = slice(stage, None, len(stages))
             shown = rows[some]
@@ -166,7 +166,7 @@ class Relay(Method, Level):
                 buffer.observation[shown], buffer.achieved[shown], goals[-1][some]
             )
             each = [goal[some] for goal in goals]
-            inputs[some] = self._inputs.encode_all(timestep, each, stage)
+            inputs[some] = self.stage_inputs.encode_all(timestep, each, stage)
         return inputs
 
     def _pursue(self, snapshot: Snapshot, choose: Callable[[Observation], int]) -> Act:
@@ -179,7 +179,7 @@ class Relay(Method, Level):
     def _input(self, observation: Observation, stage: int) -> np.ndarray:
         constraints = self.spec.stages[stage].constraints
         goal = np.concatenate([c.desired.of(observation) for c in constraints])
-        return self._inputs.encode(observation, goal, stage)
+        return self.stage_inputs.encode(observation, goal, stage)
 
     def _draw_rule(self, number: int) -> tuple[Priority, Objective]:
         """How steps are drawn for a stage; only what moves an object has a priority."""
@@ -187,7 +187,7 @@ class Relay(Method, Level):
         if stage.maintained:  # its own object, by distance: the task's reward is for all of them
             threshold = stage.threshold or stage.switch
             stage = stage._replace(maintained=(), threshold=threshold)
-        name = self._config.priority if self._order.moves_object(number) else "uniform"
+        name = self._config.priority if self.order.moves_object(number) else "uniform"
         fraction = self._variant.prioritized_fraction
         goal = stage.achieved.columns[: len(stage.desired.columns)]  # without info
         priority = Priority(name, fraction, stage.scale, goal)
@@ -218,15 +218,15 @@ class Relay(Method, Level):
     ) -> tuple[Batch, float]:
         """Drawn steps [B] as transitions of a stage, and the INNR share of the last stage."""
         objective, rows = self._objectives[number], steps.row
-        if snapshot.ends_at_goal and number == self._order.last:
+        if snapshot.ends_at_goal and number == self.order.last:
             objective = objective._replace(ends_at_goal=True)
         transitions = relabel(buffer, steps, objective, self._rule, rng)
         share = float("nan")
-        if number == self._order.last:
+        if number == self.order.last:
             share = innr(buffer, steps, objective, transitions.hindsight)
         demonstrated = None
         if buffer.demonstrated:  # asked of what happened, before it is mirrored
-            served = serves_stage(self._order, number, buffer, rows)
+            served = serves_stage(self.order, number, buffer, rows)
             served = served & achieved_later(buffer, steps, objective, transitions.goal)
             demonstrated = served.astype(np.float32)
         action, target = buffer.action[rows], None
@@ -247,11 +247,11 @@ class Relay(Method, Level):
         now = Observation(arrays.observation, arrays.achieved, arrays.goal)
         after = Observation(arrays.next_observation, arrays.next_achieved, arrays.next_goal)
         batch = Batch(
-            self._inputs.encode(now, arrays.goal, number),
+            self.stage_inputs.encode(now, arrays.goal, number),
             arrays.action,
             transitions.reward,
             transitions.discount,
-            self._inputs.encode(after, arrays.next_goal, number),
+            self.stage_inputs.encode(after, arrays.next_goal, number),
             demonstrated,
             buffer.images(rows),
             buffer.images(transitions.next_row),

@@ -17,7 +17,7 @@ from typing import NamedTuple
 import numpy as np
 
 from goalrelay.methods.relay.config import Config
-from goalrelay.types import Columns, Observation, Spec, Stage
+from goalrelay.types import Array, Columns, Observation, Spec, Stage
 
 CLIP = 5.0
 """Relative goals are clipped to this many units of their stage's scale."""
@@ -77,8 +77,8 @@ class StageInputs:
         in_units = self._relative and all(stage.scale for stage in spec.stages)
         self.normalized[: seen if in_units else seen + self._slot_count] = True
 
-    def encode(self, timestep: Observation, goal: np.ndarray, stage: int) -> np.ndarray:
-        """[..., D]: network inputs of timesteps at which a stage is pursued.
+    def encode(self, timestep: Observation, goal: Array, stage: int) -> Array:
+        """[..., D]: network inputs of timesteps at which a stage is pursued, NumPy or JAX.
 
         The slots of other goals are zero, before normalisation: with statistics of unzeroed goals
         this tells the network which stage it is in (RHER's zero padding).
@@ -89,10 +89,12 @@ class StageInputs:
             stage: its number.
         """
         layout = self._layouts[stage]
-        slots = np.zeros((*goal.shape[:-1], self._slot_count), np.float32)
-        slots[..., layout.slots] = self._framed(self._stages[stage], timestep, goal)
+        shape = (*goal.shape[:-1], self._slot_count)
+        slots = goal.__array_namespace__().zeros(shape, np.float32)
+        slots = _put(slots, layout.slots, self._framed(self._stages[stage], timestep, goal))
         if not self._relative and len(layout.resting_slots):
-            slots[..., layout.resting_slots] = timestep.achieved[..., layout.resting_columns]
+            resting = timestep.achieved[..., layout.resting_columns]
+            slots = _put(slots, layout.resting_slots, resting)
         return self._joined(layout, timestep, slots, layout.indicator)
 
     def encode_all(self, timestep: Observation, goals: list[np.ndarray], stage: int) -> np.ndarray:
@@ -110,19 +112,21 @@ class StageInputs:
         return self._joined(self._layouts[stage], timestep, slots, nothing)
 
     def _joined(
-        self, layout: _Layout, timestep: Observation, slots: np.ndarray, indicator: np.ndarray
-    ) -> np.ndarray:
+        self, layout: _Layout, timestep: Observation, slots: Array, indicator: np.ndarray
+    ) -> Array:
+        xp = slots.__array_namespace__()
         shown = timestep.observation[..., layout.columns] * layout.sign + layout.shift
         pieces = [shown, _differences(layout, timestep), slots]
         if self._indicator:
-            pieces.append(np.broadcast_to(indicator, (*slots.shape[:-1], len(indicator))))
-        return np.concatenate(pieces, axis=-1)
+            pieces.append(xp.broadcast_to(indicator, (*slots.shape[:-1], len(indicator))))
+        return xp.concatenate(pieces, axis=-1)
 
-    def _framed(self, stage: Stage, timestep: Observation, goal: np.ndarray) -> np.ndarray:
+    def _framed(self, stage: Stage, timestep: Observation, goal: Array) -> Array:
         """A stage's goals in the frame in which they are shown: [..., G]."""
         if not self._relative:
             return goal
-        now = np.concatenate([c.achieved.of(timestep) for c in stage.constraints], axis=-1)
+        xp = goal.__array_namespace__()
+        now = xp.concatenate([c.achieved.of(timestep) for c in stage.constraints], axis=-1)
         now = now[..., : goal.shape[-1]]  # without the info that rewards may need
         if not stage.scale:  # unknown: the normaliser finds it
             return goal - now
@@ -184,9 +188,18 @@ class StageInputs:
         return [column + (self._spec.observation_size if achieved else 0) for column in columns]
 
 
-def _differences(layout: _Layout, timestep: Observation) -> np.ndarray:
+def _differences(layout: _Layout, timestep: Observation) -> Array:
     """First minus second position of each difference: [..., D]"""
     if not len(layout.first):
         return timestep.observation[..., :0]
-    both = np.concatenate([timestep.observation, timestep.achieved], axis=-1)
+    xp = timestep.observation.__array_namespace__()
+    both = xp.concatenate([timestep.observation, timestep.achieved], axis=-1)
     return both[..., layout.first] - both[..., layout.second]
+
+
+def _put(array: Array, columns: np.ndarray, values: Array) -> Array:
+    """The array with values [..., n] in these columns; a NumPy array is changed itself."""
+    if isinstance(array, np.ndarray):
+        array[..., columns] = values
+        return array
+    return array.at[..., columns].set(values)

@@ -68,7 +68,7 @@ class Simulation:
         """[3 * objects] goals of the objects, m."""
         self._size = size
         self.mujoco_renderer: MujocoRenderer | None = None
-        self._blocked = scene.blocked
+        self.blocked = scene.blocked
         self._contacts = Contacts(self.model, self.data)
         self._find_addresses()
         self._restart()
@@ -160,11 +160,11 @@ class Simulation:
         np.add(self._hand_position, self.stride * action[:3], out=self._weld_position)
         np.add(self._hand_rotation, _DOWN, out=self._weld_rotation)
         if self.model.nu:  # actuators in the order left, right; targets relative to the fingers
-            change = 0.0 if self._blocked else action[3]
+            change = 0.0 if self.blocked else action[3]
             data.ctrl[:] = self._qpos[self._finger_qpos[::-1]] + change
         self._contacts.choose()
         mujoco.mj_step(self.model, data, nstep=SUBSTEPS)
-        if self._blocked:  # no forces are computed here: the next step starts with them
+        if self.blocked:  # no forces are computed here: the next step starts with them
             self._qpos[self._finger_qpos] = 0.0
             mujoco.mj_kinematics(self.model, data)
             mujoco.mj_comPos(self.model, data)
