@@ -32,6 +32,8 @@ TRAIN = [
     *("--learner.hidden", "32", "32", "--collect.episodes", "8", "--save.no-tensorboard"),
     *("--evaluate.every", "80", "--evaluate.episodes", "20", "--save.every", "1"),
 ]
+ENVIRONMENT = os.environ | {"RAY_USAGE_STATS_ENABLED": "0", "RAY_AUTH_MODE": "token"}
+"""The nodes have one home folder, and so one token."""
 RAY = Path(sys.executable).parent / "ray"
 
 
@@ -76,9 +78,8 @@ def start_node(node: str) -> None:
     if node != HEAD:
         here.pop()  # it is that of the head
     words += ["--include-dashboard=false"] if node == HEAD else []
-    environment = os.environ | {"RAY_USAGE_STATS_ENABLED": "0"}
     command = inside(node, str(RAY), "start", *words, *here)
-    started = subprocess.run(command, capture_output=True, text=True, env=environment)
+    started = subprocess.run(command, capture_output=True, text=True, env=ENVIRONMENT)
     if started.returncode:
         raise SystemExit(f"{' '.join(command)} failed:\n{started.stdout}{started.stderr}")
 
@@ -100,7 +101,7 @@ def driver(out: Path, episodes: int) -> subprocess.Popen[bytes]:
         words = [*TRAIN, *scale, "--episodes", str(episodes), "--out", str(out)]
     log = (out.parent / f"{out.name}.log").open("ab")
     command = inside(HEAD, sys.executable, "-m", "goalrelay.cli", *words)
-    return subprocess.Popen(command, stdout=log, stderr=log)
+    return subprocess.Popen(command, stdout=log, stderr=log, env=ENVIRONMENT)
 
 
 def rows(out: Path) -> int:

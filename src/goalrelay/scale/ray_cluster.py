@@ -10,6 +10,11 @@ from goalrelay.errors import UsageError, first_line
 
 ANSWER = 10.0
 """Seconds within which a cluster has to answer."""
+TOKEN = (
+    "; it takes a token: set RAY_AUTH_MODE=token, and copy ~/.ray/auth_token of the first machine to "
+    "the others"
+)
+"""What to do at a cluster that asks who connects."""
 
 
 def connect(address: str, cpus: int, option: str) -> Any:
@@ -39,7 +44,8 @@ def connect(address: str, cpus: int, option: str) -> Any:
         ray.init(address=address or "local", **how)
     except Exception as error:  # of a network, or of Ray itself
         where = f"{option} {address}: no cluster answers" if address else "Ray cannot be started"
-        raise UsageError(f"{where}: {first_line(error)}") from error
+        more = TOKEN if type(error).__name__ == "AuthenticationError" else ""
+        raise UsageError(f"{where}: {first_line(error)}{more}") from error
     return ray
 
 

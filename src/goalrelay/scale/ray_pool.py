@@ -153,8 +153,9 @@ class RayPool:
 
     def _left(self, worker: str, error: BaseException) -> None:
         with self._lock:
-            known = self._workers.pop(worker, None)
-        if known is not None:
+            actor = self._workers.pop(worker, None)
+        if actor is not None:
+            self._ray.kill(actor)  # it may be alive, behind a network that is not
             self.events.put(Event(worker, "left", reason=_reason(error)))
             self._replace()
 
@@ -172,6 +173,7 @@ class RayPool:
 
 def _reason(error: BaseException) -> str:
     """Why an actor is gone, in a few words."""
-    if "died" in type(error).__name__.lower():
+    kind = type(error).__name__
+    if "Died" in kind:
         return "its process or its machine is gone"
-    return first_line(error)
+    return "its machine does not answer" if "Unavailable" in kind else first_line(error)
