@@ -68,7 +68,8 @@ def remove_network() -> None:
     for node in NODES:
         kill_node(node)
         shell("ip", "netns", "del", node, check=False)
-    shell("ip", "link", "del", BRIDGE, check=False)
+    for link in ("relay-0", "relay-1", BRIDGE):  # what a namespace held may outlive it for a while
+        shell("ip", "link", "del", link, check=False)
 
 
 def start_node(node: str) -> None:
