@@ -113,17 +113,15 @@ class RayPool:
         with self._lock:
             actor = self._workers.pop(worker, None)
         if actor is not None:
-            self._ray.kill(actor)
+            self._end(actor)
             self._start()
 
     def close(self, over: bool) -> None:
         """End all workers, and the cluster if it was started here."""
         with self._lock:
             self._closed = True
-            workers, self._workers = self._workers, {}
-        for actor in workers.values():
-            self._ray.kill(actor)
-        self._ray.shutdown()
+            self._workers = {}
+        self._ray.shutdown()  # actors end with the process that started them
 
     def _start(self) -> None:
         """Start a worker; it joins when it has opened its task."""
@@ -134,8 +132,9 @@ class RayPool:
         name = f"{number}"
 
         def opened(future: Any) -> None:
-            error = future.exception()
-            if error is not None:
+            if future.exception() is not None:
+                with self._lock:
+                    self._workers.pop(name, None)
                 self._replace()
                 return
             where, refusal = future.result()
@@ -144,7 +143,8 @@ class RayPool:
                 self.events.put(Event(worker, "refused", reason=refusal))
                 return
             with self._lock:
-                self._workers[worker] = self._workers.pop(name)
+                self._workers.pop(name, None)
+                self._workers[worker] = actor
             self.events.put(Event(worker, "joined"))
 
         with self._lock:
@@ -155,9 +155,13 @@ class RayPool:
         with self._lock:
             actor = self._workers.pop(worker, None)
         if actor is not None:
-            self._ray.kill(actor)  # it may be alive, behind a network that is not
+            self._end(actor)  # it may be alive, behind a network that is not
             self.events.put(Event(worker, "left", reason=_reason(error)))
             self._replace()
+
+    def _end(self, actor: Any) -> None:
+        """End an actor, in a thread: Ray waits where its machine does not answer."""
+        threading.Thread(target=self._ray.kill, args=(actor,), daemon=True).start()
 
     def _replace(self) -> None:
         """Start another worker, a little later: a machine that is gone is not asked at once."""
