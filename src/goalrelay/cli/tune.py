@@ -78,11 +78,14 @@ def _sum_up(studied: Studied) -> None:
         print(f"default: {value:.3f}, rank {default} of {len(ranks)} complete trials")
     shares = studied.importances()
     if shares:
-        print("importance: " + ", ".join(f"{name} {share:.2f}" for name, share in shares.items()))
+        named = ", ".join(f"{name} {share:.2f}" for name, share in shares.items())
+        print(f"importance (of little meaning with few trials): {named}")
     print(f"best: {printable(searches.best_command(studied.search, ranks[0]))}")
     if not ranks[0].is_default:
         searches.write_best(studied, ranks[0])
         print(f"on other seeds: goalrelay sweep {shell_word(studied.out / 'best.toml')}")
+    else:
+        print("nothing is better than the default values, so there is no best.toml")
     try:
         print(printable(page.write(studied.out, studied.search, trials, shares)))
     except UsageError as error:  # of a package

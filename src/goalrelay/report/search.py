@@ -80,6 +80,7 @@ def _draw(figure: "Figure", search: Search, trials: Sequence[Shown]) -> None:
     _points(grid[0], [trial.number for trial in known], known)
     _best_so_far(grid[0], known)
     grid[0].set_xlabel("trial")
+    grid[0].xaxis.get_major_locator().set_params(integer=True)
     for axes, (name, each) in zip(grid[1:], search.ranges.items(), strict=False):
         _option(axes, name, each, [trial for trial in known if name in trial.values])
     for axes in grid[:count]:

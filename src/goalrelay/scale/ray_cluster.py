@@ -3,13 +3,16 @@
 import logging
 import os
 import socket
+import warnings
 from typing import Any
 
 from goalrelay import install
-from goalrelay.errors import UsageError, first_line
+from goalrelay.errors import Notice, UsageError, first_line
 
 ANSWER = 10.0
 """Seconds within which a cluster has to answer."""
+BUSY = "Ray cannot be started (a machine that is very busy may be the cause; try again)"
+"""How the message begins where no cluster can be started here."""
 TOKEN = (
     "; it takes a token: set RAY_AUTH_MODE=token, and copy ~/.ray/auth_token of the first machine to "
     "the others"
@@ -40,13 +43,27 @@ def connect(address: str, cpus: int, option: str) -> Any:
         how |= {"num_cpus": cpus, "include_dashboard": False}
     elif address != "auto":
         _check_answers(address, option)  # Ray would try for many minutes
+    if not address:
+        warnings.warn(Notice("Ray starts, which takes 10 to 40 seconds"), stacklevel=2)
     try:
-        ray.init(address=address or "local", **how)
+        _initialize(ray, address or "local", how)
     except Exception as error:  # of a network, or of Ray itself
-        where = f"{option} {address}: no cluster answers" if address else "Ray cannot be started"
+        where = f"{option} {address}: no cluster answers" if address else BUSY
         more = TOKEN if type(error).__name__ == "AuthenticationError" else ""
         raise UsageError(f"{where}: {first_line(error)}{more}") from error
     return ray
+
+
+def _initialize(ray: Any, address: str, how: dict[str, Any]) -> None:
+    """Connect; a cluster that does not start in time, on a machine that is busy, is tried again."""
+    for last in (False, True):
+        try:
+            ray.init(address=address, **how)
+            return
+        except Exception as error:
+            ray.shutdown()
+            if last or address != "local" or "timed out" not in str(error):
+                raise
 
 
 def check_installed(option: str) -> None:
