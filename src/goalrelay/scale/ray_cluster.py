@@ -14,8 +14,8 @@ ANSWER = 10.0
 BUSY = "Ray cannot be started (a machine that is very busy may be the cause; try again)"
 """How the message begins where no cluster can be started here."""
 TOKEN = (
-    "; it takes a token: set RAY_AUTH_MODE=token, and copy ~/.ray/auth_token of the first machine to "
-    "the others"
+    "; it takes a token: set RAY_AUTH_MODE=token, and copy ~/.ray/auth_token of the first machine "
+    "to the others"
 )
 """What to do at a cluster that asks who connects."""
 
