@@ -12,7 +12,7 @@ from goalrelay.errors import Stopped, TaskFailed, UsageError
 from goalrelay.scale import dispatch
 from goalrelay.scale.collector import RemoteCollector
 from goalrelay.scale.dispatch import Dispatcher
-from goalrelay.scale.pool import Event, Job
+from goalrelay.scale.pool import Event, Job, Packed
 from goalrelay.types import Episode
 
 SEEDS = list(range(100, 130))
@@ -170,3 +170,34 @@ def test_a_worker_that_cannot_open_the_task_ends_the_run(collecting: Make) -> No
     pool.events.put(Event("w9", "refused", reason="no task 'x'"))
     with pytest.raises(UsageError, match="worker w9: no task 'x'"):
         collector.collect(Packable(), SEEDS)
+
+
+def test_an_episode_that_hangs_everywhere_is_named_though_workers_are_idle(
+    collecting: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(dispatch, "SLOW_SECONDS", 0.1)
+    collector, _, _ = collecting(
+        lambda _, job: 20.0 if job.seed == SEEDS[-1] else 0.0, workers=2, timeout=0.4
+    )
+    with pytest.raises(TaskFailed, match=f"the episode with seed {SEEDS[-1]} ended 5 workers"):
+        collector.collect(Packable(), SEEDS)
+
+
+def test_what_has_used_its_attempts_can_be_taken_back() -> None:
+    pool = ThreadPool(Echo, 1)
+    pool.fault = lambda *_: "die"  # type: ignore[method-assign]
+    dispatcher = dispatch.Dispatcher(pool, 60.0, lambda _: None)
+    request = dispatcher.request(Packed(1, {}), [5], False)
+    with pytest.raises(TaskFailed):
+        while True:
+            dispatcher.wait(request, 1, 0.1)
+    assert dispatcher.cancel(request) == 0
+    dispatcher.close(False)
+
+
+def test_a_worker_that_cannot_work_does_not_end_a_run_that_has_others(collecting: Make) -> None:
+    collector, pool, lines = collecting(workers=1)
+    assert seeds_of(collector.collect(Packable(), [1])) == [1]
+    pool.events.put(Event("w9", "refused", reason="no task 'x'"))
+    assert seeds_of(collector.collect(Packable(), SEEDS)) == SEEDS
+    assert "worker w9 cannot work: no task 'x'" in lines

@@ -59,7 +59,7 @@ def test_a_run_whose_worker_is_killed_has_the_curve_of_threads(tmp_path: Path) -
     ("address", "message"),
     [
         ("127.0.0.1:1", "--scale.address 127.0.0.1:1: no cluster answers: Connection refused"),
-        ("here", "--scale.address is HOST:PORT or auto, not 'here'"),
+        ("here", "--scale.address takes HOST:PORT, such as .* got 'here'"),
     ],
 )
 def test_no_cluster_at_an_address_is_one_line(address: str, message: str) -> None:

@@ -26,6 +26,8 @@ class ThreadPool:
     fault: Fault = staticmethod(lambda *_: 0.0)
     """What happens to workers; tests replace it."""
 
+    most_refused = 1
+
     def __init__(self, make: Callable[[], Worker], workers: int, address: str = ""):
         self.events: queue.SimpleQueue[Event] = queue.SimpleQueue()
         self.done: list[int] = []

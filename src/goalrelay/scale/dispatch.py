@@ -80,6 +80,8 @@ class Dispatcher:
         self._closed = False
         self._broken: BaseException | None = None
         self._number = 0
+        self._joined, self._refused = False, 0
+        self._reasons: set[str] = set()
         self.again = 0
         """Episodes that were given to one more worker, since theirs was lost or slow."""
         self._thread = threading.Thread(target=self._work, name="dispatch", daemon=True)
@@ -137,7 +139,7 @@ class Dispatcher:
     def cancel(self, request: Request) -> int:
         """Take back what no worker has begun; returns how many jobs."""
         with self._changed:
-            back = [w for w in request.works if w.outcome is None and not w.began]
+            back = [work for work in request.works if work in self._queue]
             for work in back:
                 self._queue.remove(work)
                 request.works.remove(work)
@@ -173,10 +175,16 @@ class Dispatcher:
     def _take(self, event: Event) -> None:
         worker = event.worker
         if event.kind == "joined":
+            self._joined = True
             self._idle[worker] = None
             self._log(f"worker {worker} joined ({self.workers})")
         elif event.kind == "refused":
-            raise UsageError(f"worker {worker}: {event.reason}")
+            self._refused += 1
+            if not self._joined and self._refused >= self._pool.most_refused:
+                raise UsageError(f"worker {worker}: {event.reason}")
+            if event.reason not in self._reasons:
+                self._reasons.add(event.reason)
+                self._log(f"worker {worker} cannot work: {event.reason}")
         elif event.kind == "left":
             known = worker in self._idle or worker in self._running
             self._idle.pop(worker, None)
@@ -228,7 +236,8 @@ class Dispatcher:
         least = max(SLOW_SECONDS, SLOW * statistics.median(self._durations))
         now = time.monotonic()
         for work in self._running.values():
-            if len(work.began) == 1 and work.outcome is None:
+            attempts = len(work.began) + len(work.ended)
+            if len(work.began) == 1 and work.outcome is None and attempts < ATTEMPTS:
                 (worker, began), *_ = work.began.items()
                 if now - began > least:
                     self.again += 1

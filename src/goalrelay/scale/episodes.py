@@ -72,7 +72,9 @@ def from_arrays(arrays: Mapping[str, np.ndarray], form: Form) -> Episode:
             raise ValueError(f"'{name}' is of type {array.dtype} and shape {array.shape}")
         if not np.isfinite(array).all():
             raise ValueError(f"'{name}' is not finite")
-    if any(arrays[name].shape for name in NUMBERS):
-        raise ValueError("one of its numbers is several")
+    if any(arrays[name].shape or arrays[name].dtype.kind not in "biuf" for name in NUMBERS):
+        raise ValueError("one of its numbers is several, or none")
+    if not np.isfinite(arrays["total_reward"]):
+        raise ValueError("'total_reward' is not finite")
     numbers = {name: kind(arrays[name].item()) for name, kind in NUMBERS.items()}
     return Episode(**{**arrays, **numbers})

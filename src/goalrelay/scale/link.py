@@ -241,6 +241,8 @@ def connect(address: Address, key: bytes) -> Link:
         link = Link(socket.create_connection(address, HANDSHAKE))
     except TimeoutError as error:
         raise Lost("it does not answer") from error
+    except UnicodeError as error:
+        raise Lost(f"'{address.host}' cannot be the name of a machine") from error
     except OSError as error:
         raise Lost(_reason(error)) from error
     try:

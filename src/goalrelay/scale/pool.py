@@ -45,7 +45,7 @@ class Event(NamedTuple):
     worker: str
     """Its name, for messages too; a worker that comes back has another."""
     kind: Literal["joined", "left", "refused", "done"]
-    """`refused`: it cannot work, and no other could; this ends the run."""
+    """`refused`: it cannot work. Where none has joined, that ends the run."""
     job: int = -1
     """The job that is done."""
     outcome: Episode | TaskFailed | None = None
@@ -57,6 +57,8 @@ class Event(NamedTuple):
 class Pool(Protocol):
     """Workers that come and go. A worker has one job at a time."""
 
+    most_refused: int
+    """Workers that may refuse before one has joined; with the last of them the run ends."""
     events: "queue.SimpleQueue[Event]"
     """What happens, in order. Of a worker that left, nothing follows."""
 

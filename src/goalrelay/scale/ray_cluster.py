@@ -8,6 +8,7 @@ from typing import Any
 
 from goalrelay import install
 from goalrelay.errors import Notice, UsageError, first_line
+from goalrelay.scale.address import address_of
 
 ANSWER = 10.0
 """Seconds within which a cluster has to answer."""
@@ -20,8 +21,8 @@ TOKEN = (
 """What to do at a cluster that asks who connects."""
 
 
-def connect(address: str, cpus: int, option: str) -> Any:
-    """The module `ray`, connected to a cluster.
+def connect(address: str, cpus: int, option: str) -> tuple[Any, bool]:
+    """The module `ray`, connected to a cluster, and whether this connected it.
 
     Args:
         address: HOST:PORT, or `auto`; empty: that of the environment variable RAY_ADDRESS, as in
@@ -37,6 +38,8 @@ def connect(address: str, cpus: int, option: str) -> Any:
     os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
     import ray
 
+    if ray.is_initialized() and not address:  # such as in a notebook, or in a run of a sweep
+        return ray, False
     address = address or os.environ.get("RAY_ADDRESS", "")
     how: dict[str, Any] = {"log_to_driver": False, "logging_level": logging.ERROR}
     if not address:
@@ -51,7 +54,7 @@ def connect(address: str, cpus: int, option: str) -> Any:
         where = f"{option} {address}: no cluster answers" if address else BUSY
         more = TOKEN if type(error).__name__ == "AuthenticationError" else ""
         raise UsageError(f"{where}: {first_line(error)}{more}") from error
-    return ray
+    return ray, True
 
 
 def _initialize(ray: Any, address: str, how: dict[str, Any]) -> None:
@@ -61,9 +64,9 @@ def _initialize(ray: Any, address: str, how: dict[str, Any]) -> None:
             ray.init(address=address, **how)
             return
         except Exception as error:
-            ray.shutdown()
             if last or address != "local" or "timed out" not in str(error):
                 raise
+            ray.shutdown()
 
 
 def check_installed(option: str) -> None:
@@ -73,11 +76,8 @@ def check_installed(option: str) -> None:
 
 def _check_answers(address: str, option: str) -> None:
     """Refuse an address at which nothing listens."""
-    host, _, port = address.rpartition(":")
-    if not host or not port.isdigit():
-        raise UsageError(f"{option} is HOST:PORT or auto, not '{address}'")
     try:
-        socket.create_connection((host.strip("[]"), int(port)), ANSWER).close()
-    except OSError as error:
-        reason = error.strerror or first_line(error)
+        socket.create_connection(address_of(address, option), ANSWER).close()
+    except (OSError, UnicodeError) as error:  # the latter of a name that cannot be one
+        reason = getattr(error, "strerror", None) or first_line(error)
         raise UsageError(f"{option} {address}: no cluster answers: {reason}") from error

@@ -11,7 +11,7 @@ import threading
 from collections.abc import Callable
 from typing import Any, Protocol
 
-from goalrelay.errors import TaskFailed, UsageError, first_line
+from goalrelay.errors import TaskFailed, UsageError, first_line, with_kind
 from goalrelay.scale.pool import Event, Job
 from goalrelay.scale.ray_cluster import connect
 from goalrelay.types import Episode
@@ -50,8 +50,8 @@ class _Actor:
         where = ray.util.get_node_ip_address()
         try:
             self._worker = self._make()
-        except UsageError as error:
-            return where, str(error)
+        except Exception as error:  # of the task's module, of a library
+            return where, str(error) if isinstance(error, UsageError) else with_kind(error)
         return where, ""
 
     def run(self, number: int, arrays: Any, seed: int, evaluation: bool) -> Episode | TaskFailed:
@@ -74,8 +74,10 @@ class RayPool:
         UsageError: Ray is not installed, or there is no cluster.
     """
 
+    most_refused = 3
+
     def __init__(self, make: Callable[[], Worker], workers: int, address: str = ""):
-        self._ray = connect(address, workers, "--scale.address")
+        self._ray, self._owned = connect(address, workers, "--scale.address")
         self.events: queue.SimpleQueue[Event] = queue.SimpleQueue()
         self._make = self._ray.put(make)
         self._actor = self._ray.remote(_Actor)
@@ -120,11 +122,17 @@ class RayPool:
         """End all workers, and the cluster if it was started here."""
         with self._lock:
             self._closed = True
-            self._workers = {}
-        self._ray.shutdown()  # actors end with the process that started them
+            workers, self._workers = self._workers, {}
+        if self._owned:
+            self._ray.shutdown()  # actors end with the process that started them
+        else:
+            for actor in workers.values():
+                self._end(actor)
 
     def _start(self) -> None:
         """Start a worker; it joins when it has opened its task."""
+        if self._closed:
+            return
         number = next(self._numbers)
         options = {"num_cpus": 1, "runtime_env": {"env_vars": ENVIRONMENT}, "max_restarts": 0}
         actor = self._actor.options(**options).remote(self._make)
@@ -132,15 +140,15 @@ class RayPool:
         name = f"{number}"
 
         def opened(future: Any) -> None:
-            if future.exception() is not None:
-                with self._lock:
-                    self._workers.pop(name, None)
-                self._replace()
-                return
-            where, refusal = future.result()
+            error = future.exception()
+            where, refusal = ("?", _reason(error)) if error is not None else future.result()
             worker = f"{number}@{where}"
             if refusal:
+                with self._lock:
+                    self._workers.pop(name, None)
+                self._end(actor)
                 self.events.put(Event(worker, "refused", reason=refusal))
+                self._replace()
                 return
             with self._lock:
                 self._workers.pop(name, None)
@@ -165,12 +173,7 @@ class RayPool:
 
     def _replace(self) -> None:
         """Start another worker, a little later: a machine that is gone is not asked at once."""
-
-        def start() -> None:
-            if not self._closed:
-                self._start()
-
-        timer = threading.Timer(BEFORE_RESTART, start)
+        timer = threading.Timer(BEFORE_RESTART, self._start)
         timer.daemon = True
         timer.start()
 

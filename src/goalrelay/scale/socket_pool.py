@@ -14,7 +14,7 @@ from collections import deque
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from goalrelay.errors import TaskFailed, UsageError
+from goalrelay.errors import TaskFailed, UsageError, first_line
 from goalrelay.scale.address import Address
 from goalrelay.scale.episodes import Form, from_arrays
 from goalrelay.scale.link import NO_MESSAGE, Link, Lost, Message, encoded
@@ -54,6 +54,8 @@ class SocketPool:
     Raises:
         UsageError: nobody can listen at this address.
     """
+
+    most_refused = 1_000_000_000  # a collector that does not fit ends alone
 
     def __init__(
         self,
@@ -153,6 +155,8 @@ class SocketPool:
                 self._take(name, link.receive())
         except Lost as error:
             self._left(name, str(error))
+        except Exception as error:  # what it sent, in a way that nobody has thought of
+            self._left(name, first_line(error))
         finally:
             link.close()
 
@@ -225,6 +229,10 @@ def _listening(address: Address) -> socket.socket:
             *address, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
         )[0]
         server = socket.create_server(where[:2], family=family, backlog=128)
+    except UnicodeError as error:
+        raise UsageError(
+            f"--scale.listen {address}: '{address.host}' cannot be the name of a machine"
+        ) from error
     except OSError as error:
         code = error.errno or 0  # those below 0 are of the resolver
         reason = os.strerror(code) if code > 0 else error.strerror or str(error)

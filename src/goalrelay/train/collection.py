@@ -15,7 +15,7 @@ from typing import NamedTuple
 import numpy as np
 
 from goalrelay.data.collector import Collecting
-from goalrelay.errors import Stopped
+from goalrelay.errors import Stopped, UsageError, first_line
 from goalrelay.methods.acting import Acting, unpacked
 from goalrelay.scale.collector import RemoteCollector
 from goalrelay.scale.dispatch import Request
@@ -88,10 +88,17 @@ class Collection:
         return [asked.acting.packed() for asked in self._asked]
 
     def restore(self, saved: list[Mapping[str, np.ndarray]]) -> None:
-        """Take over a saved state; the episodes are asked for again."""
+        """Take over a saved state; the episodes are asked for again.
+
+        Raises:
+            UsageError: it cannot be.
+        """
         for i, arrays in enumerate(saved):
             like = self._asked[i].acting
-            acting = unpacked(arrays, like.method, like.weights.learner_name)
+            try:
+                acting = unpacked(arrays, like.method, like.weights.learner_name)
+            except (KeyError, TypeError, ValueError) as error:
+                raise UsageError(f"the checkpoint cannot be read: {first_line(error)}") from error
             self._asked[i] = _Asked(acting, None)
 
     def _ahead(self, collector: RemoteCollector, acting: Acting, now: Counters) -> list[Episode]:

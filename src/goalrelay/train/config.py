@@ -263,6 +263,11 @@ def _check_scale(experiment: AnyExperiment) -> None:
         address_of(scale.listen, "--scale.listen")
     if scale.physics != "mujoco" and (scale.workers or scale.listen):
         raise UsageError("--scale.physics mjx excludes --scale.workers and --scale.listen")
+    if experiment.collect.step_timeout is not None and (scale.workers or scale.listen):
+        raise UsageError(
+            "--collect.step-timeout is for threads; on workers --scale.episode-timeout ends an "
+            "episode that hangs"
+        )
     if scale.address and not scale.workers:
         raise UsageError("--scale.address needs --scale.workers")
     if scale.staleness and not (scale.workers or scale.listen):

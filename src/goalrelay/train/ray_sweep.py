@@ -164,16 +164,12 @@ def _run(planned: Planned, plan: Plan, token: Path, folder: Path) -> Row | str:
 @contextmanager
 def _connected(address: str | None) -> Iterator[Any]:
     """Ray, connected to a cluster."""
-    import ray
-
-    if ray.is_initialized() and address is None:
-        yield ray
-        return
-    ray = connect(address or "", _cpus(), "--address")
+    ray, owned = connect(address or "", _cpus(), "--address")
     try:
         yield ray
     finally:
-        ray.shutdown()
+        if owned:
+            ray.shutdown()
 
 
 def _cpus() -> int:

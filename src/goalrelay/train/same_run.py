@@ -24,6 +24,9 @@ def other_option(saved: Arrays, now: Arrays, learner: str) -> str:
         now: those of a new run with the options.
         learner: name of the learner among the options.
     """
+    then, here = (len(set(_indices(re.escape("['asked'][") + r"(\d+)", of))) for of in (saved, now))
+    if then != here:
+        return f"option 'scale.staleness' is {here}, and was {then} when the checkpoint was saved"
     then_shapes, shapes = _compared(saved), _compared(now)
     if then_shapes == shapes:
         return ""
@@ -58,6 +61,6 @@ def _of_learner(shapes: Mapping[str, tuple[int, ...]]) -> dict[str, Any]:
     }
 
 
-def _indices(pattern: str, shapes: Mapping[str, tuple[int, ...]]) -> list[str]:
+def _indices(pattern: str, shapes: Mapping[str, Any]) -> list[str]:
     """What the group of a pattern matches at the beginning of the names."""
     return [match[1] for name in shapes if (match := re.match(pattern, name))]

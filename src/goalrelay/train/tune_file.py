@@ -26,6 +26,7 @@ from typing import Any, NamedTuple
 
 from goalrelay.errors import UsageError
 from goalrelay.settings import options, replace_at, suggest
+from goalrelay.train import config as experiments
 from goalrelay.train import sweep_file
 from goalrelay.train.config import AnyExperiment
 from goalrelay.train.sweep_file import HEAD
@@ -39,6 +40,8 @@ SETTINGS: dict[str, tuple[str, ...]] = {
 }
 """Words of `[tune]` and their values, the default first."""
 TRIALS = 30
+LARGEST = 1e300
+"""Of the numbers of a range."""
 MEASURE = (
     *("seed", "steps", "episodes", "minutes", "until"),
     *("evaluate.every", "evaluate.episodes", "evaluate.confirm"),
@@ -164,6 +167,8 @@ def _plain(value: Any) -> Any:
 def _search(plan: dict[str, Any]) -> Search:
     seeds, tuned = plan.get("seeds", SEEDS), plan["tune"]
     sweep_file.check_seeds(seeds)
+    if len(set(seeds)) < len(seeds):
+        raise UsageError("'seeds' has a seed twice")
     base = sweep_file.experiment_of(plan, {}, seeds[0])
     if not plan["search"]:
         raise UsageError("[search] names no option; docs/tune.md shows some")
@@ -176,6 +181,10 @@ def _search(plan: dict[str, Any]) -> Search:
     if type(trials) is not int or trials < 1:
         raise UsageError(f"[tune] trials must be a whole number, at least 1, got {trials!r}")
     ranges = {name: _range(base, name, entry) for name, entry in plan["search"].items()}
+    plain = [name.replace("-", "_") for name in ranges]
+    twice = [name for name in plain if plain.count(name) > 1]
+    if twice:
+        raise UsageError(f"search '{twice[0]}' is there twice")
     chosen = {key: tuned.get(key, values[0]) for key, values in SETTINGS.items()}
     search = Search(plan, seeds, ranges, trials, **chosen)
     for name, each in ranges.items():
@@ -191,6 +200,10 @@ def _range(base: AnyExperiment, name: str, entry: Any) -> Range | Choices:
     """The range of an option."""
     if name.replace("-", "_") in MEASURE:
         raise UsageError(f"search '{name}': it decides how trials are measured, so it is no choice")
+    if name.replace("-", "_") not in {known for known, _, _ in options(base)}:
+        replace_at(base, name, None)  # raises, and names the nearest option
+    if name in experiments.HEADS or not name.count("."):
+        raise UsageError(f"search '{name}': it decides which options there are")
     if isinstance(entry, dict) and list(entry) == ["choices"]:
         values = entry["choices"]
         if not isinstance(values, list) or len(values) < 2:
@@ -207,6 +220,8 @@ def _range(base: AnyExperiment, name: str, entry: Any) -> Range | Choices:
 
 def _numbers(name: str, given: Range) -> Range:
     """Check a range of numbers on its own."""
+    if any(abs(number) > LARGEST for number in (given.low, given.high)):
+        raise UsageError(f"search '{name}': {given.low} to {given.high} is too large")
     low, high, log, step, whole = given
     numbers = [low, high] if step is None else [low, high, step]
     complaint = ""
@@ -227,8 +242,6 @@ def _numbers(name: str, given: Range) -> Range:
 
 def _takes_whole_numbers_only(base: AnyExperiment, name: str) -> bool:
     """Whether an option, which must exist, refuses 0.5."""
-    if name.replace("-", "_") not in {known for known, _, _ in options(base)}:
-        replace_at(base, name, None)  # raises, and names the nearest option
     try:
         replace_at(base, name, 0.5)
     except UsageError:
