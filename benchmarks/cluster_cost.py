@@ -72,15 +72,14 @@ def simulate(times: Times, setting: Setting, workers: int, cycles: int = 60) -> 
             batch = []
             for _ in range(setting.episodes):
                 took = times.episode * max(0.2, 1 + times.spread * rng.standard_normal())
-                served = max(served, now) + times.serve / 2  # handed out one by one
+                served = max(served, now) + times.serve  # one by one: one process hands them out
                 start = max(heapq.heappop(free), served)
                 heapq.heappush(free, start + took + times.call)
                 batch.append(start + took + times.call)
             ends.append(batch)
             asked += 1
         learned = now + setting.updates * times.update
-        came = max(ends[cycle]) + setting.episodes * times.serve / 2
-        now = max(learned, came)
+        now = max(learned, *ends[cycle])
     return now / cycles
 
 

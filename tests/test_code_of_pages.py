@@ -156,7 +156,9 @@ def check(words: Sequence[str], where: str) -> None:
     elif program in ("python", "sh"):
         assert rest[0] == "-m" or (ROOT / rest[0]).exists(), where
     elif "=" not in program:  # a variable of the shell
-        assert program in ("pip", "jupyter", "tensorboard", "ssh", "export"), f"{where}: {program}"
+        assert program in ("pip", "jupyter", "tensorboard", "ssh", "export", "ray"), (
+            f"{where}: {program}"
+        )
         extras = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
         for wanted in re.findall(r"(?:\.|goalrelay)\[([\w,]+)\]", " ".join(rest)):
             assert set(wanted.split(",")) <= set(extras["optional-dependencies"]), where
