@@ -61,8 +61,7 @@ def collecting(monkeypatch: pytest.MonkeyPatch) -> Iterator[Make]:
         workers: int = 3,
         timeout: float = 60.0,
     ) -> tuple[RemoteCollector, ThreadPool, list[str]]:
-        pool, lines = ThreadPool(Echo, workers), list[str]()
-        pool.fault = fault  # type: ignore[method-assign]
+        pool, lines = ThreadPool(Echo, workers, fault=fault), list[str]()
         opened.append(RemoteCollector(Dispatcher(pool, timeout, lines.append), lines.append))
         return opened[-1], pool, lines
 
@@ -184,8 +183,7 @@ def test_an_episode_that_hangs_everywhere_is_named_though_workers_are_idle(
 
 
 def test_what_has_used_its_attempts_can_be_taken_back() -> None:
-    pool = ThreadPool(Echo, 1)
-    pool.fault = lambda *_: "die"  # type: ignore[method-assign]
+    pool = ThreadPool(Echo, 1, fault=lambda *_: "die")
     dispatcher = dispatch.Dispatcher(pool, 60.0, lambda _: None)
     request = dispatcher.request(Packed(1, {}), [5], False)
     with pytest.raises(TaskFailed):

@@ -52,7 +52,7 @@ def test_a_run_whose_worker_is_killed_has_the_curve_of_threads(tmp_path: Path) -
     assert workers == curve("threads", Observer())
     text = "\n".join(seen.notes)
     assert "worker 0@" in text and "joined" in text
-    assert "left: its process or its machine is gone" in text
+    assert "its process or its machine is gone" in text  # it may have been opening its task
 
 
 @pytest.mark.parametrize(

@@ -36,7 +36,7 @@ def test_one_curve_with_threads_and_with_workers_that_die(
     pool: type[ThreadPool], tmp_path: Path
 ) -> None:
     chance = random.Random(0)
-    pool.fault = staticmethod(lambda *_: "die" if chance.random() < 0.1 else 0.0)
+    pool.usual = staticmethod(lambda *_: "die" if chance.random() < 0.1 else 0.0)
     assert train(tmp_path / "threads") == train(tmp_path / "workers", scale__workers=3)
 
 

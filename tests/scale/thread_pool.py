@@ -21,14 +21,21 @@ class ThreadPool:
         make: makes a worker.
         workers: how many.
         address: as of a pool of Ray; unused.
+        fault: what happens to the workers.
     """
 
-    fault: Fault = staticmethod(lambda *_: 0.0)
-    """What happens to workers; tests replace it."""
-
+    usual: Fault = staticmethod(lambda *_: 0.0)
+    """What happens to workers of pools without a `fault` of their own."""
     most_refused = 1
 
-    def __init__(self, make: Callable[[], Worker], workers: int, address: str = ""):
+    def __init__(
+        self,
+        make: Callable[[], Worker],
+        workers: int,
+        address: str = "",
+        fault: Fault | None = None,
+    ):
+        self.fault = fault or self.usual
         self.events: queue.SimpleQueue[Event] = queue.SimpleQueue()
         self.done: list[int] = []
         """Seeds of all episodes that were collected, in the order of their ends."""

@@ -51,7 +51,7 @@ class WrongKey(Lost):
 
 
 class Message(NamedTuple):
-    """What an end tells the other."""
+    """What one end says to the other."""
 
     about: dict[str, Any]
     """JSON; `kind` says what it is."""
@@ -150,7 +150,7 @@ class Link:
         self._outgoing.put(None)
 
     def end(self) -> None:
-        """End the connection at once; who waits for a message of it is told."""
+        """End the connection at once; who waits for a message of it gets an error."""
         with contextlib.suppress(OSError):
             self._socket.shutdown(socket.SHUT_RDWR)
         self._outgoing.put(None)

@@ -101,7 +101,7 @@ class SocketPool:
             client.link.end()
 
     def close(self, over: bool) -> None:
-        """Close all connections; workers are told if the run is over, and else connect again."""
+        """Close all connections; workers get word if the run is over, and else connect again."""
         with self._lock:
             self._closed = True
             clients = list(self._clients.values())
@@ -213,7 +213,7 @@ class SocketPool:
                 return
             host = name.partition("@")[2]
             line = f"a connection from {host} is closed: {reason}"
-            if line not in self._told:  # a program that tries again and again is told of once
+            if line not in self._told:  # a program that tries again and again is reported once
                 self._told.add(line)
                 self._log(line)
 

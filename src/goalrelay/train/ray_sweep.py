@@ -27,7 +27,7 @@ LOOK = 2.0
 STOPPING = 60.0
 """Seconds that runs get to save after Ctrl-C."""
 TOKEN = "ray-token-"
-"""Beginning of the name of the file by which a task knows the folder of the sweep."""
+"""Beginning of the name of the file by which a task recognises the folder of the sweep."""
 ONE_THREAD = {"NPROC": "1", "OMP_NUM_THREADS": "1"}
 """Environment of a run: XLA computes on one core, as Ray counts it."""
 

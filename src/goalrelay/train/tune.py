@@ -89,7 +89,7 @@ def missing(studied: Studied, trials: Sequence[Shown]) -> int:
 
 def _trial(studied: Studied) -> int | None:
     """Make one trial; its number, or None: no more are to be made, or it was interrupted."""
-    warnings.simplefilter("ignore", Notice)  # `begin` has told them
+    warnings.simplefilter("ignore", Notice)  # `begin` has shown them
     with processes.own_cores(), studied.next() as trial:
         if trial is None:
             return None
