@@ -2,9 +2,12 @@
 
 import os
 import shlex
+import sys
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
+from typing import Any
 
 
 class UsageError(Exception):
@@ -28,6 +31,20 @@ class Diverged(Exception):
 
 class Notice(UserWarning):
     """Something was passed over or replaced; the command line prints it as one line."""
+
+
+def notices_as_lines() -> None:
+    """Let each `Notice` of this process be a line on standard error; the same text once."""
+    warnings.simplefilter("default", Notice)
+    shown = warnings.showwarning
+
+    def show(message: Warning | str, category: type[Warning], *where: Any) -> None:
+        if issubclass(category, Notice):
+            print(f"goalrelay: {printable(message)}", file=sys.stderr)
+        else:
+            shown(message, category, *where)
+
+    warnings.showwarning = show
 
 
 class Blamed:

@@ -10,7 +10,7 @@ import sys
 import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 
 import goalrelay
 from goalrelay import interrupts, methods
@@ -24,7 +24,7 @@ from goalrelay.cli.sweep import sweep
 from goalrelay.cli.terminal import describe
 from goalrelay.cli.train import resume, train
 from goalrelay.cli.tune import tune
-from goalrelay.errors import Diverged, Notice, TaskFailed, UsageError, printable
+from goalrelay.errors import Diverged, TaskFailed, UsageError, notices_as_lines, printable
 from goalrelay.settings import suggest
 from goalrelay.tasks.goal_task import known_tasks
 from goalrelay.train import session
@@ -144,16 +144,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _noted(words: list[str]) -> int:
     """Run a command; notices are lines."""
     with warnings.catch_warnings():
-        warnings.simplefilter("default", Notice)  # the same text once
-        shown = warnings.showwarning
-
-        def show(message: Warning | str, category: type[Warning], *where: Any) -> None:
-            if not issubclass(category, Notice):
-                shown(message, category, *where)
-            else:
-                _say(message)
-
-        warnings.showwarning = show
+        notices_as_lines()
         return _run(words)
 
 

@@ -13,7 +13,7 @@ from typing import Any, Protocol
 
 from goalrelay.errors import TaskFailed, UsageError, first_line, with_kind
 from goalrelay.scale.pool import Event, Job
-from goalrelay.scale.ray_cluster import connect
+from goalrelay.scale.ray_cluster import check_installed, connect
 from goalrelay.types import Episode
 
 BEFORE_RESTART = 1.0
@@ -77,6 +77,7 @@ class RayPool:
     most_refused = 3
 
     def __init__(self, make: Callable[[], Worker], workers: int, address: str = ""):
+        check_installed("--scale.workers")
         self._ray, self._owned = connect(address, workers, "--scale.address")
         self.events: queue.SimpleQueue[Event] = queue.SimpleQueue()
         self._make = self._ray.put(make)

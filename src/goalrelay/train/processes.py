@@ -8,6 +8,8 @@ from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
 from typing import Any
 
+from goalrelay.errors import notices_as_lines
+
 _cores: Any = None  # in a worker process: queue of the sets of cores that no other process uses
 
 
@@ -49,4 +51,5 @@ def _initialize(cores: Any) -> None:
     """Prepare a worker process: only the run itself handles Ctrl-C, in `session`."""
     global _cores
     _cores = cores
+    notices_as_lines()
     signal.signal(signal.SIGINT, lambda *_: None)  # not SIG_IGN, which a run takes as nohup
