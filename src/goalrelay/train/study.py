@@ -134,7 +134,7 @@ class Studied(NamedTuple):
                 study.enqueue_trial(trial.params, attributes | {NUMBER: number_of(trial)})
 
     def folder(self, trial: "Trial | FrozenTrial") -> Path:
-        """The folder of a trial; the one that was begun, for a trial that is gone on with."""
+        """The folder of a trial. A trial that continues another one uses its folder."""
         return self.out / f"trial-{number_of(trial)}"
 
     def values(self, trial: "Trial") -> dict[str, Any]:
@@ -184,7 +184,7 @@ class Studied(NamedTuple):
 
 
 def number_of(trial: "Trial | FrozenTrial") -> int:
-    """The number of a trial; one that is gone on with keeps the first."""
+    """The number of a trial. A trial that continues another one has its number."""
     return trial.user_attrs.get(NUMBER, trial.number)
 
 

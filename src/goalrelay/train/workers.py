@@ -47,21 +47,8 @@ def collector_of(
     Raises:
         UsageError: the workers cannot be had.
     """
-    scale = experiment.scale
-    if scale.workers or scale.listen:
-        config = experiments.to_json(experiment)
-        structure = None if found is None else task_to_json(found)
-        hint = ""
-        if scale.workers:
-            from goalrelay.train.worker import EpisodeWorker  # which imports `build`, as this does
-
-            make = functools.partial(EpisodeWorker, config, structure)
-            pool = RayPool(make, scale.workers, scale.address)
-        else:
-            about = {"config": config, "structure": structure, "sizes": sizes_of(simulator.spec)}
-            pool = _socket_pool(scale.listen, simulator, method, about, log)
-            hint = f", `{_joining(pool.address)}` starts one"
-        return RemoteCollector(Dispatcher(pool, scale.episode_timeout, log), log, hint)
+    if experiment.scale.workers or experiment.scale.listen:
+        return _remote(experiment, simulator, method, found, log)
     collector = Collector(
         lambda: open_task(experiment.task, experiment.task_options),
         experiment.collect.threads,
@@ -69,11 +56,32 @@ def collector_of(
     )
     if experiment.collect.threads > 1 and share_state(simulator, collector):
         simulator.notes = (*simulator.notes, SHARED)
-    return (
-        collector
-        if scale.physics == "mujoco"
-        else _on_device(experiment, simulator, method, collector)
-    )
+    if experiment.scale.physics == "mjx":
+        return _on_device(experiment, simulator, method, collector)
+    return collector
+
+
+def _remote(
+    experiment: AnyExperiment,
+    simulator: Simulator,
+    method: Method,
+    found: Task | None,
+    log: Callable[[str], None],
+) -> RemoteCollector:
+    """A collector whose episodes come from Ray's workers, or from programs that join."""
+    scale, config = experiment.scale, experiments.to_json(experiment)
+    structure = None if found is None else task_to_json(found)
+    hint = ""
+    if scale.workers:
+        from goalrelay.train.worker import EpisodeWorker  # which imports `build`, as this does
+
+        make = functools.partial(EpisodeWorker, config, structure)
+        pool = RayPool(make, scale.workers, scale.address)
+    else:
+        about = {"config": config, "structure": structure, "sizes": sizes_of(simulator.spec)}
+        pool = _socket_pool(scale.listen, simulator, method, about, log)
+        hint = f", `{_joining(pool.address)}` starts one"
+    return RemoteCollector(Dispatcher(pool, scale.episode_timeout, log), log, hint)
 
 
 def _on_device(
