@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from goalrelay.data.buffer import ReplayBuffer
-from goalrelay.data.priority import Priority, check, draw, energy, informative, uniform
+from goalrelay.data.priority import Drawing, Priority, check, energy, informative, uniform
 from goalrelay.data.relabel import innr, stage_objective, whole
 from goalrelay.errors import UsageError
 from goalrelay.types import Episode, Steps, Task
@@ -124,7 +124,7 @@ def by_density(
 ) -> tuple[Steps, np.ndarray]:
     """Steps drawn by inverse density, and the rows of their hindsight goals; -1 for none."""
     priority = Priority("inverse-density", fraction, cell, ALL)
-    steps = draw(buffer, count, priority, near, rng)
+    steps = Drawing(priority, near).draw(buffer, count, rng)
     goals = np.full(count, -1) if steps.goal_row is None else steps.goal_row
     return steps, goals
 
@@ -206,7 +206,7 @@ def test_other_priorities_draw_by_weight_and_bring_no_goals(name: Any) -> None:
     buffer = ReplayBuffer(SPEC, CAPACITY)
     buffer.add([episode(0, 6)], [np.eye(6, dtype="f")[2]])
     priority = Priority(name, 0.5, 0.05, ALL)
-    steps = draw(buffer, 4000, priority, near, np.random.default_rng(0))
+    steps = Drawing(priority, near).draw(buffer, 4000, np.random.default_rng(0))
     assert steps.goal_row is None
     expected = 1 / 6 if name == "uniform" else 0.5 + 0.5 / 6
     assert (steps.row == 2).mean() == pytest.approx(expected, abs=0.03)

@@ -59,6 +59,8 @@ class ReplayBuffer:
         self._terminal = np.zeros(0, bool)
         self._steps_before = np.zeros(1, np.int64)  # [E + 1] steps in all earlier episodes
         self._next_row = 0
+        self.added = 0
+        """Number of episodes that were ever added, for what is kept about rows outside."""
 
     @property
     def episodes(self) -> int:
@@ -119,6 +121,7 @@ class ReplayBuffer:
         self._terminal = np.append(self._terminal[keep], episode.terminal)
         self._steps_before = np.concatenate([[0], np.cumsum(self._length)])
         self._next_row = end
+        self.added += 1
 
     def sample(self, count: int, rng: np.random.Generator, weighted: float = 0.0) -> Steps:
         """Steps [count], drawn with replacement, uniformly from all that are stored.
@@ -173,6 +176,10 @@ class ReplayBuffer:
         """The index of all stored steps, oldest episode first."""
         return self._steps_of(np.arange(self.episodes))
 
+    def newest(self, count: int) -> Steps:
+        """The index of all steps of the episodes that were added last, oldest first."""
+        return self._steps_of(np.arange(max(0, self.episodes - count), self.episodes))
+
     def _steps_of(self, episodes: np.ndarray) -> Steps:
         """The index of all steps of these episodes."""
         # [sum of lengths] episode and time of each step
@@ -226,3 +233,4 @@ class ReplayBuffer:
         self._terminal = np.asarray(saved["terminal"])
         self._steps_before = np.concatenate([[0], np.cumsum(self._length)])
         self._next_row = int(saved["next_row"])
+        self.added += self.episodes

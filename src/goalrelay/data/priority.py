@@ -4,8 +4,7 @@
     energy            Energy-Based Prioritization (Zhao and Tresp 2018, arXiv 1810.01363, eq. 1-9)
     innr              only steps from which hindsight can learn: the INNR filter of RHER
     inverse-density   goals first: an achieved goal in inverse proportion to how often its cell of
-                      goal space was visited, then a step before it. After Skew-Fit (Pong et al.
-                      2020, arXiv 1903.03698) and MEGA (Pitis et al. 2020, arXiv 2007.02832)
+                      goal space was visited, then a step before it (`rare_goals`)
 
 `energy` and `innr` weigh a step when it is stored. A step is drawn in proportion to its weight.
 `inverse-density` draws pairs of a step and its goal. So all positions where the object has been
@@ -18,6 +17,7 @@ from typing import Literal, NamedTuple
 import numpy as np
 
 from goalrelay.data.buffer import ReplayBuffer
+from goalrelay.data.rare_goals import RareGoals
 from goalrelay.errors import UsageError
 from goalrelay.types import Episode, Spec, Steps, SuccessPredicate
 
@@ -28,13 +28,6 @@ GRAVITY, MASS, STEP_SECONDS = 9.81, 1.0, 0.04
 """EBP's constants, which its authors fixed for all Fetch tasks."""
 CLIP_ENERGY = 0.5
 """Most energy that one step may add (EBP's value for the Fetch tasks)."""
-BUCKETS = 1 << 20
-"""Cells of goal space are counted in a hash table of this size."""
-SPREAD = 0.6
-"""Size of a cell, in standard deviations of the goals asked for, where no stage says it: 5 cm for
-the goals of FetchPush."""
-FACTORS = (73856093, 19349663, 83492791)
-"""Multipliers of a spatial hash (Teschner et al. 2003), in turn for each dimension."""
 
 
 def uniform(episode: Episode, success: SuccessPredicate) -> np.ndarray:
@@ -93,73 +86,37 @@ class Priority(NamedTuple):
     """For inverse density: columns of the achieved goal, those of one object."""
 
 
-def draw(
-    buffer: ReplayBuffer,
-    count: int,
-    priority: Priority,
-    success: SuccessPredicate,
-    rng: np.random.Generator,
-) -> Steps:
-    """Drawn steps [count]; those drawn by the priority come first.
+class Drawing:
+    """Draws steps by a priority.
 
     Args:
-        buffer: what happened.
-        count: how many steps.
-        priority: how they are drawn.
+        priority: how.
         success: for inverse density, whether these columns of an achieved goal are as good as of
-            another one; it tells whether the object has moved since the episode began.
-        rng: decides.
+            another one; it says whether the object has moved since the episode began.
     """
-    if priority.name != "inverse-density":
-        weighted = priority.fraction if priority.name != "uniform" else 0.0
-        return buffer.sample(count, rng, weighted)
-    steps = buffer.sample(count, rng, 1.0)
-    first = round(priority.fraction * count)
-    goal_rows = np.full(count, -1)
-    drawn = _by_inverse_density(buffer, first, priority, success, rng)
-    if drawn is None:
-        return steps
-    assert drawn.goal_row is not None
-    for field, values in zip(steps[:4], drawn[:4], strict=True):
-        field[:first] = values
-    goal_rows[:first] = drawn.goal_row
-    return steps._replace(goal_row=goal_rows)
 
+    def __init__(self, priority: Priority, success: SuccessPredicate):
+        self.priority = priority
+        self._rare: RareGoals | None = None
+        if priority.name == "inverse-density":
+            self._rare = RareGoals(priority.columns, priority.cell, success)
 
-def _by_inverse_density(
-    buffer: ReplayBuffer,
-    count: int,
-    priority: Priority,
-    success: SuccessPredicate,
-    rng: np.random.Generator,
-) -> Steps | None:
-    """Rare goals, and a uniformly drawn step before each; None while nothing has moved.
-
-    Only achieved goals in the box of all goals that the task has asked for are drawn: not where
-    things fall to the floor.
-    """
-    columns, cell = list(priority.columns), priority.cell
-    steps = buffer.steps()
-    everywhere = buffer.achieved[:, columns]
-    started = everywhere[steps.row - steps.time]  # [N, columns] where the object was at the start
-    asked = buffer.desired[steps.row[steps.time == 0]][:, columns]  # [episodes, columns]
-    cell = cell or SPREAD * float(asked.std(axis=0).mean()) or 1.0
-    low, high = asked.min(axis=0) - cell, asked.max(axis=0) + cell
-    achieved = everywhere[steps.row + 1]  # [N, columns] after each step
-    within = ((achieved >= low) & (achieved <= high)).all(axis=1)
-    moved = np.flatnonzero(within & ~success(achieved, started))
-    if not len(moved):
-        return None
-    # Visits of each cell are counted in a hash table; a goal weighs one over its cell's count.
-    cells = np.floor(achieved[moved] / cell).astype(np.int64)
-    factors = np.resize(np.array(FACTORS), cells.shape[1])
-    bucket = (cells * factors).sum(1) % BUCKETS
-    mass = np.cumsum(1 / np.bincount(bucket, minlength=BUCKETS)[bucket])
-    drawn = np.searchsorted(mass, rng.random(count) * mass[-1], side="right")
-    goal = Steps(*(field[moved[drawn.clip(max=len(mass) - 1)]] for field in steps[:4]))
-    # The step that is paired with a goal: uniformly among those up to the one that achieved it.
-    time = rng.integers(0, goal.time + 1)
-    return goal._replace(row=goal.row - goal.time + time, time=time, goal_row=goal.row + 1)
+    def draw(self, buffer: ReplayBuffer, count: int, rng: np.random.Generator) -> Steps:
+        """Drawn steps [count]; those drawn by the priority come first."""
+        priority = self.priority
+        if self._rare is None:
+            weighted = priority.fraction if priority.name != "uniform" else 0.0
+            return buffer.sample(count, rng, weighted)
+        steps = buffer.sample(count, rng, 1.0)
+        first = round(priority.fraction * count)
+        drawn = self._rare.draw(buffer, first, rng)
+        if drawn is None:
+            return steps
+        goal_rows = np.full(count, -1)
+        for field, values in zip(steps[:4], drawn[:4], strict=True):
+            field[:first] = values
+        goal_rows[:first] = drawn.goal_row
+        return steps._replace(goal_row=goal_rows)
 
 
 def check(name: Name, spec: Spec) -> None:

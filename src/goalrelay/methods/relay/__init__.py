@@ -17,11 +17,10 @@ from collections.abc import Callable
 import numpy as np
 
 from goalrelay.data.buffer import ReplayBuffer
-from goalrelay.data.priority import Priority, draw
+from goalrelay.data.priority import Drawing, Priority
 from goalrelay.data.priority import check as check_priority
 from goalrelay.data.relabel import (
     GoalRule,
-    Objective,
     achieved_later,
     innr,
     pursued,
@@ -76,7 +75,7 @@ class Relay(Method, Level):
         self._objectives = [
             stage_objective(task, s, gamma)._replace(failure_lasts=lasts) for s in task.spec.stages
         ]
-        self._draws = [self._draw_rule(number) for number in range(len(task.spec.stages))]
+        self._draws = [self._drawing(number) for number in range(len(task.spec.stages))]
         self.normalized = self.stage_inputs.normalized
 
     def act(self, snapshot: Snapshot, rng: np.random.Generator | None) -> Act:
@@ -137,7 +136,7 @@ class Relay(Method, Level):
             if not len(place):
                 continue
             steps = self._draw(buffer, stage, len(place), rng)
-            if self._draws[stage][0].name != "uniform" or len(self._draws) > 1:
+            if self._draws[stage].priority.name != "uniform" or len(self._draws) > 1:
                 rng.shuffle(place)  # prioritised steps come first in the steps, not in the batches
             batch, share = self._batch(buffer, snapshot, stage, steps, rng)
             if stage == self.order.last:
@@ -181,7 +180,7 @@ class Relay(Method, Level):
         goal = np.concatenate([c.desired.of(observation) for c in constraints])
         return self.stage_inputs.encode(observation, goal, stage)
 
-    def _draw_rule(self, number: int) -> tuple[Priority, Objective]:
+    def _drawing(self, number: int) -> Drawing:
         """How steps are drawn for a stage; only what moves an object has a priority."""
         stage = self.spec.stages[number]
         if stage.maintained:  # its own object, by distance: the task's reward is for all of them
@@ -191,7 +190,7 @@ class Relay(Method, Level):
         fraction = self._variant.prioritized_fraction
         goal = stage.achieved.columns[: len(stage.desired.columns)]  # without info
         priority = Priority(name, fraction, stage.scale, goal)
-        return priority, stage_objective(self.task, stage, 1.0)
+        return Drawing(priority, stage_objective(self.task, stage, 1.0).success)
 
     def _draw(
         self, buffer: ReplayBuffer, number: int, count: int, rng: np.random.Generator
@@ -199,9 +198,7 @@ class Relay(Method, Level):
         """Steps for a stage: some of where its earlier goals hold, the others by priority."""
         held_count = round(self._variant.earlier_goals_hold * count)
         held = where_earlier_goals_hold(buffer, self.spec.stages[number], held_count, rng)
-        priority, alone = self._draws[number]
-        count -= len(held.row)
-        drawn = draw(buffer, count, priority, alone.success, rng)
+        drawn = self._draws[number].draw(buffer, count - len(held.row), rng)
         fields = (np.concatenate(both) for both in zip(held[:4], drawn[:4], strict=True))
         goal_row = drawn.goal_row
         if goal_row is not None:
