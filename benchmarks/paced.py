@@ -43,7 +43,7 @@ class Paced(gym.Wrapper[Any, Any, Any, Any]):
         """Wait until the step is over."""
         result = self.env.step(action)
         self._due = max(self._due + STEP, time.perf_counter())
-        time.sleep(self._due - time.perf_counter())
+        time.sleep(max(0.0, self._due - time.perf_counter()))
         return result
 
 

@@ -56,7 +56,13 @@ class Flat(her.Her):
 
     def __init__(self, config: Config, task: Task, gamma: float):
         plain = her.Config(
-            config.exploration, "none", 0, 0.0, "uniform", structure="none", goal_frame="world"
+            exploration=config.exploration,
+            strategy="none",
+            k=0,
+            actual=0.0,
+            priority="uniform",
+            structure="none",
+            goal_frame="world",
         )
         super().__init__(plain, task, gamma)
         self.config = config
