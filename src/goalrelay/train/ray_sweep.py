@@ -40,7 +40,7 @@ class Going(NamedTuple):
     episodes: int
     """At its newest test; 0: none yet."""
     success: str
-    """Of that test."""
+    """Of that test, with two digits; empty: none yet, or not measured."""
     lost: int
     """How often its process or machine was lost."""
 
@@ -139,8 +139,9 @@ class _Sweep:
                 row: dict[str, str] = {}
                 with contextlib.suppress(UsageError):
                     row = RunFolder(folder).last_row()
-                episodes, success = int(row.get("episodes") or 0), row.get("eval_success", "")
-                going.append(Going(planned.name, host, episodes, success, lost))
+                episodes, success = int(row.get("episodes") or 0), row.get("eval_success") or "nan"
+                shown = "" if success == "nan" else f"{float(success):.2f}"
+                going.append(Going(planned.name, host, episodes, shown, lost))
         return Queue(going, len(self._waiting) - len(going))
 
     def _stop(self) -> None:
