@@ -103,7 +103,7 @@ def test_a_config_of_another_format_is_refused(found: int | None, complaint: str
         del values["format"]
     else:
         values["format"] = found
-    with pytest.raises(UsageError, match=f"it has {complaint}, this version reads format 5"):
+    with pytest.raises(UsageError, match=f"it has {complaint}, this version reads format 4"):
         experiments.restore(values)
 
 

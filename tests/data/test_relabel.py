@@ -412,62 +412,6 @@ def test_several_steps_make_one_transition_with_the_sum_of_their_rewards() -> No
     np.testing.assert_array_equal(hindsight.reward, [60 + 15, 90 + 15, 90 + 10])
 
 
-@settings(max_examples=150, deadline=None)
-@given(
-    LENGTHS,
-    SEEDS,
-    st.integers(1, 8),
-    st.sampled_from(["stored", "at goal", "seen to end"]),
-    st.booleans(),
-)
-def test_n_step_returns_are_those_of_going_through_the_steps_one_by_one(
-    lengths: list[int], seed: int, horizon: int, ends: str, lasting: bool
-) -> None:
-    buffer, steps = drawn(lengths, seed, 40)
-    task = TASK._replace(terminal=at_goal if ends == "at goal" else as_stored)
-    n_step = stage_objective(task, whole(SPEC), 0.9, horizon)._replace(
-        n_step=True, ends_at_goal=ends == "seen to end", failure_lasts=lasting
-    )
-    transitions = relabelled(buffer, steps, GoalRule("episode", 0.7), seed, n_step)
-    for i, (row, time, length, terminal) in enumerate(zip(*steps[:4], strict=True)):
-        goal, total, discount, took = transitions.goal[i], 0.0, 1.0, 0
-        while took < min(horizon, length - time) and discount:
-            took += 1
-            own = buffer.desired[row + took]
-            wanted = goal if transitions.hindsight[i] else own
-            result = -float(np.abs(buffer.achieved[row + took] - wanted).sum() > 1.0)
-            ended = terminal and time + took == length
-            if ends == "at goal":
-                ended = result == 0
-            elif ends == "seen to end":
-                by_goal = np.abs(buffer.achieved[row + took] - own).sum() <= 1.0
-                ended = (ended and not by_goal) or result == 0
-            failed = ended and buffer.failed[row + took]
-            total += discount * result * (10 if failed and lasting else 1)
-            discount *= 0 if ended else 0.9
-        assert transitions.reward[i] == pytest.approx(total, rel=1e-5)
-        assert transitions.discount[i] == pytest.approx(discount, rel=1e-6)
-        assert transitions.next_row[i] == row + took
-
-
-def test_goals_of_n_step_returns_can_be_reached_at_the_first_step() -> None:
-    buffer = filled([6])
-    first = of_one_step(4000, 0, 6)
-    rule = GoalRule("future", 1.0)
-    when = relabelled(buffer, first, rule, 0, WHOLE._replace(horizon=3, n_step=True)).goal[:, 1]
-    counts = np.bincount(when.astype(int), minlength=7)[1:]
-    np.testing.assert_allclose(counts / 4000, 1 / 6, atol=0.02)
-
-
-def test_one_step_is_the_same_with_and_without_n_step_returns() -> None:
-    buffer, steps = drawn([6, 3, 5], 1)
-    rule = GoalRule("future", 0.8, 0.2)
-    alone = relabelled(buffer, steps, rule, 2)
-    n_step = relabelled(buffer, steps, rule, 2, WHOLE._replace(n_step=True))
-    for one, other in zip(alone, n_step, strict=True):
-        np.testing.assert_array_equal(one, other)
-
-
 @pytest.mark.parametrize(
     ("limits", "rewards", "expected"),
     [

@@ -64,21 +64,17 @@ def test_an_option_of_an_earlier_format_is_read_as_what_it_meant_then() -> None:
         "format": FORMAT,
         "scale": THREADS,
         "method_name": "her",
-        "method": {"n_step": 1, "structure": "none", "goal_frame": "world", "k": 4},
+        "method": {"structure": "none", "goal_frame": "world", "k": 4},
         "learner": {"layer_norm": False, "gamma": 0.9, "target_interval": 0},
     }
     relayed = {"format": 1, "method_name": "relay", "method": {"actual": 0.4}}
-    assert upgraded(relayed)["method"] == {
-        "n_step": 1,
-        "stages": "declared",
-        "actual": 0.4,
-    }
+    assert upgraded(relayed)["method"] == {"stages": "declared", "actual": 0.4}
     assert upgraded({"format": 2, "collect": {"threads": 2}})["collect"] == {
         "bad_episodes": "stop",
         "step_timeout": None,
         "threads": 2,
     }
-    assert upgraded({"format": 6, "x": 1}) == {"format": 6, "x": 1}
+    assert upgraded({"format": 5, "x": 1}) == {"format": 5, "x": 1}
 
 
 def test_an_absent_an_unknown_and_an_old_configuration_are_refused() -> None:

@@ -35,7 +35,7 @@ def replaced(content: bytes) -> Iterator[tuple[str, bytes]]:
     yield "words", b"nothing of use\n" * 9
     yield "a list", b"[]"
     yield "depth", b'{"a":' * 100_000 + b"1" + b"}" * 100_000
-    yield "other types", b'{"format": 7, "task": 5, "versions": [], "method_name": {}}'
+    yield "other types", b'{"format": 6, "task": 5, "versions": [], "method_name": {}}'
     yield "NaN", b"cycle,episodes,steps,eval_success,eval_episodes\n1,1,1,nan,nan\n2,nan,inf,x,\n"
 
 

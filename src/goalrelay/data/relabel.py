@@ -71,22 +71,13 @@ class Objective(NamedTuple):
     """Discount of a transition."""
     horizon: int = 1
     """Steps that make one transition; fewer at the end of an episode."""
-    n_step: bool = False
-    """A transition of several steps is an n-step return (Sutton and Barto 2018, section 7.1): each
-    reward is discounted, hindsight goals can be reached on the way, and it ends where its goal ends
-    the episode. Else it is a decision of a hierarchy, whose rewards are summed."""
     ends_at_goal: bool = False
     """Whether episodes end where the goal is reached, which the terminal rule does not say."""
     failure_lasts: bool = False
     """Whether an end without success counts as if its last reward, where it is negative, went on
     forever. Else a task whose rewards are negative teaches to fail early, since no more of them
-    follow. Rewards above 0 stop with the episode, which is loss enough. Not for a hierarchy's
-    decisions: their reward is a sum, and only its last part would last."""
-
-    @property
-    def step_gamma(self) -> float:
-        """Discount between the steps of a transition."""
-        return self.gamma if self.n_step else 1.0
+    follow. Rewards above 0 stop with the episode, which is loss enough. For a horizon of 1: in a
+    longer transition the reward is a sum, and only its last part would last."""
 
 
 def future(
@@ -138,29 +129,19 @@ def relabel(
     """
     stage = objective.stage
     span = np.minimum(objective.horizon, steps.length - steps.time)  # steps in each transition
-    first = np.ones_like(span) if objective.n_step else span  # a hindsight goal is this late
-    goal, replaced, hindsight = _given_goals(buffer, steps, stage, rule, first, rng)
+    next_row = steps.row + span
+    goal, replaced, hindsight = _given_goals(buffer, steps, stage, rule, span, rng)
 
     def goal_after(rows: np.ndarray) -> np.ndarray:
         """The goals [B, G] at later rows. A given goal stays; the task may move its own."""
         return np.where(replaced[:, None], goal, _pursued_after(buffer, stage, rows, steps.row))
 
-    def outcome(time: int) -> tuple[np.ndarray, np.ndarray]:
-        """What is achieved and desired after so many steps, or after all of a transition."""
-        rows = steps.row + np.minimum(time, span)
-        return achieved(buffer, stage, rows), goal_after(rows)
-
-    earlier = []  # rewards before the last step of a transition
-    for time in range(1, objective.horizon):
-        reached, wanted = outcome(time)
-        within = time < span
-        if objective.n_step:
-            ends = within & _ends_there(objective, reached, wanted)
-            span, within = np.where(ends, time, span), within & ~ends
-        rewards = np.asarray(objective.reward(reached, wanted), np.float32)
-        earlier.append(within * (rewards * np.float32(objective.step_gamma ** (time - 1))))
-    next_row, (reached, next_goal) = steps.row + span, outcome(objective.horizon)
+    next_goal, reached = goal_after(next_row), achieved(buffer, stage, next_row)
     reward = np.asarray(objective.reward(reached, next_goal), np.float32)
+    for step in range(1, objective.horizon):  # the rewards before the last step of a transition
+        rows = steps.row + np.minimum(step, span)
+        earlier = objective.reward(achieved(buffer, stage, rows), goal_after(rows))
+        reward = reward + (step < span) * earlier.astype(np.float32)
     ended = steps.last_terminal & (steps.time + span == steps.length)
     if objective.ends_at_goal:  # the pursued goal ended those episodes, but not for another goal
         own = _pursued_after(buffer, stage, next_row, steps.row)
@@ -173,17 +154,8 @@ def relabel(
         if lost.any():
             lost &= ~objective.success(reached, next_goal)
             reward = np.where(lost, reward / (1 - objective.gamma), reward).astype(np.float32)
-    shrunk = objective.step_gamma ** (span - 1.0)  # [B] discount of the last reward
-    reward = sum(earlier, reward * shrunk.astype(np.float32))
-    discount = (objective.gamma * shrunk).astype(np.float32) * ~ended
+    discount = np.full(len(ended), objective.gamma, np.float32) * ~ended
     return Transitions(goal, next_goal, hindsight, reward, discount, next_row)
-
-
-def _ends_there(objective: Objective, reached: np.ndarray, wanted: np.ndarray) -> np.ndarray:
-    """[B] bool: whether goals end episodes that went on."""
-    if objective.ends_at_goal:
-        return objective.success(reached, wanted)
-    return objective.terminal(reached, wanted, np.zeros(len(reached), bool))
 
 
 def _given_goals(

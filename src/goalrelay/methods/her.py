@@ -42,9 +42,6 @@ class Config(MethodConfig):
     actual: float = number(0.4, 0, 1)
     """Fraction of every batch whose goals were pursued at other stored steps. The rest of the batch
     is relabelled as k says."""
-    n_step: int = number(1, 1, 50)
-    """Steps whose rewards a target sums before it takes the critic's word (n-step returns). More
-    steps propagate failure and success sooner. The noise of collection is then part of a value."""
     priority: PriorityName = "inverse-density"
     """Which steps are drawn more often: all alike, those of energetic episodes (EBP), those from
     which hindsight can learn (INNR filter), or those before rare goals (inverse density)."""
@@ -245,7 +242,6 @@ def _relay_config(config: Config, hides: bool) -> RelayConfig:
         exploration=config.exploration,
         k=config.k,
         actual=config.actual,
-        n_step=config.n_step,
         priority=config.priority,
         symmetry_augmentation=("all",),
         translation_invariant=hides and config.goal_frame == "relative",

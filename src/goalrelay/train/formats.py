@@ -7,7 +7,7 @@ that stands for what ran before, and options that are gone. Nothing is read from
 from collections.abc import Mapping
 from typing import Any
 
-FORMAT = 5
+FORMAT = 4
 """Format of `config.json`; it changes when the options change."""
 
 _INTERVAL = {"update": 1, "cycle": 0}
@@ -23,14 +23,7 @@ def upgraded(values: Mapping[str, Any]) -> dict[str, Any]:
         values = _from_1(values)
     if values.get("format") == 2:
         values = _from_2(values)
-    if values.get("format") == 3:
-        values = _from_3(values)
-    return _from_4(values) if values.get("format") == 4 else dict(values)
-
-
-def with_one_step(method: str, settings: Mapping[str, Any]) -> dict[str, Any]:
-    """A method's options from before there were n-step returns."""
-    return {"n_step": 1, **settings} if method in ("her", "relay") else dict(settings)
+    return _from_3(values) if values.get("format") == 3 else dict(values)
 
 
 def _from_1(values: Mapping[str, Any]) -> dict[str, Any]:
@@ -66,14 +59,6 @@ def _from_3(values: Mapping[str, Any]) -> dict[str, Any]:
     """Format 3 (commits up to de3552d) -> 4: threads collected the episodes, with MuJoCo."""
     threads = {"workers": 0, "address": "", "listen": "", "staleness": 0, "episode_timeout": 300.0}
     return {"scale": {**threads, "physics": "mujoco"}, **values, "format": 4}
-
-
-def _from_4(values: Mapping[str, Any]) -> dict[str, Any]:
-    """Format 4 (commits up to 615449f) -> 5: targets were of one step."""
-    new, method = {**values, "format": 5}, values.get("method")
-    if isinstance(method, Mapping):
-        new["method"] = with_one_step(str(values.get("method_name")), method)
-    return new
 
 
 def _without(values: Mapping[str, Any], *names: str) -> dict[str, Any]:

@@ -29,15 +29,13 @@ from goalrelay.settings import from_dict, to_dict
 from goalrelay.tasks.goal_task import check_trusted, open_task
 from goalrelay.train import description
 from goalrelay.train.description import About, difference, task_to_json
-from goalrelay.train.formats import with_one_step
 from goalrelay.train.tensors import CHECKSUM, checksum
 from goalrelay.train.tensors import read as read_tensors
 from goalrelay.train.tensors import write as write_tensors
 from goalrelay.types import NO_IMAGE, Network, Observation, Snapshot, Spec, Task
 
-FORMAT = 7
-WITH_ONE_STEP, WITHOUT_CHECKSUM = 6, 5
-"""Earlier formats that are read: without n-step returns; besides, a checksum may be absent."""
+FORMAT, WITHOUT_CHECKSUM = 6, 5
+"""Formats that are read; the files of the second one may lack a checksum."""
 BEST, LAST = "policy", "policy-last"
 
 
@@ -163,13 +161,11 @@ def load(path: str | Path) -> Policy:
     about_file = stem.with_name(f"{stem.name}.json")
     tensor_file = stem.with_name(f"{stem.name}.safetensors")
     values = read_json(about_file)
-    if values.get("format") not in (FORMAT, WITH_ONE_STEP, WITHOUT_CHECKSUM):
+    if values.get("format") not in (FORMAT, WITHOUT_CHECKSUM):
         raise UsageError(f"{about_file} is not a goalrelay policy of this version")
     try:
         tensors = _Tensors(_checked(tensor_file, values))
         about = description.read(values, tensors, tensor_file.stat().st_size)
-        if values["format"] != FORMAT:
-            about = about._replace(settings=with_one_step(about.method, about.settings))
         method = _method(about)
         policy = Policy(
             about.task,

@@ -73,10 +73,7 @@ class Relay(Method, Level):
         # without hindsight, rewards are as they are
         self.failure_lasts = lasts = config.variant.strategy != "none"
         self._objectives = [
-            stage_objective(task, stage, gamma, config.n_step)._replace(
-                n_step=True, failure_lasts=lasts
-            )
-            for stage in task.spec.stages
+            stage_objective(task, s, gamma)._replace(failure_lasts=lasts) for s in task.spec.stages
         ]
         self._draws = [self._drawing(number) for number in range(len(task.spec.stages))]
         self.normalized = self.stage_inputs.normalized

@@ -91,9 +91,6 @@ class Config(MethodConfig):
     actual: float | None = number(None, 0, 1)
     """Fraction of every stage's steps whose goals were pursued at other stored steps. The other
     steps are relabelled as k says. Default: 0.4, and 0 where a task has several objects."""
-    n_step: int = number(1, 1, 50)
-    """Steps whose rewards a target sums before it takes the critic's word (n-step returns). More
-    steps propagate failure and success sooner. The noise of collection is then part of a value."""
     priority: PriorityName = "inverse-density"
     """Which steps are drawn more often for the stages that move an object: all alike, those of
     energetic episodes (EBP), those from which hindsight can learn (INNR filter), or those before
