@@ -29,7 +29,8 @@ TIMES = (0.0, 0.25, 0.5)
 def expected(trainer: Trainer, episodes: list[Episode], time: int) -> np.ndarray:
     """[E] the critics' value of the policy's action at a time of the episodes."""
     method, agent = trainer.method, trainer.agents[0]
-    assert isinstance(method, Her), "the run must be of the method her"
+    if not isinstance(method, Her) or not hasattr(agent.state, "critics"):
+        raise SystemExit("the run must be of the method her, with TD3 or SAC")
     fields = ("observation", "achieved", "desired")
     shown = Observation(*(np.stack([getattr(e, name)[time] for e in episodes]) for name in fields))
     inputs = method.relay.stage_inputs.encode(shown, shown.desired, 0)

@@ -33,7 +33,7 @@ def literal(
     """Rows of steps and goals, computed from all that is stored, goal by goal."""
     steps = buffer.steps()
     asked = buffer.desired[steps.row[steps.time == 0]][:, COLUMNS]
-    cell = float(f"{cell or SPREAD * float(asked.std(axis=0).mean()) or 1.0:.1e}")
+    cell = cell or float(f"{SPREAD * asked.std(axis=0).mean():.1e}") or 1.0
     low, high = asked.min(axis=0) - cell, asked.max(axis=0) + cell
     goals, buckets = [], []
     for number, (row, time) in enumerate(zip(steps.row, steps.time, strict=True)):
@@ -55,7 +55,7 @@ def literal(
 @given(
     st.lists(st.tuples(st.integers(1, 7), st.floats(0.05, 2)), min_size=1, max_size=25),
     st.integers(0, 2**32 - 1),
-    st.sampled_from([0.0, 0.25]),
+    st.sampled_from([0.0, 0.25, 0.1234]),
 )
 def test_draws_are_those_of_all_stored_goals_looked_at_anew(
     parts: list[tuple[int, float]], seed: int, cell: float

@@ -109,8 +109,9 @@ class RareGoals:
     def _box(self, buffer: ReplayBuffer, steps: Steps) -> _Box:
         """The box of the goals that were asked for at the start of each episode, a cell wider."""
         asked = buffer.desired[steps.row[steps.time == 0]][:, self._columns]  # [episodes, columns]
-        cell = self._cell or SPREAD * float(asked.std(axis=0).mean()) or 1.0
-        cell = float(f"{cell:.1e}")  # two digits, so that it stays while goals are added
+        spread = SPREAD * float(asked.std(axis=0).mean())
+        # two digits, so that it stays while goals are added
+        cell = self._cell or float(f"{spread:.1e}") or 1.0
         return _Box(cell, asked.min(axis=0) - cell, asked.max(axis=0) + cell)
 
     def _achieved(self, buffer: ReplayBuffer, rows: np.ndarray) -> np.ndarray:
