@@ -72,7 +72,7 @@ def main() -> None:
     head = [part for t in times for part in (f"expected at step {t}", "came")]
     print("| goal at a distance of | success | " + " | ".join(head) + " |")
     print("| --- " * (len(head) + 2) + "|")
-    for fifth in np.array_split(np.argsort(far), 5):
+    for fifth in np.array_split(np.argsort(far), min(5, len(far))):
         success = np.mean([episodes[n].success for n in fifth])
         figures = " | ".join(f"{column[fifth].mean():.1f}" for column in columns)
         low, high = far[fifth[0]], far[fifth[-1]]
