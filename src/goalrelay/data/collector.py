@@ -5,6 +5,7 @@ Results do not depend on the number of threads: episodes come in the order of th
 
 import contextlib
 import functools
+import math
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -18,7 +19,7 @@ from goalrelay.errors import TaskFailed
 from goalrelay.types import Episode, Observation
 
 WATCH = 0.2
-"""Seconds between two looks at environments that may hang."""
+"""Seconds between two looks at environments that may hang, and at Ctrl-C."""
 
 
 class Hangs(TaskFailed):
@@ -145,10 +146,8 @@ class Collector:
         Raises:
             Hangs: a step of an environment takes longer than it may.
         """
-        most = self._step_timeout
-        if most is None:
-            wait_for([job])
-            return
+        most = math.inf if self._step_timeout is None else self._step_timeout
+        # short waits also without a limit: Python answers Ctrl-C between them at the latest
         while not wait_for([job], WATCH).done:
             for task in self._tasks:
                 seed, step, began = task.moment
