@@ -364,24 +364,27 @@ def test_the_stages_that_fit_are_taken() -> None:
     assert [s.threshold for s in open_task(POINT).spec.stages] == [0.1, 0.3, None]
 
 
+MIRRORS = ["front-back", "left-right"]
+
+
 @pytest.mark.parametrize(
-    ("task_id", "names"),
+    ("task_id", "names", "mirrors"),
     [
-        ("FetchReach-v4", ["task"]),
-        ("FetchPush-v4", ["reach", "task"]),
-        ("FetchPickAndPlace-v4", ["reach", "task"]),
-        ("FetchSlide-v4", ["reach", "task"]),
-        ("FetchPushDense-v4", ["reach", "task"]),
-        ("HandReach-v3", []),
-        (POINT, []),
+        ("FetchReach-v4", ["task"], MIRRORS),
+        ("FetchPush-v4", ["reach", "task"], MIRRORS),
+        ("FetchPickAndPlace-v4", ["reach", "task"], MIRRORS),
+        ("FetchSlide-v4", ["reach", "task"], ["left-right"]),
+        ("FetchPushDense-v4", ["reach", "task"], MIRRORS),
+        ("HandReach-v3", [], []),
+        (POINT, [], []),
     ],
 )
-def test_stock_fetch_tasks_have_stages_and_others_none(task_id: str, names: list[str]) -> None:
+def test_stock_fetch_tasks_have_stages_and_others_none(
+    task_id: str, names: list[str], mirrors: list[str]
+) -> None:
     task = open_task(task_id)
     assert [stage.name for stage in task.spec.stages] == names
-    assert sorted(s.name for s in task.symmetries) == (
-        ["front-back", "left-right"] if names else []
-    )
+    assert sorted(s.name for s in task.symmetries) == mirrors
     for symmetry in task.symmetries:
         assert len(symmetry.observation.order) == task.spec.observation_size
         assert len(symmetry.goal.order) == task.spec.goal_size
@@ -406,3 +409,12 @@ def test_the_hand_reaches_for_the_block_where_the_observation_says_they_are() ->
 def test_a_signed_permutation_says_what_flips_what_trades_places_and_about_which_centre() -> None:
     change = about(signed_permutation(4, flip=(1, 2), swap=((0, 3),)), {1: 0.75, 3: 9.0})
     assert change == ((3, 1, 2, 0), (1.0, -1.0, -1.0, 1.0), (0.0, 1.5, 0.0, 0.0))
+
+
+def test_slide_shows_where_the_hand_is_along_the_table_and_hides_the_rest() -> None:
+    """The same for the stock task and for ours, which are learned by the same networks."""
+    stock, ours = open_task("FetchSlide-v4"), open_task("goalrelay/FetchSlide-v0")
+    assert stock.spec.position_columns == ours.spec.position_columns == (1, 3, 4)
+    assert stock.symmetries == ours.symmetries
+    for task in (stock, ours):
+        task.close()

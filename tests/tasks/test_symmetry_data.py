@@ -64,7 +64,7 @@ def swapped(change: SignedPermutation, a: int, b: int) -> SignedPermutation:
 )
 def test_the_symmetries_that_our_tasks_declare_hold(task_id: str) -> None:
     opened = open_task(task_id)
-    assert len(opened.symmetries) == 2
+    assert len(opened.symmetries) == (1 if "Slide" in task_id else 2)
     check_symmetries(opened)
     opened.close()
 

@@ -18,6 +18,7 @@ from goalrelay.tasks.fetch.experts import REACTION, Expert, move, travel
 from goalrelay.tasks.fetch.one_object import OneObject
 from goalrelay.tasks.fetch.scene import compile_stock
 from goalrelay.tasks.fetch.simulation import CAMERA, STRIDE, Scene
+from goalrelay.tasks.fetch_stages import HIT_AN_OBJECT
 
 STEPS = 50
 """In an episode."""
@@ -28,6 +29,8 @@ class Environment(OneObject):
     """The environment; see the module."""
 
     camera = CAMERA | {"distance": 2.2, "lookat": np.array((1.4, 0.75, 0.45))}
+    symmetries = HIT_AN_OBJECT.symmetries
+    position_columns = HIT_AN_OBJECT.position_columns
 
     def __init__(self, **settings: Any):
         start = compile_stock("slide", base=0.05, height=-0.02, block=(1.7, 1.1, 0.41))
