@@ -15,7 +15,7 @@ from contextlib import AbstractContextManager, ExitStack, closing, contextmanage
 from pathlib import Path
 from typing import NamedTuple
 
-from goalrelay.data.collector import Collector
+from goalrelay.data.collector import WATCH, Collector
 from goalrelay.data.rollout import Simulator
 from goalrelay.data.workers import Workers
 from goalrelay.errors import Diverged, UsageError
@@ -173,7 +173,7 @@ def _run_all(
         workers.end()
         try:
             while jobs:
-                done, jobs = wait(jobs, return_when=FIRST_COMPLETED)
+                done, jobs = wait(jobs, WATCH, FIRST_COMPLETED)  # Ctrl-C is answered between
                 for job in done:
                     ended.append(job.result())
                     report(ended[-1])
